@@ -1,0 +1,55 @@
+# One command each; `make demo` and `make test` set up everything they need in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+FROZEN := pyproject.toml constraints.txt
+JOBS ?= 2
+# One torch thread per test process: two processes that share two cores are slower with more.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: help demo test test-long static check fix bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: $(VENV)/.runtime ## a small search on synthetic data, start to finish
+	$(BIN)/marsearch demo
+
+test: $(VENV)/.installed ## every test but the long ones
+	$(PYTEST) -n $(JOBS) -m 'not long'
+
+test-long: $(VENV)/.installed ## the tests that take minutes
+	$(PYTEST) -m long --timeout 1800
+
+static: $(VENV)/.installed ## lint, format, types, import borders
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: static test ## all that CI runs
+
+fix: $(VENV)/.installed ## repair what can be repaired by machine
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed ## each benchmark prints one table
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean: ## forget the environment and the caches, keep ./runs
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else 1)' || \
+		{ echo "marsearch needs Python 3.11 to 3.13, $(PYTHON) is something else: make PYTHON=python3.11 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# What running needs. PostgreSQL, S3 and the tools of the tests come with .installed.
+$(VENV)/.runtime: $(FROZEN) | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed: $(FROZEN) | $(BIN)/python
+	$(PIP) --editable '.[dev,postgres,s3]'
+	@touch $(VENV)/.runtime $@
