@@ -1,0 +1,21 @@
+"""What can be tried: recipes, the search space they span, and the presets in it. Importing it loads no torch."""
+
+from spaces.bind import bind
+from spaces.errors import SpaceError
+from spaces.facts import DataFacts
+from spaces.presets import load_preset, preset_names
+from spaces.recipe import Recipe
+from spaces.space import Space
+from spaces.yaml_text import dump_recipe, load_recipe
+
+__all__ = [
+    "DataFacts",
+    "Recipe",
+    "Space",
+    "SpaceError",
+    "bind",
+    "dump_recipe",
+    "load_preset",
+    "load_recipe",
+    "preset_names",
+]

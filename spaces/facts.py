@@ -1,0 +1,44 @@
+"""What a search space must know of the data it is bound to."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class DataFacts(BaseModel):
+    """The facts of one data set that shape a network, fixed for the life of a study.
+
+    channels: 1 (grey) or 3 (colour).
+    height, width: pixels, at least 8 each; images of any size are padded inside the network.
+    class_names: in label order, so that label k is ``class_names[k]``; two or more, all different.
+    excluded: the classes left out of the mean IoU (the homework's background), each a class name.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    channels: int = Field(ge=1, le=3)
+    height: int = Field(ge=8)
+    width: int = Field(ge=8)
+    class_names: tuple[str, ...] = Field(min_length=2, max_length=255)
+    excluded: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> DataFacts:
+        if len(set(self.class_names)) != len(self.class_names):
+            raise ValueError(f"class names must differ, got {list(self.class_names)}")
+        unknown = [name for name in self.excluded if name not in self.class_names]
+        if unknown:
+            raise ValueError(f"excluded classes {unknown} are not among {list(self.class_names)}")
+        if len(self.excluded) >= len(self.class_names):
+            raise ValueError("every class is excluded from the mean: leave at least one in")
+        return self
+
+    @property
+    def classes(self) -> int:
+        """The number of classes K, also the number of the network's output channels."""
+        return len(self.class_names)
+
+    @property
+    def excluded_labels(self) -> tuple[int, ...]:
+        """The labels of the excluded classes, in label order."""
+        return tuple(k for k, name in enumerate(self.class_names) if name in self.excluded)

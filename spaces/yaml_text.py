@@ -1,0 +1,86 @@
+"""YAML as people write it: numbers like ``1e-3`` are numbers, ``no`` is a word, and nothing is executed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from spaces.errors import SpaceError
+from spaces.recipe import Recipe
+
+LARGEST_TEXT = 1_000_000  # characters; a recipe has about 1,000
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars on PyYAML's 1.1 parser: no aliases, no double keys, only true and false are booleans."""
+
+    # Resolvers are looked up per class: copy them before they are changed.
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":timestamp"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        doubled = {str(key) for key in keys if keys.count(key) > 1}
+        if doubled:
+            raise yaml.YAMLError(f"{', '.join(sorted(doubled))} stands twice")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
+    list("-+0123456789."),
+)
+
+
+def load_mapping(text: str, name: str) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    name: what the text is called in messages (a file name).
+    Raises SpaceError when the text is no YAML, no mapping, or longer than LARGEST_TEXT.
+    """
+    if len(text) > LARGEST_TEXT:
+        raise SpaceError(f"{name}: {len(text):,} characters of YAML, at most {LARGEST_TEXT:,} are read")
+    try:
+        # _Loader derives from SafeLoader: it builds plain values only.
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SpaceError(f"{name}: not readable as YAML ({' '.join(str(error).split())})") from error
+    value = {} if value is None else value
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise SpaceError(f"{name}: a mapping of sections was expected (model:, loss:, ...), got {type(value).__name__}")
+    return value
+
+
+def load_recipe(text: str, name: str = "recipe") -> Recipe:
+    """Read a recipe; fields left out have their defaults. Raises SpaceError naming the dotted path."""
+    try:
+        return Recipe.model_validate(load_mapping(text, name))
+    except ValidationError as error:
+        raise SpaceError(f"{name}: {first_fault(error)}") from error
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Write a recipe with every field, such that `load_recipe` gives an equal one."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first complaint of pydantic in one sentence with its dotted path and what came."""
+    fault = error.errors()[0]
+    path = ".".join(str(step) for step in fault["loc"])
+    came = fault.get("input")
+    shown = f" (got {came!r})" if isinstance(came, (bool, int, float, str)) else ""
+    return f"{path}: {fault['msg']}{shown}" if path else f"{fault['msg']}"
