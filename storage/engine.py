@@ -1,0 +1,196 @@
+"""How each kind of database is connected to, and the two ways in which the rest of storage uses one.
+
+SQLite: write-ahead log, a minute of patience with other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
+whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
+naive times). Whoever changes a schema, or must read before it writes, does so under `alone`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from storage.errors import DatabaseError
+
+BUSY_S = 60  # how long a writer waits for the others, on either database
+CONNECT_S = 4  # per address: `localhost` has two, and an unreachable server is to be reported within 10 s
+LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
+
+_SQLITE = {"sqlite", "sqlite+pysqlite"}
+_POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
+_SECRET = re.compile(r"(password|passwd|pwd|sslpassword)", re.IGNORECASE)
+
+
+class SqlitePool(QueuePool):
+    """A pool whose connections are prepared for several writers on one SQLite file."""
+
+
+class PostgresPool(QueuePool):
+    """A pool whose PostgreSQL sessions all live in UTC."""
+
+
+@event.listens_for(SqlitePool, "connect")
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+@event.listens_for(PostgresPool, "connect")
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    connection.execute("SET TIME ZONE 'UTC'").close()
+    connection.commit()  # a rollback would take the setting back
+
+
+def redact(url: str) -> str:
+    """The URL as it may be shown: without the password, wherever in the URL it stands."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return re.sub(r"//[^/]*@", "//***@", url)
+    hidden = {key: "***" for key in parsed.query if _SECRET.fullmatch(key)}
+    return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def read_url(url: str) -> URL:
+    """The URL with its driver named: an SQLite file, or PostgreSQL through psycopg 3.
+
+    Raises DatabaseError for anything else, and when psycopg is not installed.
+    """
+    wanted = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(f"{redact(url)!r} is not a database URL: {wanted}") from None
+    if parsed.drivername in _SQLITE:
+        if parsed.database in (None, "", ":memory:") or parsed.query:
+            raise DatabaseError(
+                f"{redact(url)!r} is not a plain SQLite file that workers can share: use sqlite:///FILE"
+            )
+        return parsed.set(drivername="sqlite+pysqlite")
+    if parsed.drivername in _POSTGRES:
+        if importlib.util.find_spec("psycopg") is None:
+            raise DatabaseError(f"{redact(url)!r} needs psycopg: install marsearch[postgres]")
+        return parsed.set(drivername="postgresql+psycopg")
+    raise DatabaseError(f"{redact(url)!r} is of a kind that marsearch does not use: {wanted}")
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """The keyword arguments of ``create_engine`` for this URL; they can be pickled.
+
+    What the URL's own query says about the connection goes before ours. Raises DatabaseError for a nonsense URL.
+    """
+    parsed = read_url(url)
+    pool = {"pool_size": 4, "max_overflow": 12, "pool_timeout": BUSY_S}
+    if parsed.drivername.startswith("sqlite"):
+        return pool | {"poolclass": SqlitePool, "connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
+    connect = {
+        "application_name": "marsearch",
+        "connect_timeout": CONNECT_S,
+        "keepalives": 1,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,  # milliseconds: a vanished server must not hold a worker for a quarter of an hour
+    }
+    ours = {key: value for key, value in connect.items() if key not in parsed.query}
+    return pool | {"poolclass": PostgresPool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": ours}
+
+
+def prepare_folder(url: str) -> None:
+    """Create the folder of an SQLite file; nothing for a server.
+
+    Raises DatabaseError when the folder cannot be created or written.
+    """
+    parsed = read_url(url)
+    if not parsed.drivername.startswith("sqlite"):
+        return
+    file = Path(parsed.database or "")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(f"cannot create the folder of {file}: {_first_line(error)}; choose another") from error
+    if file.is_dir():
+        raise DatabaseError(f"{file} is a folder, an SQLite database is a file: name a file in it")
+    if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
+        raise DatabaseError(f"{file} cannot be written: change its permissions or choose another place")
+
+
+@contextmanager
+def plainly(url: str) -> Iterator[None]:
+    """Turn what the database reports into one DatabaseError that names the redacted URL."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # a broken promise of ours, not of the database: its traceback is wanted
+    except (DBAPIError, PoolTimeoutError) as error:
+        reason = _first_line(getattr(error, "orig", None) or error)
+        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason}") from error
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One session, committed at the end and rolled back on any error.
+
+    Raises DatabaseError when the database cannot be reached or does not take it.
+    """
+    with plainly(str(engine.url)), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[None]:
+    """Nobody else is in this block for the same database: not a thread, not a process, not another machine.
+
+    PostgreSQL: an advisory lock on a connection of its own, given up by the server should we die. SQLite lives on one
+    machine, so a lock on the file's folder does, which leaves no file behind. Not reentrant.
+    Raises DatabaseError when the others hold it for longer than a minute.
+    """
+    if engine.dialect.name == "sqlite":
+        with _folder_lock(Path(engine.url.database or "").parent):
+            yield
+        return
+    with plainly(str(engine.url)), engine.connect() as connection:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S}s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        yield  # the connection's rollback at the end gives the lock back
+
+
+@contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + BUSY_S
+        while not _locked(handle):
+            if time.monotonic() > deadline:
+                raise DatabaseError(f"another process has held the databases in {folder} for {BUSY_S} s: is it hung?")
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

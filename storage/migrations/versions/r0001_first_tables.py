@@ -1,0 +1,108 @@
+"""The first tables: data sets, plans, workers, runs and epochs."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create them."""
+    op.create_table(
+        "marsearch_datasets",
+        sa.Column("digest", sa.String(length=128), nullable=False),
+        sa.Column("path_hint", sa.Text(), nullable=False),
+        sa.Column("samples", sa.Integer(), nullable=False),
+        sa.Column("tests", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("channels", sa.Integer(), nullable=False),
+        sa.Column("class_names", sa.JSON(), nullable=False),
+        sa.Column("class_shares", sa.JSON(), nullable=False),
+        sa.Column("artifact_id", sa.String(length=255), nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_marsearch_datasets"),
+    )
+    op.create_table(
+        "marsearch_plans",
+        sa.Column("study_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("study", sa.String(length=512), nullable=False),
+        sa.Column("data_digest", sa.String(length=128), nullable=False),
+        sa.Column("space_digest", sa.String(length=128), nullable=False),
+        sa.Column("space", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("sampler", sa.String(length=64), nullable=False),
+        sa.Column("pruner", sa.String(length=64), nullable=False),
+        sa.Column("objective", sa.String(length=64), nullable=False),
+        sa.Column("trials", sa.Integer(), nullable=False),
+        sa.Column("epochs", sa.Integer(), nullable=False),
+        sa.Column("warm_start", sa.Text(), nullable=False),
+        sa.Column("holdout", sa.Double(), nullable=False),
+        sa.Column("keep", sa.Integer(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=False),
+        sa.Column("split", sa.Text(), nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("study_id", name="pk_marsearch_plans"),
+        sa.UniqueConstraint("study", name="uq_marsearch_plans_study"),
+    )
+    op.create_table(
+        "marsearch_runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("trial", sa.Integer(), nullable=False),
+        sa.Column("worker", sa.String(length=64), nullable=False),
+        sa.Column("device", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=True),
+        sa.Column("parameters", sa.BigInteger(), nullable=False),
+        sa.Column("weights_artifact", sa.String(length=255), nullable=False),
+        sa.Column("started", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_marsearch_runs"),
+    )
+    op.create_index("ix_marsearch_runs_study_id_trial", "marsearch_runs", ["study_id", "trial"], unique=False)
+    op.create_table(
+        "marsearch_workers",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("device", sa.String(length=64), nullable=False),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("started", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("beat", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("trials", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_marsearch_workers"),
+    )
+    op.create_index("ix_marsearch_workers_study_id_state", "marsearch_workers", ["study_id", "state"], unique=False)
+    op.create_table(
+        "marsearch_epochs",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("train_loss", sa.Double(), nullable=True),
+        sa.Column("validation_loss", sa.Double(), nullable=True),
+        sa.Column("miou", sa.Double(), nullable=True),
+        sa.Column("miou_strict", sa.Double(), nullable=True),
+        sa.Column("iou", sa.JSON(), nullable=False),
+        sa.Column("lr", sa.Double(), nullable=True),
+        sa.Column("seconds", sa.Double(), nullable=True),
+        sa.Column("memory_mb", sa.Double(), nullable=True),
+        sa.Column("recorded", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["marsearch_runs.id"], name="fk_marsearch_epochs_run_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("run_id", "number", name="pk_marsearch_epochs"),
+    )
+
+
+def downgrade() -> None:
+    """Drop them."""
+    for table in ("epochs", "workers", "runs", "plans", "datasets"):
+        op.drop_table(f"marsearch_{table}")

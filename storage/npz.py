@@ -1,0 +1,153 @@
+"""The npz archive as an untrusted file: every size is checked before memory is taken, nothing is unpickled.
+
+An npz is a zip of npy members. Three places announce a size (the zip's directory, the member's header, the
+bytes themselves), and a broken or hostile file lets them disagree.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import tokenize
+import uuid
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from storage.errors import DataError
+
+MAX_BYTES = 16 * 2**30  # of all arrays together; a larger set would not stay resident in a training anyway
+MAX_EXPANSION = 1040  # deflate cannot unpack one byte to more than 1032 (zlib's technical notes), plus headers
+# all that zipfile, zlib and the npy reader were seen to raise on cut, flipped and forged files
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, struct.error, RuntimeError)
+BROKEN_MEMBER = (*BROKEN, SyntaxError, TypeError, KeyError, tokenize.TokenError, RecursionError, MemoryError)
+
+
+def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
+    """Read the wanted members that an npz file has; other members are neither read nor checked.
+
+    Raises DataError for a file that is missing, no npz, truncated, pickled, encrypted, or whose headers
+    announce more than the file can hold or than 16 GiB (or this machine's memory) in all.
+    """
+    try:
+        with _open(path) as archive:
+            members = {key: f"{key}.npy" for key in wanted if f"{key}.npy" in archive.NameToInfo}
+            sizes = [_checked_size(archive, path, name) for name in members.values()]
+            if sum(sizes) > (limit := memory_limit()):
+                raise DataError(
+                    f"the arrays would take {sum(sizes):,} bytes of memory, more than the {limit:,} bytes allowed"
+                )
+            return {key: _read_member(archive, name) for key, name in members.items()}
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an npz file at exactly this path, whole or not at all (a neighbour is written, then renamed)."""
+    neighbour = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        try:
+            with neighbour.open("xb") as file:
+                _compress(file, arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            neighbour.replace(path)
+        finally:
+            neighbour.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{path}: cannot be written ({reason}); name a file in a folder you may write to") from error
+
+
+def memory_limit() -> int:
+    """The bytes that the arrays of one file may take: 16 GiB, or this machine's memory where that is less."""
+    import psutil  # here, so that `import storage` stays light
+
+    return min(MAX_BYTES, int(psutil.virtual_memory().total))
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    if not path.exists():
+        raise DataError("no such file; give the path of an .npz data set")
+    if not path.is_file():
+        raise DataError("is not a file (a folder?); give the path of an .npz data set")
+    start = _first_bytes(path)
+    if start.startswith(b"\x93NUMPY"):
+        raise DataError("is a single .npy array; expected an .npz archive, as numpy.savez writes")
+    if not start.startswith(b"PK"):
+        raise DataError("is not an .npz file; expected an archive, as numpy.savez writes")
+    try:
+        return zipfile.ZipFile(path)
+    except BROKEN as error:
+        raise DataError("is truncated or damaged: its list of arrays cannot be read; copy the file again") from error
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(6)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror}); give an .npz file that you may read") from error
+
+
+def _checked_size(archive: zipfile.ZipFile, path: Path, name: str) -> int:
+    """The bytes of one member's array, once all that announces a size agrees; reads only its header."""
+    info = archive.getinfo(name)
+    if info.flag_bits & 1:
+        raise DataError(f"array '{name[:-4]}' is encrypted; write it again with numpy.savez")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"array '{name[:-4]}' is packed in a way numpy never uses; write it with numpy.savez")
+    packed = min(info.compress_size, path.stat().st_size)
+    expansion = 1 if info.compress_type == zipfile.ZIP_STORED else MAX_EXPANSION
+    if info.file_size > packed * expansion:
+        raise DataError(
+            f"array '{name[:-4]}' announces {info.file_size:,} bytes but the file holds only {packed:,} for it"
+        )
+    size, header = _announced(archive, name)
+    if size != info.file_size - header:
+        raise DataError(
+            f"array '{name[:-4]}' announces {size:,} bytes in its header but the file holds {info.file_size - header:,}"
+        )
+    return size
+
+
+def _announced(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
+    """The bytes that a member's npy header announces, and the length of the header itself."""
+    try:
+        with archive.open(name) as member:
+            version = npy.read_magic(member)
+            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = read_header(member)
+            header = member.tell()
+    except BROKEN_MEMBER as error:
+        raise DataError(f"array '{name[:-4]}' is truncated or damaged; write or copy the file again") from error
+    if dtype.hasobject:
+        raise DataError(f"array '{name[:-4]}' holds pickled Python objects, which are refused; store plain numbers")
+    if any(length < 0 for length in shape):
+        raise DataError(f"array '{name[:-4]}' announces a negative shape {shape}")
+    return math.prod(int(length) for length in shape) * dtype.itemsize, header
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    try:
+        with archive.open(name) as member:
+            array: NDArray[Any] = npy.read_array(member, allow_pickle=False)
+            return array
+    except BROKEN_MEMBER as error:
+        raise DataError(f"array '{name[:-4]}' is truncated or damaged; write or copy the file again") from error
+
+
+def _compress(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for key, array in arrays.items():
+            # a fixed date, so that equal contents give equal files
+            member = zipfile.ZipInfo(f"{key}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as target:
+                npy.write_array(target, array, allow_pickle=False)

@@ -1,0 +1,121 @@
+"""One open place where studies live: the database, Optuna's view of it, and the artifacts beside it."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alembic.util.exc import CommandError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage, RetryHeartbeatStaleTrialCallback, get_storage
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from storage import migrations
+from storage.artifacts import ArtifactStore, open_artifacts
+from storage.engine import alone, engine_options, plainly, prepare_folder, read_url, redact
+from storage.errors import DatabaseError
+from storage.trials import TrialStorage
+
+FIRST_ANSWER_S = 9.5  # name look-up and handshake together, so that an unreachable server is reported within 10 s
+MAX_RETRY = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """Everything that a host needs to read and write what was tried; give it back with `close`.
+
+    url: the database's URL with its driver, without the password.
+    engine: the one pool of connections of this process, for our own tables.
+    trials: Optuna's cached storage over `TrialStorage`, for `optuna.load_study(storage=...)`.
+    artifacts: where files are kept, after Optuna's artifact protocol.
+    artifacts_url: the folder or ``s3://bucket/prefix`` of the artifacts.
+    """
+
+    url: str
+    engine: Engine
+    trials: BaseStorage
+    artifacts: ArtifactStore
+    artifacts_url: str
+
+    def close(self) -> None:
+        """Close the pool's connections; the store must not be used afterwards."""
+        self.engine.dispose()
+
+
+def open_store(url: str, artifacts_url: str) -> Store:
+    """Connect, create or upgrade Optuna's schema and ours, and open the artifacts.
+
+    Any number of processes may do this at once on a database that does not exist yet.
+    Raises DatabaseError within 10 s when the database cannot be reached, and at once for a URL, folder or schema that
+    cannot be used; ArtifactError for the artifacts.
+    """
+    artifacts = open_artifacts(artifacts_url)
+    prepare_folder(url)
+    first = create_engine(read_url(url), **engine_options(url))
+    try:
+        with plainly(url):
+            _answer_in_time(lambda: first.connect().close(), url)
+            with alone(first):
+                trials = _open_trials(url)
+    finally:
+        first.dispose()
+    return Store(
+        url=redact(str(trials.engine.url)),
+        engine=trials.engine,
+        trials=get_storage(trials),
+        artifacts=artifacts,
+        artifacts_url=artifacts_url,
+    )
+
+
+def _answer_in_time(connect: Callable[[], None], url: str) -> None:
+    """Connect, or say so in time: no setting of the driver limits the look-up of a name."""
+    failures: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            connect()
+        except BaseException as error:  # carried over to the thread that asked
+            failures.append(error)
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(FIRST_ANSWER_S)
+    if thread.is_alive():
+        raise DatabaseError(f"the database {redact(url)} did not answer within {FIRST_ANSWER_S:g} s: is it running?")
+    if failures:
+        raise failures[0]
+
+
+def _open_trials(url: str) -> TrialStorage:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # a pinned minor version of Optuna does not change
+        callback = RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRY, inherit_intermediate_values=False)
+    try:
+        trials = TrialStorage(url, heartbeat_stale_trial_callback=callback)
+    except StorageInternalError as error:
+        if isinstance(error.__cause__, DBAPIError):
+            raise error.__cause__ from error
+        raise
+    except (RuntimeError, AssertionError) as error:  # Optuna's schema check
+        raise DatabaseError(f"{redact(url)} was made by another version of Optuna: {error}") from error
+    try:
+        _upgrade(trials.engine, url)
+    except BaseException:
+        trials.engine.dispose()
+        raise
+    return trials
+
+
+def _upgrade(engine: Engine, url: str) -> None:
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("BEGIN IMMEDIATE"))
+        try:
+            migrations.upgrade(connection)
+        except CommandError as error:
+            raise DatabaseError(f"{redact(url)} was made by a newer marsearch ({error}): upgrade marsearch") from error
+        connection.commit()

@@ -1,0 +1,156 @@
+"""Our own tables, beside Optuna's in the same database.
+
+A study is named by Optuna's ``study_id`` and a trial by its number, without foreign keys to Optuna's tables: those are
+Optuna's to migrate. Numbers that may be undefined are NULL and read as NaN; every time is UTC with its zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, DateTime, Double, ForeignKey, Index, MetaData, String, Text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone (ValueError): nobody could say when it was."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"a time needs its zone, got {value.isoformat()}")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The stored moment, always with UTC as its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """The base of our tables, with metadata of its own: Optuna's tables are no part of it."""
+
+    type_annotation_map: ClassVar = {float: Double(), datetime: UtcTime()}
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+
+
+class PlanTable(Table):
+    """What a study was created to do."""
+
+    __tablename__ = "marsearch_plans"
+
+    study_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    study: Mapped[str] = mapped_column(String(512), unique=True)
+    data_digest: Mapped[str] = mapped_column(String(128))
+    space_digest: Mapped[str] = mapped_column(String(128))
+    space: Mapped[str] = mapped_column(Text)
+    facts: Mapped[str] = mapped_column(Text)
+    sampler: Mapped[str] = mapped_column(String(64))
+    pruner: Mapped[str] = mapped_column(String(64))
+    objective: Mapped[str] = mapped_column(String(64))
+    trials: Mapped[int]
+    epochs: Mapped[int]
+    warm_start: Mapped[str] = mapped_column(Text)
+    holdout: Mapped[float]
+    keep: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    split: Mapped[str] = mapped_column(Text)
+    created: Mapped[datetime]
+
+
+class DatasetTable(Table):
+    """A data set, by the digest of its contents."""
+
+    __tablename__ = "marsearch_datasets"
+
+    digest: Mapped[str] = mapped_column(String(128), primary_key=True)
+    path_hint: Mapped[str] = mapped_column(Text)
+    samples: Mapped[int]
+    tests: Mapped[int]
+    height: Mapped[int]
+    width: Mapped[int]
+    channels: Mapped[int]
+    class_names: Mapped[list[str]] = mapped_column(JSON)
+    class_shares: Mapped[list[float]] = mapped_column(JSON)
+    artifact_id: Mapped[str] = mapped_column(String(255))
+    created: Mapped[datetime]
+
+
+class WorkerTable(Table):
+    """A host process that works, or worked, on a study."""
+
+    __tablename__ = "marsearch_workers"
+    __table_args__ = (Index(None, "study_id", "state"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    study_id: Mapped[int]
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    device: Mapped[str] = mapped_column(String(64))
+    slots: Mapped[int]
+    started: Mapped[datetime]
+    beat: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(32))
+    trials: Mapped[str] = mapped_column(Text)
+
+
+class RunTable(Table):
+    """One attempt at training a trial."""
+
+    __tablename__ = "marsearch_runs"
+    __table_args__ = (Index(None, "study_id", "trial"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int]
+    trial: Mapped[int]
+    worker: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(Text)
+    value: Mapped[float | None]
+    parameters: Mapped[int] = mapped_column(BigInteger)
+    weights_artifact: Mapped[str] = mapped_column(String(255))
+    started: Mapped[datetime]
+    finished: Mapped[datetime | None]
+
+
+class EpochTable(Table):
+    """One epoch of a run."""
+
+    __tablename__ = "marsearch_epochs"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("marsearch_runs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    train_loss: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    miou: Mapped[float | None]
+    miou_strict: Mapped[float | None]
+    iou: Mapped[list[float | None]] = mapped_column(JSON)
+    lr: Mapped[float | None]
+    seconds: Mapped[float | None]
+    memory_mb: Mapped[float | None]
+    recorded: Mapped[datetime]
+
+
+def put(session: Session, table: type[Table], values: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Write one row, replacing the one with the same key, in a single statement that two writers may race on."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**values)
+    new = {name: statement.excluded[name] for name in values if name not in keys}
+    session.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=new))
