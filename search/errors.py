@@ -1,0 +1,27 @@
+"""What the search side raises.
+
+    SearchError
+    ├── BundleError       a bundle that cannot be written, or cannot be trusted when read
+    ├── UsageError        a wrong command, file or value: the caller can put it right
+    └── TrainingFailed    a training that ended without a result
+
+Each message is one sentence: what came, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+
+class SearchError(Exception):
+    """The root of the tree: anything `search` reports to a person."""
+
+
+class BundleError(SearchError):
+    """A bundle that cannot be written, or that is incomplete, altered or of another format."""
+
+
+class UsageError(SearchError):
+    """A wrong argument, file or value that the caller can put right."""
+
+
+class TrainingFailed(SearchError):  # noqa: N818  it is an outcome that is reported, not a fault of the program
+    """A training that ended without a result: it diverged, crashed or ran out of memory."""

@@ -1,0 +1,1 @@
+"""What remains of a search: leaderboard, pictures, the exported bundle and predictions."""

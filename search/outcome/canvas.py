@@ -1,0 +1,60 @@
+"""The sheet every picture is drawn on: matplotlib without pyplot, so that threads do not meet in it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from search.outcome.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 100
+INK = "#222222"
+FAINT = "#B8B8B8"
+_DRAWING = Lock()  # matplotlib's font caches are not made for several threads
+
+
+def blank(width: int, height: int) -> Figure:
+    """An empty white figure of so many pixels."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as a PNG, whole or not at all; the same figure gives the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with _DRAWING, warnings.catch_warnings(), replacing(path) as temporary:
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a class name may be in any script
+        FigureCanvasAgg(figure)
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def plain(text: str, limit: int = 0) -> str:
+    """Text that matplotlib does not read as mathematics, cut to ``limit`` characters if that is not 0."""
+    short = text if not limit or len(text) <= limit else text[: limit - 1] + "…"
+    return short.replace("$", r"\$")
+
+
+def percent(share: float) -> str:
+    """A share of 1 with enough digits that a rare class does not read as zero."""
+    if share >= 0.01 or share == 0:
+        return f"{share:.1%}"
+    return f"{share:.2%}" if share >= 1e-4 else "< 0.01%"
+
+
+def tidy(axes: Axes, title: str = "") -> None:
+    """The common look of a plot: thin grid, no box, small labels."""
+    axes.set_title(title, fontsize=11, loc="left", color=INK)
+    axes.grid(True, color="#E6E6E6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, colors=INK, length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(FAINT)

@@ -1,0 +1,53 @@
+"""Everything a bundle is made from, handed in at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from search.outcome.curves import CurvePoint
+from search.training.metrics import Scores
+from spaces.facts import DataFacts
+from spaces.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BundleContents:
+    """One trained network and what is known of it.
+
+    recipe: how it was trained.
+    facts: channels, size and classes of its data.
+    weights: the network's state dict, the normalisation buffers included.
+    mean, std: per channel, in the data's own scale; the same numbers as in the buffers.
+    scores: on the validation part, with exactly these weights.
+    epoch: the epoch the weights are from, from 1.
+    data_digest: of the data set, as `storage` computes it.
+    study, trial: where it comes from; None for a training outside a study.
+    validation_images: (M, H, W) or (M, H, W, 3) in the data's own scale; the scores are reproduced on them.
+    validation_masks: labels (M, H, W).
+    ignore_label: label of pixels that count nowhere; None if there is none.
+    pictures: files to copy into ``pictures/``, each with a name of its own.
+    curve: one point per epoch of the training; may be empty.
+    """
+
+    recipe: Recipe
+    facts: DataFacts
+    weights: Mapping[str, Tensor]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scores: Scores
+    epoch: int
+    data_digest: str
+    study: str | None = None
+    trial: int | None = None
+    validation_images: NDArray[Any]
+    validation_masks: NDArray[np.uint8]
+    ignore_label: int | None = None
+    pictures: tuple[Path, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()

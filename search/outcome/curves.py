@@ -1,0 +1,116 @@
+"""Learning curves: loss, mean IoU and learning rate over the epochs of one training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from search.outcome.canvas import FAINT, INK, blank, plain, save, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TRAIN, _VALIDATION, _STRICT = "#8A8A8A", "#0072B2", "#D55E00"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """One epoch of a training, as far as it is drawn and recorded.
+
+    number: of the epoch, from 1.
+    train_loss, validation_loss: means over the epoch; NaN where not measured.
+    miou, miou_strict: both forms of the mean IoU on validation, 0 to 1; NaN where undefined.
+    lr: the learning rate of the epoch.
+    """
+
+    number: int
+    train_loss: float
+    validation_loss: float
+    miou: float
+    miou_strict: float
+    lr: float
+
+
+def draw_curves(
+    path: Path, points: Sequence[CurvePoint], *, title: str, objective: Literal["miou", "miou_strict"] = "miou"
+) -> None:
+    """Draw the losses, both mean IoUs with the best epoch marked, and the learning rate; NaN leaves a gap."""
+    figure = blank(1080, 400)
+    figure.suptitle(plain(title, 120), x=0.015, ha="left", fontsize=13, fontweight="bold", color=INK)
+    grid = figure.add_gridspec(1, 3, width_ratios=(4, 4, 3), left=0.05, right=0.985, top=0.8, bottom=0.13, wspace=0.2)
+    losses, scores, rates = (figure.add_subplot(grid[0, column]) for column in range(3))
+    _losses(losses, points)
+    _scores(scores, points, objective)
+    _rates(rates, points)
+    for axes in (losses, scores, rates):
+        _epochs(axes, points)
+    save(figure, path)
+
+
+def _losses(axes: Axes, points: Sequence[CurvePoint]) -> None:
+    tidy(axes, "loss")
+    _line(axes, points, [point.train_loss for point in points], _TRAIN, "training")
+    _line(axes, points, [point.validation_loss for point in points], _VALIDATION, "validation")
+    _legend(axes)
+
+
+def _scores(axes: Axes, points: Sequence[CurvePoint], objective: Literal["miou", "miou_strict"]) -> None:
+    tidy(axes, "mean IoU on validation")
+    lenient, strict = [point.miou for point in points], [point.miou_strict for point in points]
+    _line(axes, points, lenient, _VALIDATION, "mIoU")
+    _line(axes, points, strict, _STRICT, "mIoU strict")
+    sought = lenient if objective == "miou" else strict
+    finite = [(value, point.number) for value, point in zip(sought, points, strict=True) if math.isfinite(value)]
+    if finite:
+        value, number = max(finite, key=lambda pair: (pair[0], -pair[1]))
+        axes.plot([number], [value], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, zorder=5)
+        axes.margins(y=0.15)
+        axes.annotate(
+            f"best {value:.4f}",
+            (number, value),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="right" if number > points[0].number + 0.5 * (points[-1].number - points[0].number) else "left",
+            fontsize=9,
+            color=INK,
+        )
+    _legend(axes, "lower right")
+
+
+def _rates(axes: Axes, points: Sequence[CurvePoint]) -> None:
+    tidy(axes, "learning rate")
+    rates = [point.lr for point in points]
+    _line(axes, points, rates, INK, "")
+    positive = [rate for rate in rates if math.isfinite(rate) and rate > 0]
+    if positive and max(positive) > 20 * min(positive):
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(0, 1.15 * max(positive, default=1.0))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def _line(axes: Axes, points: Sequence[CurvePoint], values: Sequence[float], colour: str, label: str) -> None:
+    """One curve; a few epochs carry dots, so that a single one is seen at all."""
+    dots = "o" if len(points) <= 30 else ""
+    numbers = [point.number for point in points]
+    finite = [value if math.isfinite(value) else math.nan for value in values]
+    axes.plot(numbers, finite, color=colour, linewidth=2, marker=dots, markersize=3.5, label=label)
+
+
+def _epochs(axes: Axes, points: Sequence[CurvePoint]) -> None:
+    """The common horizontal axis, in whole epochs."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("epoch", fontsize=9, color=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if not points:
+        axes.text(0.5, 0.5, "no finished epoch", transform=axes.transAxes, ha="center", color=FAINT)
+    elif len(points) == 1:
+        axes.set_xlim(points[0].number - 1, points[0].number + 1)
+
+
+def _legend(axes: Axes, place: Literal["upper right", "lower right"] = "upper right") -> None:
+    axes.legend(loc=place, fontsize=9, frameon=True, framealpha=0.85, edgecolor="none")

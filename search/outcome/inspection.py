@@ -1,0 +1,80 @@
+"""The pictures of ``data inspect``: how common each class is, and which samples look contaminated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.outcome.canvas import FAINT, INK, blank, percent, plain, save, tidy
+from search.outcome.colours import class_colours, paint
+from search.outcome.panel import class_legend, compose, lay_out, put, visible
+
+if TYPE_CHECKING:
+    from spaces.facts import DataFacts
+
+CLASS_SHARES = "class_shares.png"
+OUTLIERS = "outliers.png"
+OUTLIERS_SHOWN = 12
+
+
+def draw_class_shares(path: Path, shares: Sequence[float], facts: DataFacts, *, title: str) -> None:
+    """Draw one bar per class, its share of all labelled pixels (0 to 1) written at its end."""
+    height = max(260, 110 + 34 * facts.classes)
+    figure = blank(900, height)
+    figure.suptitle(plain(title, 100), x=0.02, ha="left", fontsize=13, fontweight="bold", color=INK)
+    axes = figure.add_axes((0.19, 55 / height, 0.75, (height - 110) / height))
+    tidy(axes)
+    axes.grid(False, axis="y")
+    bars = axes.barh(range(facts.classes), shares, color=class_colours(facts), edgecolor=FAINT, linewidth=0.6)
+    axes.bar_label(bars, labels=[percent(share) for share in shares], padding=4, fontsize=10, color=INK)
+    names = [
+        plain(name, 18) + (" (excluded)" if name in facts.excluded and len(name) < 14 else "")
+        for name in facts.class_names
+    ]
+    axes.set_yticks(range(facts.classes), names, fontsize=10)
+    axes.set_ylim(facts.classes - 0.4, -0.6)
+    axes.set_xlim(0, 1.15 * max(max(shares, default=0.0), 1e-3))
+    axes.set_xlabel("share of the labelled pixels", fontsize=10, color=INK)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+    save(figure, path)
+
+
+def draw_outliers(
+    path: Path,
+    *,
+    images: NDArray[Any],
+    masks: NDArray[np.uint8],
+    found: NDArray[np.bool_],
+    facts: DataFacts,
+    ignore_label: int | None,
+    title: str,
+) -> None:
+    """Draw up to `OUTLIERS_SHOWN` of the samples found, spread over the whole set, each with its mask.
+
+    images: (N, H, W) or (N, H, W, 3). masks: labels (N, H, W). found: (N,), true for a contaminated sample.
+    """
+    places = np.flatnonzero(found)
+    chosen = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), OUTLIERS_SHOWN)).round().astype(int))]
+    if len(chosen) == 0:
+        _nothing(path, title)
+        return
+    grid = lay_out(len(chosen), 2, images.shape[1], images.shape[2], legend=1, blocks=min(2, len(chosen)))
+    sheet = np.full((grid.height, grid.width, 3), 255, dtype=np.uint8)
+    for place, sample in enumerate(chosen):
+        put(sheet, grid, place, 0, visible(images[sample]), smooth=True)
+        put(sheet, grid, place, 1, paint(masks[sample], facts, ignore_label), smooth=False)
+    figure = compose(sheet, grid, ("image", "mask"), title, captions=[f"sample {sample}" for sample in chosen])
+    class_legend(figure, grid, facts, masks[chosen], line=0)
+    save(figure, path)
+
+
+def _nothing(path: Path, title: str) -> None:
+    """The picture of a clean set."""
+    figure = blank(900, 260)
+    figure.suptitle(plain(title, 100), x=0.02, ha="left", fontsize=13, fontweight="bold", color=INK)
+    figure.text(0.5, 0.45, "no contaminated sample found", ha="center", fontsize=13, color="#777777")
+    save(figure, path)

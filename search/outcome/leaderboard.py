@@ -1,0 +1,125 @@
+"""The trials of a study, best first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spaces.recipe import Recipe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_ORDER = ("complete", "pruned", "running", "waiting", "fail")
+_STYLES = {"complete": "green", "pruned": "yellow", "running": "cyan", "waiting": "dim", "fail": "red"}
+_ABSENT = "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One trial as the leaderboard shows it; None where it is not known.
+
+    number: of the trial, from 0.
+    state: complete, pruned, running, waiting or fail.
+    value: the study's objective, 0 to 1; of a pruned trial the last one reported.
+    miou, miou_strict: both forms of the mean IoU of the best epoch, 0 to 1.
+    epochs: trained so far.
+    parameters: trainable numbers of the network.
+    seconds: of training.
+    summary: the recipe in a few words, from `summarise`.
+    """
+
+    number: int
+    state: str
+    value: float | None = None
+    miou: float | None = None
+    miou_strict: float | None = None
+    epochs: int = 0
+    parameters: int | None = None
+    seconds: float | None = None
+    summary: str = ""
+
+
+def rank(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Complete trials first, then pruned, running, waiting, failed; within a state the highest value first.
+
+    Equal values: fewer parameters first, then the earlier trial.
+    """
+    return tuple(sorted(rows, key=_place))
+
+
+def render(rows: Sequence[Row], console: Console, *, title: str = "", limit: int = 20) -> None:
+    """Print the leaderboard, at most ``limit`` rows of it, and how many are not shown."""
+    ranked = rank(rows)
+    console.print(_table(ranked[:limit], title))
+    if len(ranked) > limit:
+        console.print(f"and {len(ranked) - limit} more", style="dim")
+
+
+def summarise(recipe: Recipe) -> str:
+    """A recipe in a few words, such as ``unet d3 f16 batch plain, cross_entropy+dice, adamw 1.0e-03 b32``."""
+    model, optimisation = recipe.model, recipe.optimisation
+    terms = [name for name in ("cross_entropy", "dice", "focal") if getattr(recipe.loss, name) is not None]
+    return (
+        f"{model.family} d{model.depth} f{model.filters} {model.norm} {model.block}, {'+'.join(terms)}, "
+        f"{optimisation.optimizer} {optimisation.lr:.1e} b{optimisation.batch_size}"
+    )
+
+
+def _place(row: Row) -> tuple[int, float, float, int]:
+    state = _ORDER.index(row.state) if row.state in _ORDER else len(_ORDER)
+    value = math.inf if row.value is None or math.isnan(row.value) else -row.value
+    return state, value, math.inf if row.parameters is None else row.parameters, row.number
+
+
+def _table(rows: Sequence[Row], title: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=escape(title) or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for name in ("rank", "trial"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for name in ("mIoU", "strict", "epochs", "parameters", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("recipe", overflow="fold")
+    for place, row in enumerate(rows, start=1):
+        table.add_row(
+            str(place),
+            str(row.number),
+            Text(row.state, style=_STYLES.get(row.state, "")),
+            _score(row.miou),
+            _score(row.miou_strict),
+            str(row.epochs),
+            _parameters(row.parameters),
+            _time(row.seconds),
+            Text(row.summary),
+        )
+    return table
+
+
+def _score(value: float | None) -> str:
+    return f"{value:.4f}" if value is not None and math.isfinite(value) else _ABSENT
+
+
+def _parameters(count: int | None) -> str:
+    if count is None:
+        return _ABSENT
+    if count < 1000:
+        return str(count)
+    return f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return _ABSENT
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"

@@ -1,0 +1,123 @@
+"""The bundle's ``README.md``: what the network is, how good it is, how to use it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from search.outcome.contents import BundleContents
+from search.outcome.leaderboard import summarise
+from search.outcome.manifest import ONNX, PICTURES, RECIPE
+from search.outcome.onnx_file import INPUT, OUTPUT
+from spaces.yaml_text import dump_recipe
+
+
+def write_card(contents: BundleContents, parameters: int) -> str:
+    """The model card in Markdown.
+
+    parameters: the number of trainable numbers in the network.
+    """
+    return "\n\n".join(
+        part
+        for part in (
+            _what(contents, parameters),
+            _pictures(contents),
+            _scores(contents),
+            _data(contents),
+            _use(contents),
+            _recipe(contents),
+        )
+        if part
+    )
+
+
+def _what(contents: BundleContents, parameters: int) -> str:
+    source = "one training outside a study"
+    if contents.study is not None:
+        source = f"trial {contents.trial} of the study {_cell(contents.study)}"
+    return (
+        f"# Segmentation network: {summarise(contents.recipe)}\n\n"
+        f"A network that gives each pixel one of {contents.facts.classes} classes, from {source}: "
+        f"{parameters:,} trainable parameters, weights of epoch {contents.epoch}.\n"
+        "Written by marsearch; `manifest.json` holds the sha256 of every file."
+    )
+
+
+def _pictures(contents: BundleContents) -> str:
+    names = sorted(path.name for path in contents.pictures if path.suffix == ".png" and " " not in path.name)
+    return f"![{Path(names[0]).stem}]({PICTURES}/{names[0]})" if names else ""
+
+
+def _scores(contents: BundleContents) -> str:
+    scores = contents.scores
+    rows = [
+        f"| {_cell(name)}{' (left out of the mean)' if name in contents.facts.excluded else ''}"
+        f" | {_score(scores.iou[label])} | {_score(scores.iou_strict[label])} | {sum(scores.confusion[label]):,} |"
+        for label, name in enumerate(contents.facts.class_names)
+    ]
+    return (
+        f"## Scores\n\nOn {len(contents.validation_images):,} validation images, which also chose the epoch "
+        "(so a little optimistic); measured again from this bundle when it was written.\n\n"
+        "| class | IoU | IoU strict | pixels in the truth |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        f"| **mean** | **{_score(scores.miou)}** | **{_score(scores.miou_strict)}** | |\n\n"
+        f"Pixel accuracy {_score(scores.accuracy)}. IoU drops the pixels whose truth is a class left out of the mean; "
+        "IoU strict counts all pixels. A dash means undefined."
+    )
+
+
+def _data(contents: BundleContents) -> str:
+    facts = contents.facts
+    labels = ", ".join(f"{label} {_cell(name)}" for label, name in enumerate(facts.class_names))
+    colour = "grey" if facts.channels == 1 else "colour"
+    ignored = "" if contents.ignore_label is None else f" Label {contents.ignore_label} was ignored."
+    return (
+        f"## Data\n\nImages of {facts.height}x{facts.width} pixels, {colour} ({facts.channels} channel"
+        f"{'' if facts.channels == 1 else 's'}), in the scale of the data: nothing needs to be normalised beforehand.\n"
+        f"Labels: {labels}.{ignored}\nData digest: `{contents.data_digest}`."
+    )
+
+
+def _use(contents: BundleContents) -> str:
+    facts = contents.facts
+    shape = f"1, {facts.channels}, {facts.height}, {facts.width}"
+    return f"""## Use
+
+With marsearch (run in this folder, or give its path):
+
+```python
+import torch
+from search import load_bundle
+
+network = load_bundle(".")  # a torch.nn.Module in eval mode
+images = torch.zeros({shape})  # batch, channels, height, width
+with torch.inference_mode():
+    labels = network(images).argmax(dim=1)
+```
+
+Without marsearch and without torch, through onnxruntime; the batch size is free, height and width are fixed:
+
+```python
+import numpy
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{ONNX}")
+images = numpy.zeros(({shape}), dtype=numpy.float32)
+labels = session.run(["{OUTPUT}"], {{"{INPUT}": images}})[0].argmax(axis=1)
+```
+
+On a file of images: `marsearch predict . FILE masks.npz`"""
+
+
+def _recipe(contents: BundleContents) -> str:
+    again = f"`{RECIPE}`; `marsearch train {RECIPE} --data FILE --out DIR` trains it again."
+    return f"## Recipe\n\n{again}\n\n```yaml\n{dump_recipe(contents.recipe)}```\n"
+
+
+def _score(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "-"
+
+
+def _cell(text: str) -> str:
+    """Text that stays in its table cell and is not read as Markdown or HTML."""
+    flat = " ".join(text.split())
+    return "".join(f"\\{letter}" if letter in "\\|*_`[]<>#" else letter for letter in flat)

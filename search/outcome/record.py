@@ -1,0 +1,104 @@
+"""``metrics.json``: what was measured of a bundle's network, and the facts it needs to be built again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from search.errors import BundleError
+from search.outcome.contents import BundleContents
+from search.outcome.manifest import METRICS
+from spaces.facts import DataFacts
+
+LARGEST = 8_000_000  # bytes; 255 classes and 2,000 epochs stay below 1,000,000
+_LIBRARIES = ("marsearch", "torch", "numpy", "onnxruntime", "safetensors", "pydantic", "optuna")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """What ``metrics.json`` says.
+
+    facts: channels, size and classes of the data.
+    mean, std: per channel, in the data's own scale.
+    ignore_label: label of pixels that count nowhere; None if there is none.
+    metrics: the whole document, with None where a number is undefined.
+    """
+
+    facts: DataFacts
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    ignore_label: int | None
+    metrics: Mapping[str, Any]
+
+
+def write_record(contents: BundleContents, parameters: int) -> str:
+    """The text of ``metrics.json``; an undefined number (NaN) is null.
+
+    parameters: the number of trainable numbers in the network.
+    """
+    scores, names = contents.scores, contents.facts.class_names
+    document = {
+        "miou": _number(scores.miou),
+        "miou_strict": _number(scores.miou_strict),
+        "accuracy": _number(scores.accuracy),
+        "iou": _named(names, scores.iou),
+        "iou_strict": _named(names, scores.iou_strict),
+        "confusion": [list(row) for row in scores.confusion],
+        "parameters": parameters,
+        "epoch": contents.epoch,
+        "study": contents.study,
+        "trial": contents.trial,
+        "data_digest": contents.data_digest,
+        "validation_images": len(contents.validation_images),
+        "facts": contents.facts.model_dump(mode="json"),
+        "ignore_label": contents.ignore_label,
+        "normalisation": {"mean": list(contents.mean), "std": list(contents.std)},
+        "curve": [{key: _number(value) for key, value in asdict(point).items()} for point in contents.curve],
+        "versions": library_versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def read_record(content: bytes) -> Record:
+    """Read ``metrics.json``. Raises BundleError when it lacks what the network is built from."""
+    try:
+        metrics = json.loads(content)
+        scale = metrics["normalisation"]
+        facts = DataFacts.model_validate_json(json.dumps(metrics["facts"]))
+        mean, std = (tuple(float(value) for value in scale[key]) for key in ("mean", "std"))
+        ignore_label = metrics["ignore_label"]
+        if not all(map(math.isfinite, (*mean, *std))) or not (ignore_label is None or isinstance(ignore_label, int)):
+            raise ValueError("a number was expected")
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+        wanted = "facts, normalisation and ignore_label were expected"
+        raise BundleError(f"{METRICS} is not as marsearch writes it ({wanted}): export the bundle again") from error
+    return Record(facts=facts, mean=mean, std=std, ignore_label=ignore_label, metrics=metrics)
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that a result can depend on; what is not installed is left out."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _named(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in zip(names, values, strict=True)}
+
+
+def _number(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return value if math.isfinite(value) else None

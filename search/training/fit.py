@@ -1,0 +1,232 @@
+"""One training, from a recipe and arrays to one `Epoch` after another.
+
+The caller's loop body is where reporting, pruning and progress happen; between two epochs nothing runs.
+The steps of an epoch never wait for the device: losses stay on it and are looked at once, at the end.
+Same recipe, data, machine and number of threads give bitwise equal weights on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from search.training.arrays import TrainingData, channel_statistics, label_shares
+from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, steps_per_epoch, stream
+from search.training.device import autocast, image_batch, layout, peak_memory_mb, resident_images
+from search.training.metrics import Scores, confusion_matrix, scores
+from spaces.build.augment import Step, build_augment
+from spaces.build.class_weights import class_weights
+from spaces.build.losses import WeightedSum, build_loss
+from spaces.build.network import Network, build_network, count_parameters
+from spaces.build.optim import Schedule, build_optimizer, build_schedule
+from spaces.recipe import Recipe
+
+Objective = Literal["miou", "miou_strict"]
+
+
+class Stopped(Exception):  # noqa: N818 - an order, not an error
+    """The training ended early because its caller asked it to."""
+
+
+class Diverged(ArithmeticError):  # noqa: N818 - says what happened
+    """The loss became NaN or infinite; the message names the epoch and the step."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Epoch:
+    """What one epoch came to.
+
+    number: 1 for the first.
+    train_loss: mean loss of the epoch's steps, on augmented images.
+    validation_loss: the same loss on the validation part, mean over its batches by their size.
+    scores: both mean IoU, per-class IoU and confusion on the validation part, computed in float32.
+    lr: learning rate of the epoch's last step.
+    seconds: wall time of the epoch, validation included.
+    memory_mb: the most memory taken so far, in MiB (GPU tensors, or the whole process on a CPU).
+    improved: this is the best objective so far (the first epoch always is).
+    last: no epoch follows, because all are done or patience has run out.
+    weights: the network's state by name, copied to the CPU, when improved; otherwise None.
+    parameters: trainable numbers in the network.
+    """
+
+    number: int
+    train_loss: float
+    validation_loss: float
+    scores: Scores
+    lr: float
+    seconds: float
+    memory_mb: float
+    improved: bool
+    last: bool
+    weights: Mapping[str, Tensor] | None
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Setup:
+    """Everything an epoch needs, on the device."""
+
+    recipe: Recipe
+    data: TrainingData
+    device: torch.device
+    memory_format: torch.memory_format
+    network: Network
+    loss: WeightedSum
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    augment: Step
+    images: Tensor
+    masks: Tensor
+    validation_images: Tensor
+    validation_masks: Tensor
+    should_stop: Callable[[], bool]
+
+
+def _never() -> bool:
+    return False
+
+
+def fit(
+    recipe: Recipe,
+    data: TrainingData,
+    device: str = "cpu",
+    *,
+    objective: Objective = "miou",
+    should_stop: Callable[[], bool] = _never,
+) -> Iterator[Epoch]:
+    """Train the recipe's network on data and yield once per epoch, up to the last one.
+
+    objective: the score that early stop, the plateau schedule and `improved` go by.
+    should_stop: asked before every batch; True ends the training with Stopped.
+    Raises Stopped; Diverged for a NaN or infinite loss; SpaceError for class weights that do not fit the data.
+    """
+    setup = _prepare(recipe, data, torch.device(device), should_stop)
+    parameters = count_parameters(setup.network)
+    best, best_number = -math.inf, 0
+    for number in range(1, recipe.optimisation.epochs + 1):
+        started = time.perf_counter()
+        train_loss, lr = _train(setup, number)
+        validation_loss, reached = _validate(setup, number)
+        score = getattr(reached, objective)
+        setup.schedule.observe(score)
+
+        improved = number == 1 or score > best
+        if improved:
+            best, best_number = (-math.inf if math.isnan(score) else score), number
+        last = number == recipe.optimisation.epochs or number - best_number >= recipe.optimisation.patience
+        yield Epoch(
+            number=number,
+            train_loss=train_loss,
+            validation_loss=validation_loss,
+            scores=reached,
+            lr=lr,
+            seconds=time.perf_counter() - started,
+            memory_mb=peak_memory_mb(setup.device),
+            improved=improved,
+            last=last,
+            weights=_copy_weights(setup.network) if improved else None,
+            parameters=parameters,
+        )
+        if last:
+            return
+
+
+def _prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_stop: Callable[[], bool]) -> _Setup:
+    mean, std = channel_statistics(data.train_images)
+    network = build_network(recipe, data.facts, mean=mean, std=std).to(device)
+    memory_format = layout(recipe.model.norm)
+    network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
+    shares = label_shares(data.train_masks, data.facts.classes, data.ignore_label)
+    weights = class_weights(recipe.class_weights, data.facts, shares)
+    optimizer = build_optimizer(recipe.optimisation, network.parameters())
+    steps = steps_per_epoch(len(data.train_images), recipe.optimisation.batch_size)
+    return _Setup(
+        recipe=recipe,
+        data=data,
+        device=device,
+        memory_format=memory_format,
+        network=network,
+        loss=build_loss(recipe.loss, weights, data.facts, data.ignore_label).to(device),
+        optimizer=optimizer,
+        schedule=build_schedule(recipe.optimisation, optimizer, steps),
+        augment=build_augment(recipe.augment, data.facts, std=std),
+        images=resident_images(data.train_images, device),
+        masks=torch.tensor(data.train_masks).to(device),
+        validation_images=resident_images(data.validation_images, device),
+        validation_masks=torch.tensor(data.validation_masks).to(device),
+        should_stop=should_stop,
+    )
+
+
+def _train(setup: _Setup, number: int) -> tuple[float, float]:
+    """One pass over the training part; its mean loss and the learning rate of its last step."""
+    seed, batch_size = setup.recipe.seed, setup.recipe.optimisation.batch_size
+    order = stream(seed, number, ORDER)
+    generator = stream(seed, number, AUGMENT, setup.device)
+    setup.network.train()
+    losses: list[Tensor] = []
+    lr = setup.schedule.lr
+    with dropout_randomness(seed, number, setup.device):
+        for index in epoch_batches(len(setup.images), batch_size, order, setup.device):
+            if setup.should_stop():
+                raise Stopped(f"stopped in epoch {number}, after {len(losses)} of its steps")
+            images = image_batch(setup.images, index, setup.memory_format)
+            images, masks = setup.augment(images, setup.masks.index_select(0, index), generator)
+            with autocast(setup.device):
+                logits = setup.network(images)
+            loss = setup.loss(logits, masks.long())
+            setup.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            setup.optimizer.step()
+            lr = setup.schedule.lr
+            setup.schedule.step()
+            losses.append(loss.detach())
+    return _finite_mean(torch.stack(losses), number), lr
+
+
+def _finite_mean(losses: Tensor, number: int) -> float:
+    """The mean of an epoch's losses (steps,): the one moment at which the host waits for the device."""
+    values = losses.cpu().double()
+    bad = torch.nonzero(~values.isfinite())
+    if len(bad):
+        step = int(bad[0, 0])
+        raise Diverged(
+            f"the loss became {values[step].item()} in epoch {number}, step {step + 1} of {len(values)}:"
+            " try a lower learning rate, and check the images for NaN"
+        )
+    return float(values.mean())
+
+
+@torch.inference_mode()
+def _validate(setup: _Setup, number: int) -> tuple[float, Scores]:
+    """Loss and scores on the validation part, in float32: what a reloaded bundle will reproduce."""
+    classes, ignored = setup.data.facts.classes, setup.data.ignore_label
+    samples = len(setup.validation_images)
+    confusion = torch.zeros(classes, classes, dtype=torch.int64, device=setup.device)
+    total = torch.zeros((), device=setup.device)
+    setup.network.eval()
+    for index in torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size):
+        if setup.should_stop():
+            raise Stopped(f"stopped in the validation of epoch {number}")
+        logits = setup.network(image_batch(setup.validation_images, index, setup.memory_format))
+        truth = setup.validation_masks.index_select(0, index)
+        total += setup.loss(logits, truth.long()) * len(index)
+        confusion += confusion_matrix(logits.argmax(dim=1), truth, classes, ignored)
+    loss = float(total) / samples
+    if not math.isfinite(loss):
+        raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
+    return loss, scores(confusion, setup.data.facts)
+
+
+def _copy_weights(network: Network) -> dict[str, Tensor]:
+    """The network's state by name, on the CPU, contiguous and independent of the network."""
+    return {
+        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in network.state_dict().items()
+    }

@@ -1,0 +1,89 @@
+"""Both forms of mean IoU from one pooled confusion matrix.
+
+Lenient (torchmetrics' ``ignore_index``): pixels whose truth is an excluded class are dropped first.
+Strict: all pixels count, so that foreground predicted on background costs. Both means are over the
+classes that are not excluded; a class absent from truth and prediction is skipped, a class absent
+from the truth but predicted counts 0. Pixels with the ignore label never count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spaces.facts import DataFacts
+
+Matrix = NDArray[Any] | Tensor | tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """How well predictions agree with masks; shares in 0 .. 1.
+
+    miou: lenient mean IoU over the classes that are not excluded; NaN when none of them occurs.
+    miou_strict: the same with every pixel counted.
+    accuracy: share of all counted pixels whose label is right, excluded classes included.
+    iou: lenient IoU per class; NaN for excluded classes and for classes in neither truth nor prediction.
+    iou_strict: strict IoU per class, excluded classes too; NaN for classes in neither.
+    confusion: pixels by (truth, prediction), rows are the truth.
+    """
+
+    miou: float
+    miou_strict: float
+    accuracy: float
+    iou: tuple[float, ...]
+    iou_strict: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int, ignore_label: int | None = None) -> Tensor:
+    """Count pixels by (truth, prediction): int64 (K, K) on the device of the labels.
+
+    prediction, truth: integer labels of one shape; truth outside 0 .. K-1 (the ignore label) is left out.
+    """
+    truth = truth.long()
+    counted = (truth >= 0) & (truth < classes)
+    if ignore_label is not None:
+        counted &= truth != ignore_label
+    # What does not count falls into one more cell: no boolean indexing, so no wait for the device.
+    cell = torch.where(counted, truth * classes + prediction.long(), classes * classes)
+    counts = torch.bincount(cell.flatten(), minlength=classes * classes + 1)
+    return counts[:-1].view(classes, classes)
+
+
+def intersection_over_union(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """IoU per class (K,) of a confusion matrix (K, K): hits / (truth + predicted - hits); NaN where that is 0/0."""
+    hits = np.diagonal(confusion).astype(np.float64)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - hits
+    shares = np.full(len(hits), np.nan)
+    np.divide(hits, union, out=shares, where=union > 0)
+    return shares
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if len(present) else float("nan")
+
+
+def scores(confusion: Matrix, facts: DataFacts) -> Scores:
+    """Both mean IoU, IoU per class and accuracy of a confusion matrix (K, K) whose rows are the truth."""
+    cells = confusion.cpu().numpy() if isinstance(confusion, Tensor) else np.asarray(confusion)
+    excluded = list(facts.excluded_labels)
+    kept = cells.copy()
+    kept[excluded, :] = 0
+    lenient, strict = intersection_over_union(kept), intersection_over_union(cells)
+    lenient[excluded] = np.nan
+    total = int(cells.sum())
+    return Scores(
+        miou=_mean(lenient),
+        miou_strict=_mean(np.delete(strict, excluded)),
+        accuracy=int(np.trace(cells)) / total if total else float("nan"),
+        iou=tuple(lenient.tolist()),
+        iou_strict=tuple(strict.tolist()),
+        confusion=tuple(tuple(int(n) for n in row) for row in cells),
+    )
