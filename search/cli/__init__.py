@@ -1,0 +1,73 @@
+"""The command line: `marsearch`. Commands import what they need when they run, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from search.cli import bundle, data, demo, study, watch
+from search.errors import SearchError
+from spaces.errors import SpaceError
+from storage.errors import StorageError
+
+app = typer.Typer(
+    name="marsearch",
+    help="Hyperparameter search for semantic segmentation trained from scratch.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Make, look at and clean data sets.", no_args_is_help=True, rich_markup_mode=None)
+data_app.command("synth")(data.synth)
+data_app.command("inspect")(data.inspect)
+data_app.command("clean")(data.clean)
+
+app.command("demo")(demo.demo)
+app.add_typer(data_app, name="data")
+app.command("create")(study.create)
+app.command("work")(study.work)
+app.command("run")(study.run)
+app.command("enqueue")(study.enqueue)
+app.command("status")(watch.status)
+app.command("trials")(watch.trials)
+app.command("train")(bundle.train)
+app.command("export")(bundle.export)
+app.command("predict")(bundle.predict)
+app.command("dashboard")(watch.dashboard)
+app.command("doctor")(watch.doctor)
+
+
+def main() -> None:
+    """Run a command. Exit status 0: done; 2: wrong use or bad input, one line on stderr; 1: failure."""
+    raise SystemExit(answer(sys.argv[1:]))
+
+
+def answer(arguments: list[str]) -> int:
+    """Run the command with these arguments and return its exit status."""
+    try:
+        return int(app(arguments, standalone_mode=False, prog_name="marsearch") or 0)
+    except (SpaceError, StorageError, SearchError) as error:
+        return _say(str(error))
+    except TyperException as error:
+        text = error.format_message()
+        return _say(text) if not text.startswith("Usage:") else _help(text)
+    except BrokenPipeError:
+        # Whoever read our output has enough of it (`| head`); Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted", 130)
+
+
+def _say(text: str, status: int = 2) -> int:
+    print(f"marsearch: {' '.join(text.split())}", file=sys.stderr)
+    return status
+
+
+def _help(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 2

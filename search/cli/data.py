@@ -1,0 +1,131 @@
+"""Commands on data sets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from search.cli import options
+from search.errors import UsageError
+
+METHODS = ("mask", "mahalanobis", "mean")
+
+
+def synth(
+    out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
+    train: Annotated[int, typer.Option(metavar="N", min=8, max=100_000, help="labelled images")] = 400,
+    test: Annotated[int, typer.Option(metavar="N", min=0, max=100_000, help="images without labels")] = 100,
+    seed: options.Seed = 0,
+    size: Annotated[str, typer.Option(metavar="HxW", help="height and width in pixels")] = "64x128",
+    channels: Annotated[int, typer.Option(metavar="1|3", min=1, max=3, help="grey or colour")] = 1,
+    classes: Annotated[int, typer.Option(metavar="N", min=2, max=32, help="classes, background included")] = 5,
+) -> None:
+    """Write a synthetic, Mars-like data set."""
+    from storage.dataset import write_dataset
+    from storage.synthetic import synthesise
+
+    match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", size)
+    if match is None or not all(8 <= int(side) <= 4096 for side in match.groups()):
+        raise UsageError(f"--size {size}: HxW in pixels was expected, from 8x8 to 4096x4096, such as 64x128")
+    if channels == 2:
+        raise UsageError("--channels 2: 1 (grey) or 3 (colour) was expected")
+    _check_folder(out)
+    height, width = int(match[1]), int(match[2])
+    dataset = synthesise(
+        train=train, test=test, seed=seed, height=height, width=width, channels=channels, classes=classes
+    )
+    write_dataset(dataset, out)
+    typer.echo(f"{out}: {train} labelled and {test} test images, digest {dataset.digest[:12]}", err=True)
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder for the pictures")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show shapes, class shares, outliers and digest of a data set; with --out also as pictures."""
+    from storage.dataset import class_shares, read_dataset
+    from storage.outliers import find_outliers
+
+    dataset = read_dataset(file)
+    found = {method: find_outliers(dataset, method) for method in METHODS}
+    shares = class_shares(dataset.masks, dataset.classes, dataset.ignore_label)
+    facts = {
+        "file": str(file),
+        "samples": len(dataset.images),
+        "test_images": 0 if dataset.test_images is None else len(dataset.test_images),
+        "height": dataset.height,
+        "width": dataset.width,
+        "channels": dataset.channels,
+        "groups": None if dataset.group is None else len(set(dataset.group.tolist())),
+        "class_shares": dict(zip(dataset.class_names, shares, strict=True)),
+        "excluded_from_mean": list(dataset.excluded),
+        "outliers": {method: int(flags.sum()) for method, flags in found.items()},
+        "digest": dataset.digest,
+    }
+    if out is not None:
+        from search.outcome.figures import draw_class_shares, draw_outliers
+        from search.service.record import facts_of
+
+        with _writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+        named = facts_of(dataset)
+        draw_class_shares(out / "class_shares.png", shares, named, title=f"{file.name}: class shares")
+        for method, flags in found.items():
+            draw_outliers(
+                out / f"outliers_{method}.png",
+                images=dataset.images,
+                masks=dataset.masks,
+                found=flags,
+                facts=named,
+                ignore_label=dataset.ignore_label,
+                title=f"{file.name}: {int(flags.sum())} outliers by {method}",
+            )
+    typer.echo(json.dumps(facts) if as_json else _as_text(facts))
+
+
+def clean(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
+    method: Annotated[Literal["mask", "mahalanobis", "mean"], typer.Option(help="how outliers are found")],
+) -> None:
+    """Write a copy of a data set without its outliers."""
+    from storage.dataset import read_dataset, write_dataset
+    from storage.outliers import clean_dataset
+
+    dataset = read_dataset(file)
+    _check_folder(out)
+    kept = clean_dataset(dataset, method)
+    write_dataset(kept, out)
+    typer.echo(f"{out}: {len(kept.images)} of {len(dataset.images)} samples kept", err=True)
+
+
+def _as_text(facts: dict[str, object]) -> str:
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {v:.4%}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
+        lines.append(f"{name.replace('_', ' '):20} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return "\n".join(lines)
+
+
+def _check_folder(out: Path) -> None:
+    with _writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.is_dir():
+            raise IsADirectoryError(21, "is a folder")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn the refusal of a place to be written into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror or error}), choose another place") from error

@@ -1,0 +1,67 @@
+"""The options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from search.errors import UsageError
+from search.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from storage.store import Store
+
+Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
+Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.npz)")]
+SpaceFile = Annotated[
+    Path | None, typer.Option("--space", metavar="FILE", help="space file (.yaml); the whole space without it")
+]
+Sampler = Annotated[Literal["tpe", "random", "grid"], typer.Option(help="how trials are chosen")]
+Pruner = Annotated[Literal["asha", "hyperband", "median", "none"], typer.Option(help="how hopeless trials are ended")]
+Metric = Annotated[Literal["miou", "miou_strict"], typer.Option(help="mean IoU that the study maximises")]
+Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
+Epochs = Annotated[int, typer.Option("--epochs", metavar="N", min=1, max=2000, help="epochs of each training")]
+WarmStart = Annotated[str, typer.Option(metavar="reports|FILE|none", help="recipes that are tried first")]
+Holdout = Annotated[float, typer.Option(metavar="SHARE", min=0.0, max=0.5, help="share of samples no trial sees")]
+Keep = Annotated[int, typer.Option(metavar="K", min=1, help="weights are kept for the best K trials")]
+Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or 2 cores"),
+]
+Timeout = Annotated[str | None, typer.Option(metavar="TIME", help="leave after this long: 90s, 6m, 2h")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:0,2", help="where to train")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
+
+
+def open_storage() -> tuple[Store, Settings]:
+    """The storage that the environment names. Raises DatabaseError or ArtifactError."""
+    from storage.store import open_store
+
+    settings = read_settings()
+    return open_store(settings.storage, settings.artifacts), settings
+
+
+def seconds(text: str | None) -> float | None:
+    """``90s``, ``6m`` or ``2h`` in seconds. Raises UsageError for anything else."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh])", text)
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--timeout {text}: a number with s, m or h was expected, such as 90s, 6m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def read_text(path: Path | None) -> str:
+    """The text of a file, "" for none. Raises UsageError when it cannot be read."""
+    if path is None:
+        return ""
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise UsageError(f"{path}: {path.stat().st_size:,} bytes, a text file of at most 1,000,000 was expected")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: a readable text file was expected ({error})") from error

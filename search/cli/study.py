@@ -1,0 +1,161 @@
+"""Commands that make a study and work on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.cli import options
+from search.cli.options import open_storage, read_text, seconds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.service.study import Created, Wish
+    from search.settings import Settings
+    from storage.store import Store
+
+
+def create(
+    study: options.Study,
+    data: options.Data,
+    space: options.SpaceFile = None,
+    sampler: options.Sampler = "tpe",
+    pruner: options.Pruner = "asha",
+    objective: options.Metric = "miou",
+    trials: options.Trials = 100,
+    epochs: options.Epochs = 30,
+    warm_start: options.WarmStart = "reports",
+    holdout: options.Holdout = 0.0,
+    keep: options.Keep = 20,
+    seed: options.Seed = 0,
+) -> None:
+    """Create a study; the same data and options again change nothing."""
+    wish = _wish(
+        study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed
+    )
+    store, _ = open_storage()
+    make(store, wish)
+
+
+def work(
+    study: options.Study,
+    workers: options.Workers = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", min=1, help="finished trials; default the study's")] = None,
+    timeout: options.Timeout = None,
+    device: options.Device = "auto",
+) -> None:
+    """Train trials of a study until it is finished; Ctrl-C leaves in order."""
+    limit = seconds(timeout)
+    store, settings = open_storage()
+    serve(store, settings, study, workers, trials, limit, device)
+
+
+def run(
+    study: options.Study,
+    data: options.Data,
+    space: options.SpaceFile = None,
+    sampler: options.Sampler = "tpe",
+    pruner: options.Pruner = "asha",
+    objective: options.Metric = "miou",
+    trials: options.Trials = 100,
+    epochs: options.Epochs = 30,
+    warm_start: options.WarmStart = "reports",
+    holdout: options.Holdout = 0.0,
+    keep: options.Keep = 20,
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    timeout: options.Timeout = None,
+    device: options.Device = "auto",
+) -> None:
+    """Create a study and work on it; the same command again continues."""
+    limit = seconds(timeout)
+    wish = _wish(
+        study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed
+    )
+    store, settings = open_storage()
+    make(store, wish)
+    serve(store, settings, study, workers, None, limit, device)
+
+
+def enqueue(
+    study: options.Study,
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)")],
+) -> None:
+    """Let the next free worker try a recipe."""
+    from search.service import study as service
+
+    wanted = service.read_recipe(recipe)
+    store, _ = open_storage()
+    service.enqueue(store, study, wanted)
+    typer.echo(f"{recipe} waits in study {study}", err=True)
+
+
+def make(store: Store, wish: Wish) -> Created:
+    """Create the study and say what came of it."""
+    from search.service.size import weights_note
+    from search.service.study import create as create_study
+
+    created = create_study(store, wish)
+    for note in created.notes:
+        typer.echo(note, err=True)
+    if created.new:
+        typer.echo(f"study {wish.study} created in {store.url}; {weights_note(created.plan)}", err=True)
+    else:
+        typer.echo(f"study {wish.study} is there already, with the same data and space", err=True)
+    return created
+
+
+def serve(
+    store: Store,
+    settings: Settings,
+    study: str,
+    workers: int | None,
+    trials: int | None,
+    timeout: float | None,
+    device: str,
+) -> None:
+    """Work on the study, and say how it ended."""
+    from search.service.host import Order, work
+    from search.service.view import View
+
+    order = Order(
+        study=study, workers=workers, trials=trials, timeout=timeout, device=device, home=settings.home
+    )
+    outcome = work(store, order, View(study))
+    ended = "stopped" if outcome.stopped and outcome.finished < outcome.target else "finished"
+    typer.echo(f"{ended}: {outcome.finished} of {outcome.target} trials of study {study}", err=True)
+
+
+def _wish(
+    study: str,
+    data: Path,
+    space: Path | None,
+    sampler: str,
+    pruner: str,
+    objective: str,
+    trials: int,
+    epochs: int,
+    warm_start: str,
+    holdout: float,
+    keep: int,
+    seed: int,
+) -> Wish:
+    from search.service.study import Wish
+
+    return Wish(
+        study=study,
+        data=data,
+        space=read_text(space),
+        space_name=str(space) if space is not None else "space",
+        sampler=sampler,
+        pruner=pruner,
+        objective=objective,
+        trials=trials,
+        epochs=epochs,
+        warm_start=warm_start,
+        holdout=holdout,
+        keep=keep,
+        seed=seed,
+    )

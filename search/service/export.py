@@ -1,0 +1,101 @@
+"""From a study to a bundle: the best trial's weights with everything that is known of them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.artifacts import get_all_artifact_meta
+from optuna.trial import FrozenTrial
+from safetensors.torch import load_file as load_tensors
+
+from search.errors import UsageError
+from search.outcome.bundle import check_target, write_bundle
+from search.outcome.contents import BundleContents
+from search.outcome.curves import CurvePoint
+from search.service.progress import best_of
+from search.service.study import OpenStudy, open_study
+from search.training.metrics import scores
+from spaces import load_recipe
+from storage.artifacts import load_file
+from storage.runs import curve, kept_weights
+from storage.store import Store
+
+
+def export_trial(store: Store, study: str, out: Path, *, trial: int | None, home: Path) -> int:
+    """Write the bundle of the best trial, or of the one of that number; returns the number.
+
+    Raises StudyError for an unknown study, UsageError when there is no such trial or its weights are not kept,
+    BundleError when the bundle cannot be written or does not prove itself.
+    """
+    check_target(out)
+    opened = open_study(store, study, home)
+    chosen = _chosen(store, study, trial)
+    artifact = {kept.trial: kept.artifact for kept in kept_weights(store, study)}.get(chosen.number)
+    if artifact is None:
+        kept = ", ".join(str(k.trial) for k in kept_weights(store, study)) or "none"
+        raise UsageError(f"trial {chosen.number} of study {study}: its weights are not kept, those of {kept} are")
+    with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
+        weights = Path(folder) / "weights.safetensors"
+        load_file(store.artifacts, artifact, weights)
+        write_bundle(out, _contents(store, opened, chosen, weights, _pictures(store, chosen, Path(folder))))
+    return chosen.number
+
+
+def _chosen(store: Store, study: str, number: int | None) -> FrozenTrial:
+    trials = optuna.load_study(study_name=study, storage=store.trials).get_trials(deepcopy=False)
+    if number is None:
+        best = best_of(trials)
+        if best is None:
+            raise UsageError(f"study {study}: no trial is complete yet, let it run first (marsearch work {study})")
+        return best
+    if number >= len(trials):
+        raise UsageError(f"study {study}: there is no trial {number}, it has {len(trials)} (see marsearch trials {study})")
+    return trials[number]
+
+
+def _contents(
+    store: Store, opened: OpenStudy, trial: FrozenTrial, weights: Path, pictures: tuple[Path, ...]
+) -> BundleContents:
+    validation = np.asarray(opened.validation, dtype=np.int64)
+    known = trial.user_attrs
+    return BundleContents(
+        recipe=load_recipe(known["recipe"], f"recipe of trial {trial.number}"),
+        facts=opened.space.facts,
+        weights=load_tensors(weights),
+        mean=tuple(known["normalisation"]["mean"]),
+        std=tuple(known["normalisation"]["std"]),
+        scores=scores(np.asarray(known["confusion"], dtype=np.int64), opened.space.facts),
+        epoch=int(known["best_epoch"]),
+        data_digest=opened.plan.data_digest,
+        study=opened.plan.study,
+        trial=trial.number,
+        validation_images=opened.dataset.images[validation],
+        validation_masks=opened.dataset.masks[validation],
+        ignore_label=opened.dataset.ignore_label,
+        pictures=pictures,
+        curve=tuple(
+            CurvePoint(
+                number=row.number,
+                train_loss=row.train_loss,
+                validation_loss=row.validation_loss,
+                miou=row.miou,
+                miou_strict=row.miou_strict,
+                lr=row.lr,
+            )
+            for row in curve(store, opened.plan.study, trial.number)
+        ),
+    )
+
+
+def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...]:
+    """The trial's artifacts as files; their names come from the database, so only the last part counts."""
+    files = []
+    for meta in get_all_artifact_meta(trial, storage=store.trials):
+        path = folder / "pictures" / Path(meta.filename).name
+        path.parent.mkdir(exist_ok=True)
+        load_file(store.artifacts, meta.artifact_id, path)
+        files.append(path)
+    return tuple(sorted(files))

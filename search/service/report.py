@@ -1,0 +1,111 @@
+"""What there is to tell of a study: for `status`, `trials` and the leaderboard."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.outcome.leaderboard import Row, summarise
+from search.service.progress import best_of, count
+from spaces import load_recipe
+from storage.requeue import retried
+from storage.runs import runs
+from storage.store import Store
+from storage.studies import load_plan
+from storage.workers import workers
+
+
+def study_report(store: Store, name: str) -> dict[str, Any]:
+    """Counts by state, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
+    plan = load_plan(store, name)
+    trials = _trials(store, name)
+    counts, best = count(trials), best_of(trials)
+    return {
+        "study": name,
+        "target": plan.trials,
+        "finished": counts.finished,
+        "trials": asdict(counts),
+        "best": _best(best) if best is not None else None,
+        "workers": [_plain(asdict(worker)) for worker in workers(store, name)],
+        "objective": plan.objective,
+        "sampler": plan.sampler,
+        "pruner": plan.pruner,
+        "epochs": plan.epochs,
+        "data_digest": plan.data_digest,
+        "space_digest": plan.space_digest,
+    }
+
+
+def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
+    """One entry per trial in order of number, ready for JSON. Raises StudyError for an unknown study."""
+    load_plan(store, name)
+    return [_trial(trial) for trial in _trials(store, name)]
+
+
+def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
+    """The rows of the leaderboard. Raises StudyError for an unknown study."""
+    load_plan(store, name)
+    trained = {run.trial: run for run in runs(store, name)}
+    return tuple(_row(trial, trained[trial.number].parameters if trial.number in trained else 0) for trial in _trials(store, name))
+
+
+def _trials(store: Store, name: str) -> list[FrozenTrial]:
+    return optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
+
+
+def _best(trial: FrozenTrial) -> dict[str, Any]:
+    recipe = load_recipe(trial.user_attrs["recipe"]).model_dump(mode="json")
+    return {
+        "number": trial.number,
+        "value": trial.value,
+        "miou": trial.user_attrs.get("miou"),
+        "miou_strict": trial.user_attrs.get("miou_strict"),
+        "recipe": recipe,
+    }
+
+
+def _trial(trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": _value(trial),
+        "params": dict(trial.params),
+        "duration_s": trial.duration.total_seconds() if trial.duration is not None else None,
+        "reason": trial.user_attrs.get("reason"),
+        "resumed_from_epoch": trial.user_attrs.get("resumed_from_epoch"),
+        "retry_of": retried(trial)[-1] if retried(trial) else None,
+        "miou": trial.user_attrs.get("miou"),
+        "miou_strict": trial.user_attrs.get("miou_strict"),
+        "parameters": trial.user_attrs.get("parameters"),
+        "epochs": trial.user_attrs.get("epochs", trial.last_step),
+    }
+
+
+def _row(trial: FrozenTrial, parameters: int) -> Row:
+    known = trial.user_attrs
+    return Row(
+        number=trial.number,
+        state=trial.state.name.lower(),
+        value=_value(trial),
+        miou=known.get("miou"),
+        miou_strict=known.get("miou_strict"),
+        epochs=known.get("epochs", trial.last_step) or 0,
+        parameters=known.get("parameters", parameters) or None,
+        seconds=trial.duration.total_seconds() if trial.duration is not None else None,
+        summary=summarise(load_recipe(known["recipe"])) if "recipe" in known else "",
+    )
+
+
+def _value(trial: FrozenTrial) -> float | None:
+    """The objective of a complete trial; of a pruned one what it last reported."""
+    if trial.state is TrialState.COMPLETE:
+        return trial.value
+    return trial.intermediate_values[trial.last_step] if trial.last_step is not None else None
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}

@@ -1,0 +1,232 @@
+"""A study as the service sees it: created once from data, space and options; opened by every host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import optuna
+from optuna.study import Study
+
+from search.errors import UsageError
+from search.service.record import facts_of, panel_samples
+from search.service.strategy import build_pruner, build_sampler
+from spaces import DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
+from storage.artifacts import exists, load_file, save_file
+from storage.dataset import Dataset, class_shares, read_dataset, write_dataset
+from storage.outliers import find_outliers
+from storage.split import split_dataset
+from storage.store import Store
+from storage.studies import DatasetRecord, StudyPlan, create_study, load_plan, put_dataset
+
+VALIDATION_SHARE = 0.2
+REPORTS = ("baseline", "report-")  # prefixes of the presets that `--warm-start reports` enqueues
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a person asks of a new study; the field names are the options of `marsearch create`.
+
+    space: text of the space file, "" for the whole space. space_name: what the text is called in messages.
+    warm_start: "reports", "none" or the path of a recipe file.
+    """
+
+    study: str
+    data: Path
+    space: str
+    space_name: str
+    sampler: str
+    pruner: str
+    objective: str
+    trials: int
+    epochs: int
+    warm_start: str
+    holdout: float
+    keep: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """What `create` did. notes: sentences for the person, among them the warm starts that were skipped."""
+
+    new: bool
+    plan: StudyPlan
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStudy:
+    """A study with everything a host needs to work on it.
+
+    data: local file of the data set. train, validation: sample indices. panel: the samples shown for each trial.
+    """
+
+    plan: StudyPlan
+    space: Space
+    dataset: Dataset
+    data: Path
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    panel: tuple[int, ...]
+
+
+def create(store: Store, wish: Wish) -> Created:
+    """Create the study, or find that the same one is there already.
+
+    Raises DataError, SpaceError, StudyError or UsageError, each before anything is written.
+    """
+    dataset = read_dataset(wish.data)
+    space = bind(facts_of(dataset), wish.space, epochs=wish.epochs, name=wish.space_name)
+    points = list(space.grid()) if wish.sampler == "grid" else []
+    recipes, skipped = _warm_starts(space, wish)
+    plan = _plan(wish, dataset, space)
+    _keep_data(store, dataset, wish.data)
+    new = create_study(store, plan)
+    notes = list(skipped) if new else []
+    if new:
+        study = optuna.load_study(study_name=wish.study, storage=store.trials)
+        for params in [*recipes, *points]:
+            study.enqueue_trial(params, skip_if_exists=True)
+        notes += [f"{len(points)} points of the grid are enqueued"] if points else []
+    return Created(new=new, plan=plan, notes=tuple(notes))
+
+
+def open_study(store: Store, name: str, home: Path) -> OpenStudy:
+    """Open a study, fetching its data set into home's cache. Raises StudyError, DataError, ArtifactError."""
+    plan = load_plan(store, name)
+    data = home / "cache" / f"dataset-{plan.data_digest}.npz"
+    if not data.exists():
+        data.parent.mkdir(parents=True, exist_ok=True)
+        load_file(store.artifacts, data.name, data)
+    dataset = read_dataset(data)
+    split = json.loads(plan.split)
+    return OpenStudy(
+        plan=plan,
+        space=space_of(plan),
+        dataset=dataset,
+        data=data.resolve(),
+        train=tuple(split["train"]),
+        validation=tuple(split["validation"]),
+        panel=panel_samples(dataset, split["validation"]),
+    )
+
+
+def space_of(plan: StudyPlan) -> Space:
+    """The space that a plan describes."""
+    return bind(DataFacts.model_validate_json(plan.facts), plan.space, epochs=plan.epochs)
+
+
+def attach(store: Store, plan: StudyPlan) -> Study:
+    """A study object of its own for one thread, with the study's sampler and pruner."""
+    return optuna.load_study(
+        study_name=plan.study, storage=store.trials, sampler=build_sampler(plan), pruner=build_pruner(plan)
+    )
+
+
+def enqueue(store: Store, name: str, recipe: Recipe) -> None:
+    """Let the next free worker try this recipe. Raises SpaceError when it lies outside the study's space."""
+    plan = load_plan(store, name)
+    space = space_of(plan)
+    params = space.params(as_planned(recipe, plan.epochs))
+    optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
+
+
+def read_recipe(named: str) -> Recipe:
+    """The recipe of a preset's name or of a YAML file. Raises SpaceError naming both ways."""
+    if named in preset_names():
+        return load_preset(named)
+    path = Path(named)
+    if not path.is_file():
+        raise SpaceError(f"{named}: neither a recipe file nor a preset, presets are {', '.join(preset_names())}")
+    try:
+        return load_recipe(path.read_text("utf-8"), named)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{named}: not readable as text ({error})") from error
+
+
+def as_planned(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with the study's number of epochs: a study compares equal budgets."""
+    ours = recipe.optimisation
+    return recipe.model_copy(update={"optimisation": ours.model_copy(update={"epochs": epochs, "patience": 30})})
+
+
+def _warm_starts(space: Space, wish: Wish) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
+    if wish.warm_start == "none":
+        return [], []
+    if wish.warm_start != "reports":
+        return [space.params(as_planned(read_recipe(wish.warm_start), wish.epochs))], []
+    taken, skipped = [], []
+    for name in preset_names():
+        if name.startswith(REPORTS):
+            try:
+                taken.append(space.params(as_planned(load_preset(name), wish.epochs)))
+            except SpaceError as error:
+                skipped.append(f"preset {name} is not in this space and is skipped ({error})")
+    return taken, skipped
+
+
+def _plan(wish: Wish, dataset: Dataset, space: Space) -> StudyPlan:
+    contaminated = find_outliers(dataset, "mask")
+    split = split_dataset(
+        dataset, seed=wish.seed, validation=VALIDATION_SHARE, holdout=wish.holdout, contaminated=contaminated
+    )
+    if not len(split.train) or not len(split.validation):
+        raise UsageError(
+            f"{wish.data}: {len(dataset.images)} samples leave {len(split.train)} to train and"
+            f" {len(split.validation)} to validate: more samples (or groups) are needed"
+        )
+    parts = {name: [int(i) for i in getattr(split, name)] for name in ("train", "validation", "holdout")}
+    return StudyPlan(
+        study=wish.study,
+        data_digest=dataset.digest,
+        space_digest=space.digest,
+        space=wish.space,
+        facts=space.facts.model_dump_json(),
+        sampler=wish.sampler,
+        pruner=wish.pruner,
+        objective=wish.objective,
+        trials=wish.trials,
+        epochs=wish.epochs,
+        warm_start=wish.warm_start,
+        holdout=wish.holdout,
+        keep=wish.keep,
+        seed=wish.seed,
+        split=json.dumps({**parts, "method": split.method, "seed": split.seed}),
+    )
+
+
+def _keep_data(store: Store, dataset: Dataset, source: Path) -> None:
+    import tempfile
+
+    artifact = f"dataset-{dataset.digest}.npz"
+    if not exists(store.artifacts, artifact):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / artifact
+            write_dataset(dataset, copy)
+            save_file(store.artifacts, artifact, copy)
+    shares = class_shares(dataset.masks, dataset.classes, dataset.ignore_label)
+    put_dataset(store, dataset_record(dataset, source, shares, artifact))
+
+
+def dataset_record(dataset: Dataset, source: Path, shares: Sequence[float], artifact: str) -> DatasetRecord:
+    """The row that describes a data set."""
+    return DatasetRecord(
+        digest=dataset.digest,
+        path_hint=source.name,
+        samples=len(dataset.images),
+        tests=0 if dataset.test_images is None else len(dataset.test_images),
+        height=dataset.height,
+        width=dataset.width,
+        channels=dataset.channels,
+        class_names=dataset.class_names,
+        class_shares=tuple(shares),
+        artifact_id=artifact,
+    )
+
+
+def plan_as_dict(plan: StudyPlan) -> dict[str, object]:
+    """The plan for JSON output, without the long index lists."""
+    return {name: value for name, value in asdict(plan).items() if name not in ("split", "facts", "space")}
