@@ -1,0 +1,257 @@
+"""The pictures: right size, right colours in the right place, the same bytes again."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from search.outcome.colours import WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
+from search.outcome.figures import (
+    CurvePoint,
+    draw_class_shares,
+    draw_confusion,
+    draw_curves,
+    draw_outliers,
+    draw_panel,
+    draw_trial,
+    write_iou_csv,
+)
+from search.outcome.panel import lay_out, visible
+from search.training.metrics import Scores, scores
+from spaces.facts import DataFacts
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        return np.asarray(picture.convert("RGB"))
+
+
+def sample_set(facts: DataFacts, count: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    shape = (count, facts.height, facts.width)
+    blocks = rng.integers(0, facts.classes, (count, facts.height // 8, facts.width // 8))
+    truth = np.kron(blocks, np.ones((1, 8, 8))).astype(np.uint8)
+    prediction = np.where(rng.random(shape) < 0.1, rng.integers(0, facts.classes, shape), truth).astype(np.uint8)
+    colour = () if facts.channels == 1 else (3,)
+    images = (truth.reshape(*shape, *(1 for _ in colour)) * 40 + rng.integers(0, 30, (*shape, *colour))).astype(
+        np.uint8
+    )
+    return images, truth, prediction
+
+
+def scored(truth: np.ndarray, prediction: np.ndarray, facts: DataFacts) -> Scores:
+    cells = truth.astype(np.int64) * facts.classes + prediction
+    size = facts.classes**2
+    return scores(np.bincount(cells.ravel(), minlength=size).reshape(facts.classes, -1), facts)
+
+
+@pytest.mark.parametrize(
+    ("channels", "height", "width", "size"),
+    [(1, 64, 128, (1074, 1004)), (3, 256, 256, (1696, 782)), (1, 20, 16, (1360, 740)), (1, 800, 400, (896, 782))],
+)
+def test_a_trial_has_its_four_files_and_none_is_blank(tmp_path, points, channels, height, width, size):
+    facts = DataFacts(channels=channels, height=height, width=width, class_names=("soil", "$dune_{x", "rock"))
+    images, truth, prediction = sample_set(
+        DataFacts(channels=channels, height=1024, width=512, class_names=("a", "b", "c")), 6
+    )
+    images, truth, prediction = (array[:, :height, :width] for array in (images, truth, prediction))
+    drawn = draw_trial(
+        tmp_path / "new",
+        title="study $x_{, trial 7, mIoU 0.5000",
+        images=images,
+        truth=truth,
+        prediction=prediction,
+        facts=facts,
+        ignore_label=None,
+        epochs=points,
+        scores=scored(truth, prediction, facts),
+    )
+    assert [path.name for path in drawn] == ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv"]
+    assert sorted((tmp_path / "new").iterdir()) == sorted(drawn)
+    pictures = [pixels(path) for path in drawn[:3]]
+    assert [(p.shape[1], p.shape[0]) for p in pictures] == [size, (1080, 400), (666, 606)]
+    for picture in pictures:
+        assert picture.std() > 15
+
+
+def test_the_panel_shows_labels_and_errors_in_their_colours(tmp_path, mars):
+    truth = np.full((1, 64, 128), 3, dtype=np.uint8)
+    truth[0, :8] = 0
+    truth[0, :, 120:] = 255
+    prediction = np.full_like(truth, 3)
+    prediction[0, 40:48, 16:24] = 4
+    images = np.random.default_rng(0).integers(0, 255, truth.shape).astype(np.uint8)
+    path = tmp_path / "panel.png"
+    draw_panel(path, images=images, truth=truth, prediction=prediction, facts=mars, ignore_label=255, title="one")
+    picture = pixels(path)
+    grid = lay_out(1, 4, 64, 128, legend=2)
+
+    def at(column: int, row: int, place: int) -> list[int]:
+        left, top = grid.corner(0, column)
+        return picture[top + 2 * row, left + 2 * place].tolist()
+
+    background, _, _, sand, rock = (rgb(colour).tolist() for colour in class_colours(mars))
+    assert at(1, 4, 4) == background
+    assert at(1, 30, 60) == sand
+    assert at(1, 30, 124) == [255, 255, 255]  # ignored
+    assert at(2, 44, 20) == rock
+    assert at(3, 44, 20) == rgb(WRONG).tolist()
+    assert at(3, 4, 4) == rgb(WRONG_NOT_COUNTED).tolist()
+    assert at(3, 30, 124) == [255, 255, 255]
+    grey = at(3, 30, 60)  # right: the paled image
+    assert grey[0] == grey[1] == grey[2] >= 150
+
+
+def test_only_the_first_six_images_are_drawn(tmp_path, mars):
+    images, truth, prediction = sample_set(mars, 9)
+    given = {"facts": mars, "ignore_label": None, "title": "t"}
+    draw_panel(tmp_path / "9.png", images=images, truth=truth, prediction=prediction, **given)
+    draw_panel(tmp_path / "6.png", images=images[:6], truth=truth[:6], prediction=prediction[:6], **given)
+    assert (tmp_path / "9.png").read_bytes() == (tmp_path / "6.png").read_bytes()
+
+
+def test_threads_draw_the_same_bytes_as_one_alone(tmp_path, mars, points):
+    images, truth, prediction = sample_set(mars)
+
+    def draw(name: str) -> list[bytes]:
+        drawn = draw_trial(
+            tmp_path / name,
+            title="t",
+            images=images,
+            truth=truth,
+            prediction=prediction,
+            facts=mars,
+            ignore_label=None,
+            epochs=points,
+            scores=scored(truth, prediction, mars),
+        )
+        return [path.read_bytes() for path in drawn]
+
+    alone = draw("alone")
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(draw, ("a", "b", "c"))) == [alone] * 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 400])
+def test_curves_are_drawn_for_any_number_of_epochs_and_with_gaps(tmp_path, count):
+    points = [
+        CurvePoint(number=n, train_loss=1.0 / n, validation_loss=math.inf, miou=math.nan, miou_strict=0.3, lr=0.1**n)
+        for n in range(1, count + 1)
+    ]
+    for objective in ("miou", "miou_strict"):
+        draw_curves(tmp_path / "curves.png", points, title="t", objective=objective)
+        assert pixels(tmp_path / "curves.png").shape == (400, 1080, 3)
+
+
+@pytest.mark.parametrize(("classes", "side"), [(2, 514), (12, 1400), (13, 1000), (255, 1000)])
+def test_the_confusion_matrix_is_drawn_for_any_number_of_classes(tmp_path, classes, side):
+    facts = DataFacts(channels=1, height=8, width=8, class_names=tuple(f"岩 {k}" for k in range(classes)))
+    confusion = np.diag(np.arange(classes)) * 1_000_000
+    draw_confusion(tmp_path / "c.png", confusion, facts, title="t")
+    picture = pixels(tmp_path / "c.png")
+    assert picture.shape == (side, side + 60, 3)
+    # The last class, always right, is the darkest blue; class 0, without pixels, is grey.
+    right, left, top, bottom = side - 25, 205, 65, side - 155
+    assert picture[bottom, right].tolist() == [8, 48, 107]
+    assert picture[top, left].tolist() == [238, 238, 238]
+
+
+def test_the_iou_table_is_exact(tmp_path):
+    facts = DataFacts(
+        channels=1, height=8, width=8, class_names=("ground", 'big, "old" rock', "snow"), excluded=("ground",)
+    )
+    confusion = np.array([[4, 2, 0], [1, 3, 0], [0, 0, 0]])
+    write_iou_csv(tmp_path / "iou.csv", scores(confusion, facts), facts)
+    assert (tmp_path / "iou.csv").read_bytes().decode() == (
+        "class,iou,iou_strict,truth_pixels,predicted_pixels\n"
+        "ground,,0.571429,6,5\n"
+        '"big, ""old"" rock",0.750000,0.500000,4,5\n'
+        "snow,,,0,0\n"
+        "(mean),0.750000,0.500000,,\n"
+    )
+
+
+def test_class_shares_are_bars_in_class_colours(tmp_path, mars):
+    draw_class_shares(tmp_path / "s.png", (0.24, 0.34, 0.23, 0.18, 0.0013), mars, title="t")
+    picture = pixels(tmp_path / "s.png")
+    assert picture.shape == (280, 900, 3)
+    lengths = [int((picture == rgb(colour)).all(axis=2).sum(axis=1).max()) for colour in class_colours(mars)]
+    assert lengths[0] / lengths[1] == pytest.approx(0.24 / 0.34, abs=0.01)
+    assert lengths[3] / lengths[1] == pytest.approx(0.18 / 0.34, abs=0.01)
+
+
+@pytest.mark.parametrize(("found", "size"), [(0, (900, 260)), (1, (560, 250)), (3, (1096, 396)), (40, (1096, 980))])
+def test_outliers_are_drawn_up_to_twelve(tmp_path, mars, found, size):
+    images, masks, _ = sample_set(mars, 50)
+    mark = np.zeros(50, dtype=bool)
+    mark[:found] = True
+    draw_outliers(tmp_path / "o.png", images=images, masks=masks, found=mark, facts=mars, ignore_label=None, title="t")
+    height, width, _ = pixels(tmp_path / "o.png").shape
+    assert (width, height) == size
+
+
+@given(st.integers(2, 60), st.integers(0, 3))
+def test_every_class_has_a_colour_of_its_own(classes, excluded):
+    names = tuple(f"class {k}" for k in range(classes))
+    facts = DataFacts(channels=1, height=8, width=8, class_names=names, excluded=names[: min(excluded, classes - 1, 2)])
+    colours = class_colours(facts)
+    assert len(set(colours)) == classes
+    assert WRONG not in colours
+    assert WRONG_NOT_COUNTED not in colours
+
+
+def test_a_class_keeps_its_colour_whatever_is_drawn(mars):
+    painted = paint(np.array([[1, 4, 250]], dtype=np.uint8), mars, None)
+    assert painted.tolist() == [[rgb("#E69F00").tolist(), rgb("#CC79A7").tolist(), [255, 255, 255]]]
+
+
+@given(
+    st.sampled_from([np.uint8, np.uint16, np.float32]).flatmap(
+        lambda kind: arrays.arrays(kind, st.sampled_from([(8, 9), (8, 9, 3)]))
+    )
+)
+def test_any_image_becomes_bytes_in_three_channels(image):
+    with np.errstate(all="raise", under="ignore"):
+        assert visible(image).shape == (8, 9, 3)
+        assert visible(image).dtype == np.uint8
+
+
+def test_an_image_uses_the_whole_range_whatever_its_scale():
+    ramp = np.linspace(0, 1, 6400).reshape(80, 80)
+    for scale in (1e-3, 1.0, 60_000.0):
+        shown = visible((ramp * scale).astype(np.float32))
+        assert (shown.min(), shown.max()) == (0, 255)
+
+
+def test_a_picture_that_fails_leaves_the_old_one_and_nothing_beside(tmp_path, points, monkeypatch):
+    path = tmp_path / "curves.png"
+    path.write_bytes(b"old")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    with pytest.raises(OSError, match="No space left"):
+        draw_curves(path, points, title="t")
+    assert [p.name for p in tmp_path.iterdir()] == ["curves.png"]
+    assert path.read_bytes() == b"old"
+
+
+def test_the_light_modules_load_neither_torch_nor_matplotlib():
+    code = (
+        "import sys, search.outcome.figures, search.outcome.leaderboard, search.outcome.submission, search.errors\n"
+        "print([name for name in ('torch', 'matplotlib', 'rich', 'PIL') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import optuna
+import pytest
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import _CachedStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from storage.engine import prepare_folder
+from storage.trials import TrialStorage
+
+SLOTS = 8
+WAITING = 40
+
+
+def _study(storage: TrialStorage, waiting: int) -> tuple[int, list[int]]:
+    study = storage.create_new_study([StudyDirection.MAXIMIZE], "mars")
+    return study, [storage.create_new_trial(study, create_trial(state=TrialState.WAITING)) for _ in range(waiting)]
+
+
+def _together(store_url: str, work: Callable[[TrialStorage], list[int]]) -> list[int]:
+    """What eight threads, each with a storage and an engine of its own, do when they begin at the same moment."""
+    begin = Barrier(SLOTS)
+
+    def slot(_number: int) -> list[int]:
+        storage = TrialStorage(store_url, skip_table_creation=True)
+        try:
+            storage.get_all_studies()  # connected before the start
+            begin.wait()
+            return work(storage)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+    with ThreadPoolExecutor(SLOTS) as pool:
+        return [item for done in pool.map(slot, range(SLOTS)) for item in done]
+
+
+@pytest.fixture
+def storage(store_url: str) -> Iterator[TrialStorage]:
+    prepare_folder(store_url)
+    opened = TrialStorage(store_url)
+    yield opened
+    opened.engine.dispose()
+
+
+def test_every_waiting_trial_is_claimed_exactly_once(storage: TrialStorage, store_url: str) -> None:
+    study, trials = _study(storage, WAITING)
+
+    def claim_all(own: TrialStorage) -> list[int]:
+        return [trial for trial in trials if own.set_trial_state_values(trial, TrialState.RUNNING)]
+
+    claimed = _together(store_url, claim_all)
+    assert Counter(claimed) == Counter(trials)
+    assert {trial.state for trial in storage.get_all_trials(study)} == {TrialState.RUNNING}
+
+
+def test_optunas_own_queue_gives_every_trial_to_one_slot(storage: TrialStorage, store_url: str) -> None:
+    study, trials = _study(storage, WAITING)
+
+    def ask_all(own: TrialStorage) -> list[int]:
+        asked = []
+        mine = optuna.load_study(study_name="mars", storage=own)
+        while (trial := mine._pop_waiting_trial_id()) is not None:
+            asked.append(trial)
+        return asked
+
+    asked = _together(store_url, ask_all)
+    assert Counter(asked) == Counter(trials)
+    assert len(storage.get_all_trials(study)) == WAITING
+
+
+def test_only_one_of_a_reaper_and_a_worker_finishes_a_trial(storage: TrialStorage, store_url: str) -> None:
+    study = storage.create_new_study([StudyDirection.MAXIMIZE])
+    trials = [storage.create_new_trial(study) for _ in range(20)]
+
+    def finish_all(own: TrialStorage) -> list[int]:
+        won = []
+        for trial in trials:
+            try:
+                own.set_trial_state_values(trial, TrialState.COMPLETE, [float(trial)])
+                won.append(trial)
+            except UpdateFinishedTrialError:
+                continue
+        return won
+
+    assert Counter(_together(store_url, finish_all)) == Counter(trials)
+    assert [trial.value for trial in storage.get_all_trials(study)] == [float(trial) for trial in trials]
+
+
+def test_new_trials_have_numbers_without_gaps_or_doubles(storage: TrialStorage, store_url: str) -> None:
+    study = storage.create_new_study([StudyDirection.MAXIMIZE])
+    _together(store_url, lambda own: [own.create_new_trial(study) for _ in range(5)])
+    assert sorted(trial.number for trial in storage.get_all_trials(study)) == list(range(5 * SLOTS))
+
+
+def test_a_claim_says_false_when_late_and_raises_when_finished(storage: TrialStorage) -> None:
+    _, (trial,) = _study(storage, 1)
+    assert storage.get_trial(trial).datetime_start is None
+    assert storage.set_trial_state_values(trial, TrialState.RUNNING) is True
+    started = storage.get_trial(trial).datetime_start
+    assert started is not None
+    assert storage.set_trial_state_values(trial, TrialState.RUNNING) is False
+    assert storage.get_trial(trial).datetime_start == started
+    assert storage.set_trial_state_values(trial, TrialState.PRUNED, [0.5]) is True
+    with pytest.raises(UpdateFinishedTrialError):
+        storage.set_trial_state_values(trial, TrialState.RUNNING)
+    with pytest.raises(UpdateFinishedTrialError):
+        storage.set_trial_state_values(trial, TrialState.FAIL, [0.1])
+    assert storage.get_trial(trial).value == 0.5
+    with pytest.raises(KeyError):
+        storage.set_trial_state_values(trial + 1, TrialState.RUNNING)
+
+
+def test_a_running_trial_may_be_handed_back(storage: TrialStorage) -> None:
+    _, (trial,) = _study(storage, 1)
+    storage.set_trial_state_values(trial, TrialState.RUNNING)
+    assert storage.set_trial_state_values(trial, TrialState.WAITING) is True
+    assert storage.set_trial_state_values(trial, TrialState.RUNNING) is True
+
+
+def test_a_heartbeat_is_set_without_a_warning_and_survives_pickling(store_url: str, storage: TrialStorage) -> None:
+    seen: list[int] = []
+
+    def stale(_study: optuna.Study, trial: FrozenTrial) -> None:
+        seen.append(trial.number)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        other = TrialStorage(store_url, heartbeat_interval=1, grace_period=1, heartbeat_stale_trial_callback=stale)
+    study_id, (trial,) = _study(other, 1)
+    other.set_trial_state_values(trial, TrialState.RUNNING)
+    other.record_heartbeat(trial)
+    assert other.get_heartbeat_interval() == 1
+    assert other._get_stale_trial_ids(study_id) == []
+    with other.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = '2001-01-01 00:00:00'")
+    study = optuna.load_study(study_name="mars", storage=other)
+    study.optimize(lambda _trial: 1.0, n_trials=1)
+    assert seen == [0]
+    assert other.get_trial(trial).state == TrialState.FAIL
+    copy = pickle.loads(pickle.dumps(storage))
+    assert copy.get_heartbeat_interval() == 30
+    assert copy.engine.pool.__class__ is storage.engine.pool.__class__
+    copy.engine.dispose()
+    other.engine.dispose()
+
+
+def test_the_cache_lets_the_claim_through(storage: TrialStorage) -> None:
+    _, (trial,) = _study(storage, 1)
+    cached = _CachedStorage(storage)
+    assert cached.set_trial_state_values(trial, TrialState.RUNNING) is True
+    assert cached.set_trial_state_values(trial, TrialState.RUNNING) is False

@@ -1,0 +1,143 @@
+"""The documentation is complete and holds nothing that is gone: commands, options, settings, axes, links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+import typer
+
+from search.cli import app
+from spaces.axis import Axis, describe
+from spaces.recipe import Part, Recipe
+from spaces.tree import Leaf, Optional, PerClass, Section, children
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def commands(command: Any, name: str = "marsearch") -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by its full name."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield name, command
+        return
+    for key, below in inner.items():
+        yield from commands(below, f"{name} {key}")
+
+
+CLI = dict(commands(typer.main.get_command(app)))
+
+
+def section(name: str) -> str:
+    """The text under the heading of a command."""
+    found = re.search(rf"^## {re.escape(name)}$(.*?)(?=^## |\Z)", COMMANDS, re.DOTALL | re.MULTILINE)
+    assert found, f"docs/commands.md has no section '## {name}'"
+    return found[1]
+
+
+def options(command: Any) -> set[str]:
+    long = {text for p in command.params for text in (*p.opts, *p.secondary_opts) if text.startswith("--")}
+    return long - {"--help"}
+
+
+@pytest.mark.parametrize("name", CLI)
+def test_options_of_each_command_are_documented(name: str) -> None:
+    documented = set(re.findall(r"`(--[a-z-]+)", section(name)))
+    assert documented == options(CLI[name])
+
+
+@pytest.mark.parametrize("name", CLI)
+def test_usage_line_names_the_arguments(name: str) -> None:
+    usage = next(line for line in section(name).splitlines() if line.startswith("    "))
+    arguments = [p.metavar.strip("[]") for p in CLI[name].params if not p.opts[0].startswith("-")]
+    words = usage.replace("[", " ").replace("]", " ").split()
+    assert words[: len(name.split()) + len(arguments)] == name.split() + arguments
+
+
+@pytest.mark.parametrize("name", CLI)
+def test_choices_of_each_option_are_documented(name: str) -> None:
+    text = section(name)
+    for parameter in CLI[name].params:
+        kind = parameter.type_descriptor.annotation
+        for choice in get_args(kind) if get_origin(kind) is Literal else ():
+            assert choice in text
+
+
+@pytest.mark.parametrize("name", [name for name in CLI if name != "marsearch run"])
+def test_defaults_of_each_option_are_documented(name: str) -> None:
+    cells = dict(re.findall(r"^\| `(--[a-z-]+)[^|]*` \| ([^|]*) \|", section(name), re.MULTILINE))
+    plain = {p.opts[0]: str(p.default) for p in CLI[name].params if type(p.default) in (int, float, str)}
+    assert {option: cells.get(option) for option in plain} == plain
+
+
+def test_no_command_is_documented_that_is_gone() -> None:
+    assert set(re.findall(r"^## (marsearch .*)$", COMMANDS, re.MULTILINE)) == set(CLI)
+
+
+def test_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in CLI if f"`{name}" not in readme] == []
+
+
+def test_every_setting_is_documented() -> None:
+    pattern = re.compile(r"\bMARSEARCH_[A-Z]+(?:_[A-Z]+)*\b")
+    sources = [p.read_text() for package in ("spaces", "search", "storage") for p in (ROOT / package).rglob("*.py")]
+    used = {name for text in sources for name in pattern.findall(text)}
+    page = (ROOT / "docs" / "settings.md").read_text()
+    documented = set(re.findall(r"^\| `(MARSEARCH_[A-Z_]+)`", page, re.MULTILINE))
+    assert documented == used
+
+
+def axis_rows(part: type[Part] = Recipe, prefix: str = "") -> Iterator[str]:
+    """One table row for each axis: name, meaning, what is allowed, the default, whether a study searches it."""
+    for name, node in children(part):
+        path, meaning = f"{prefix}{name}", part.model_fields[name].description
+        match node:
+            case Leaf():
+                yield axis_row(path, meaning, node.axis, str(node.default))
+            case PerClass():
+                yield axis_row(f"{path}.NAME", meaning, node.axis, "1.0")
+            case Optional():
+                yield f"| `{path}.use` | {meaning} | one of true, false | {str(is_on(part, name)).lower()} | yes |"
+                yield from axis_rows(node.part, f"{path}.")
+            case Section():
+                for inner in node.options.values():
+                    yield from axis_rows(inner, f"{path}.")
+
+
+def axis_row(path: str, meaning: str | None, axis: Axis, default: str) -> str:
+    log = ", log scale" if getattr(axis.distribution, "log", False) else ""
+    default = default.lower() if default in ("True", "False") else default
+    return f"| `{path}` | {meaning} | {describe(axis.distribution)}{log} | {default} | {'yes' if axis.searched else '-'} |"
+
+
+def is_on(part: type[Part], name: str) -> bool:
+    return part.model_fields[name].get_default() is not None
+
+
+def test_every_axis_stands_in_the_table() -> None:
+    page = (ROOT / "docs" / "space-file.md").read_text().splitlines()
+    table = [line for line in page if re.match(r"\| `[a-z_]+\.", line)]
+    assert table == list(axis_rows())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+def test_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+    pages = [path.name for path in (ROOT / "docs").glob("*.md")]
+    assert [name for name in pages if f"docs/{name}" not in readme] == []
+
+
+def test_contributing_is_short() -> None:
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) < 100

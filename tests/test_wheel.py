@@ -1,0 +1,86 @@
+"""The wheel, installed alone, has all it needs: presets, migrations and the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+
+def run(command: list[str | Path], folder: Path) -> str:
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("MARSEARCH_", "PYTHONPATH"))}
+    done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that nothing is left in the tree and no leftover gets in."""
+    source = tmp_path_factory.mktemp("source")
+    for package in ("search", "spaces", "storage"):
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist"], source)
+    (built,) = (source / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel; the dependencies are those of the environment that runs the tests."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, with_pip=True)
+    executable = home / "bin" / "python"
+    site = Path(run([executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], home).strip())
+    # A .pth adds the folder itself; the .pth files inside it, and with them our editable install, stay unread.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    run([executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--ignore-installed", wheel], home)
+    return executable
+
+
+def files_under(package: str, folder: str, suffix: str) -> set[str]:
+    paths = (ROOT / package / folder).rglob(f"*{suffix}")
+    return {path.relative_to(ROOT).as_posix() for path in paths if "__pycache__" not in path.parts}
+
+
+def test_wheel_holds_the_packages_presets_and_migrations_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    wanted = files_under("spaces", "presets", ".yaml") | files_under("storage", "migrations", "")
+    wanted = {name for name in wanted if (ROOT / name).is_file()}
+    assert any(name.startswith("storage/migrations/") for name in wanted)
+    assert wanted <= names
+    modules = {name for package in ("search", "spaces", "storage") for name in files_under(package, ".", ".py")}
+    assert modules <= names
+    assert {name.split("/")[0] for name in names} == {"search", "spaces", "storage", "marsearch-0.1.0.dist-info"}
+
+
+def test_installed_packages_are_those_of_the_wheel(python: Path, tmp_path: Path) -> None:
+    code = "import search, spaces, storage; print(search.__file__, spaces.__file__, storage.__file__)"
+    for path in run([python, "-c", code], tmp_path).split():
+        assert Path(path).is_relative_to(python.parents[1])
+
+
+def test_command_answers_from_an_empty_folder(python: Path, tmp_path: Path) -> None:
+    assert "Usage" in run([python.parent / "marsearch", "--help"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_runs_from_an_empty_folder(python: Path, tmp_path: Path) -> None:
+    marsearch = python.parent / "marsearch"
+    run([marsearch, "demo", "--trials", "2", "--workers", "1", "--out", tmp_path / "out"], tmp_path)
+    manifests = list(tmp_path.rglob("manifest.json"))
+    assert manifests, "no bundle was written"
+    assert "weights.safetensors" in json.dumps(json.loads(manifests[0].read_text()))
