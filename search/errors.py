@@ -23,5 +23,5 @@ class UsageError(SearchError):
     """A wrong argument, file or value that the caller can put right."""
 
 
-class TrainingFailed(SearchError):  # noqa: N818  it is an outcome that is reported, not a fault of the program
+class TrainingFailed(SearchError):
     """A training that ended without a result: it diverged, crashed or ran out of memory."""

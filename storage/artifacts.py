@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
-from optuna.artifacts.exceptions import ArtifactNotFound
-
 from storage.errors import ArtifactError
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
@@ -62,7 +60,7 @@ class DirectoryArtifacts:
         try:
             return path.open("rb")
         except FileNotFoundError as error:
-            raise ArtifactNotFound(f"artifact {artifact_id!r} is not in {self.folder}") from error
+            raise not_found()(f"artifact {artifact_id!r} is not in {self.folder}") from error
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
         path = self.folder / _checked(artifact_id)
@@ -77,7 +75,7 @@ class DirectoryArtifacts:
         try:
             path.unlink()
         except FileNotFoundError as error:
-            raise ArtifactNotFound(f"artifact {artifact_id!r} is not in {self.folder}") from error
+            raise not_found()(f"artifact {artifact_id!r} is not in {self.folder}") from error
 
 
 class S3Artifacts:
@@ -126,7 +124,7 @@ class S3Artifacts:
             yield
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "NoSuchKey":
-                raise ArtifactNotFound(f"artifact {artifact_id!r} is not in {place}") from error
+                raise not_found()(f"artifact {artifact_id!r} is not in {place}") from error
             raise ArtifactError(f"{place} refused artifact {artifact_id!r}: {error}") from error
         except (BotoCoreError, Boto3Error) as error:
             raise ArtifactError(f"{place} does not answer: {error}") from error
@@ -161,7 +159,7 @@ def load_file(artifacts: ArtifactStore, artifact_id: str, path: Path) -> None:
     """Write the artifact to the path, whole or not at all. Raises ArtifactError when it is missing or cannot be."""
     try:
         reader = artifacts.open_reader(artifact_id)
-    except ArtifactNotFound as error:
+    except not_found() as error:
         raise ArtifactError(f"{error}: was it removed, or is this another artifact store?") from error
     try:
         with reader, _replacing(path) as target:
@@ -174,9 +172,16 @@ def exists(artifacts: ArtifactStore, artifact_id: str) -> bool:
     """Whether there is an artifact of that id."""
     try:
         artifacts.open_reader(artifact_id).close()
-    except ArtifactNotFound:
+    except not_found():
         return False
     return True
+
+
+def not_found() -> type[Exception]:
+    """Optuna's ArtifactNotFound, imported only when it is needed: its package loads boto3."""
+    from optuna.artifacts.exceptions import ArtifactNotFound
+
+    return ArtifactNotFound
 
 
 def _checked(artifact_id: str) -> str:

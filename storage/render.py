@@ -88,7 +88,7 @@ def _texture(random: np.random.Generator, terrain: int, site: NDArray[np.int64],
         angle=angle.astype(np.float32),
         stretch=look.stretch,
     )
-    plates = 1.2 - 2 * np.exp(-2 * np.abs(field))  # dark where the field crosses zero
+    plates = 0.67 - 2 * np.exp(-2 * np.abs(field))  # dark where the field crosses zero; of zero mean
     strength = look.contrast * random.uniform(0.5, 1.3, len(site)).astype(np.float32)[:, None, None]
     textured: Field = strength * ((1 - look.ridged) * field + look.ridged * plates)
     return textured

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from optuna.artifacts.exceptions import ArtifactNotFound
 from sqlalchemy import select
 
+from storage.artifacts import not_found
 from storage.engine import transaction
 from storage.errors import StudyError
 from storage.store import Store
@@ -178,7 +178,7 @@ def drop_weights(store: Store, run: int) -> None:
         row = session.get(RunTable, run)
         if row is None or not row.weights_artifact:
             return
-        with suppress(ArtifactNotFound):
+        with suppress(not_found()):
             store.artifacts.remove(row.weights_artifact)
         row.weights_artifact = ""
 

@@ -52,16 +52,21 @@ def open_store(url: str, artifacts_url: str) -> Store:
     Raises DatabaseError within 10 s when the database cannot be reached, and at once for a URL, folder or schema that
     cannot be used; ArtifactError for the artifacts.
     """
-    artifacts = open_artifacts(artifacts_url)
     prepare_folder(url)
     first = create_engine(read_url(url), **engine_options(url))
     try:
         with plainly(url):
-            _answer_in_time(lambda: first.connect().close(), url)
+            if first.dialect.name != "sqlite":  # whose first connection changes the file, so not before we are alone
+                _answer_in_time(lambda: first.connect().close(), url)
             with alone(first):
                 trials = _open_trials(url)
     finally:
         first.dispose()
+    try:
+        artifacts = open_artifacts(artifacts_url)
+    except BaseException:
+        trials.engine.dispose()
+        raise
     return Store(
         url=redact(str(trials.engine.url)),
         engine=trials.engine,

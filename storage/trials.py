@@ -74,8 +74,8 @@ class TrialStorage(RDBStorage):
         allowed = (TrialState.WAITING,) if state == TrialState.RUNNING else (TrialState.WAITING, TrialState.RUNNING)
         with _create_scoped_session(self.scoped_session) as session:
             if not _change_state(session, trial_id, state, allowed):
-                trial = models.TrialModel.find_or_raise_by_id(trial_id, session)
-                self.check_trial_is_updatable(trial_id, trial.state)
+                found: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
+                self.check_trial_is_updatable(trial_id, found.state)
                 return False
             for objective, value in enumerate(values or ()):
                 _store_value(session, trial_id, objective, value)

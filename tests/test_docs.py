@@ -113,7 +113,8 @@ def axis_rows(part: type[Part] = Recipe, prefix: str = "") -> Iterator[str]:
 def axis_row(path: str, meaning: str | None, axis: Axis, default: str) -> str:
     log = ", log scale" if getattr(axis.distribution, "log", False) else ""
     default = default.lower() if default in ("True", "False") else default
-    return f"| `{path}` | {meaning} | {describe(axis.distribution)}{log} | {default} | {'yes' if axis.searched else '-'} |"
+    searched = "yes" if axis.searched else "-"
+    return f"| `{path}` | {meaning} | {describe(axis.distribution)}{log} | {default} | {searched} |"
 
 
 def is_on(part: type[Part], name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the project promises as a whole: light imports, a quick command line, a compose file that asks for a password."""
+"""What the project promises as a whole: light imports, a quick command line, no default password, exact pins."""
 
 from __future__ import annotations
 

@@ -39,8 +39,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stand
 
 def open_storage() -> tuple[Store, Settings]:
     """The storage that the environment names. Raises DatabaseError or ArtifactError."""
+    import optuna
+
     from storage.store import open_store
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # our own progress says the same in fewer words
     settings = read_settings()
     return open_store(settings.storage, settings.artifacts), settings
 

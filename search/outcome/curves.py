@@ -108,6 +108,8 @@ def _epochs(axes: Axes, points: Sequence[CurvePoint]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if not points:
         axes.text(0.5, 0.5, "no finished epoch", transform=axes.transAxes, ha="center", color=FAINT)
+        axes.set_xlim(0, 1)
+        axes.set_yticks([])
     elif len(points) == 1:
         axes.set_xlim(points[0].number - 1, points[0].number + 1)
 

@@ -81,16 +81,14 @@ def _table(rows: Sequence[Row], title: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=escape(title) or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for name in ("rank", "trial"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table(title=escape(title) or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=0)
+    table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for name in ("mIoU", "strict", "epochs", "parameters", "time"):
+    for name in ("mIoU", "strict", "epochs", "params", "time"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("recipe", overflow="fold")
-    for place, row in enumerate(rows, start=1):
+    table.add_column("recipe", overflow="ellipsis", no_wrap=True)  # one trial, one line, on any terminal
+    for row in rows:
         table.add_row(
-            str(place),
             str(row.number),
             Text(row.state, style=_STYLES.get(row.state, "")),
             _score(row.miou),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PANEL_IMAGES = 6
 COLUMNS = ("image", "truth", "prediction", "error")
 _LEGEND_CLASSES = 24  # more would not be told apart anyway
+_NARROWEST = 640  # pixels, for the legends
 _MARGIN, _GAP, _BLOCK_GAP, _TITLE, _HEADER, _CAPTION, _LEGEND_LINE = 16, 6, 28, 40, 24, 18, 24  # pixels
 
 
@@ -44,7 +45,8 @@ class Grid:
     @property
     def width(self) -> int:
         """Of the whole picture."""
-        return 2 * _MARGIN + self.blocks * self._block - _GAP + (self.blocks - 1) * (_BLOCK_GAP - _GAP)
+        cells = self.blocks * self._block - _GAP + (self.blocks - 1) * (_BLOCK_GAP - _GAP)
+        return max(_NARROWEST, 2 * _MARGIN + cells)
 
     @property
     def height(self) -> int:

@@ -162,6 +162,7 @@ class Link:
 
 def _read(process: subprocess.Popen[str], messages: queue.Queue[Message | None]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        messages.put(from_line(line))
+    with process.stdout as lines:
+        for line in lines:
+            messages.put(from_line(line))
     messages.put(None)

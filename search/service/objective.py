@@ -21,7 +21,7 @@ from search.service.strategy import rungs, trial_seed
 from search.service.study import OpenStudy
 from spaces import Recipe, dump_recipe
 from storage.artifacts import save_file
-from storage.runs import EpochRow, KeptWeights, add_epoch, drop_weights, finish_run, kept_weights, start_run
+from storage.runs import EpochRow, add_epoch, drop_weights, finish_run, kept_weights, start_run
 from storage.store import Store
 
 
@@ -211,8 +211,8 @@ class Objective:
         """Store the weights if the trial is among the best K so far; returns their artifact, or ""."""
         with self.board.weights:
             kept = kept_weights(self.store, self.opened.plan.study)
-        keep = self.opened.plan.keep
-        if len(kept) >= keep and value <= sorted(map(_worth, kept), reverse=True)[keep - 1]:
+        better = [other for other in kept if other.value is not None and other.value >= value]
+        if len(better) >= self.opened.plan.keep:
             return ""
         artifact = f"weights-{self.opened.plan.space_digest[:8]}-{number}-{run}.safetensors"
         save_file(self.store.artifacts, artifact, weights)
@@ -220,11 +220,5 @@ class Objective:
 
     def _drop_surplus(self) -> None:
         with self.board.weights:
-            kept = sorted(kept_weights(self.store, self.opened.plan.study), key=_worth, reverse=True)
-            for surplus in kept[self.opened.plan.keep :]:
+            for surplus in kept_weights(self.store, self.opened.plan.study)[self.opened.plan.keep :]:
                 drop_weights(self.store, surplus.run)
-                self.store.artifacts.remove(surplus.artifact)
-
-
-def _worth(kept: KeptWeights) -> float:
-    return kept.value if kept.value is not None else -math.inf

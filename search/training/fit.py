@@ -30,11 +30,11 @@ from spaces.recipe import Recipe
 Objective = Literal["miou", "miou_strict"]
 
 
-class Stopped(Exception):  # noqa: N818 - an order, not an error
+class Stopped(Exception):
     """The training ended early because its caller asked it to."""
 
 
-class Diverged(ArithmeticError):  # noqa: N818 - says what happened
+class Diverged(ArithmeticError):
     """The loss became NaN or infinite; the message names the epoch and the step."""
 
 

@@ -31,7 +31,7 @@ def _pixel_weights(target: Tensor, weights: Tensor) -> Tensor:
 def _over_mass(total: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Divide a weighted sum over pixels by the sum of their weights; 0 stays 0 when there are none."""
     mass = _pixel_weights(target, weights).sum()
-    return total / mass.clamp_min(torch.finfo(mass.dtype).tiny)
+    return total / torch.where(mass > 0, mass, 1.0)
 
 
 def cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -69,7 +69,8 @@ def dice(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     present = size > 0
     similarity = 2 * hits / torch.where(present, p.sum(pixels) + size, 1.0)
     share = weights * present
-    return (share * (1 - similarity)).sum() / share.sum().clamp_min(torch.finfo(share.dtype).tiny)
+    mass = share.sum()
+    return (share * (1 - similarity)).sum() / torch.where(mass > 0, mass, 1.0)
 
 
 class WeightedSum(nn.Module):

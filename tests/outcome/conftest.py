@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +68,14 @@ def contents(points: tuple[CurvePoint, ...], tmp_path_factory: pytest.TempPathFa
     return dataclasses.replace(unscored, scores=measure(network, unscored))
 
 
-@pytest.fixture
-def bundle(contents: BundleContents, tmp_path: Path) -> Path:
-    out = tmp_path / "bundle"
+@pytest.fixture(scope="session")
+def pristine(contents: BundleContents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bundles") / "bundle"
     write_bundle(out, contents)
     return out
+
+
+@pytest.fixture
+def bundle(pristine: Path, tmp_path: Path) -> Path:
+    """A bundle of one's own to spoil, alone in its folder."""
+    return shutil.copytree(pristine, tmp_path / "bundle")

@@ -62,7 +62,6 @@ def test_a_row_shows_what_a_person_compares():
     assert "study [x]" in text
     line = next(line for line in text.splitlines() if "complete" in line)
     assert line.split() == [
-        "1",
         "7",
         "complete",
         "0.6123",
@@ -76,7 +75,6 @@ def test_a_row_shows_what_a_person_compares():
         "[bold]f16",
     ]
     assert next(line for line in text.splitlines() if "fail" in line).split() == [
-        "2",
         "8",
         "fail",
         "-",

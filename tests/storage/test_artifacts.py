@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,6 +203,12 @@ def test_a_folder_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_s3_without_boto3_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "boto3", None)
+    monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ArtifactError, match=r"marsearch\[s3\]"):
         open_artifacts("s3://bucket/x")
+
+
+def test_opening_a_store_loads_nothing_heavy() -> None:
+    heavy = {"torch", "boto3", "pandas", "matplotlib", "scipy", "sklearn"}
+    code = f"import sys, storage.store, storage.runs, storage.workers; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import tracemalloc
@@ -75,8 +76,7 @@ def as_npy(array) -> bytes:
         ({**GOOD, "images": np.array(0, np.uint8)}, "images have shape ()"),
         ({**GOOD, "images": NAN}, "NaN or infinity (first in number 0)"),
         ({**GOOD, "images": INFINITE}, "NaN or infinity"),
-        ({**GOOD, "images": NAN * 0 + 1, "test_images": NAN}, "NaN or infinity"),
-        ({**GOOD, "images": np.where(NAN == 0, NAN, np.float32(1)), "test_images": NAN}, "test images hold NaN"),
+        ({**GOOD, "images": np.ones_like(NAN), "test_images": NAN}, "test images hold NaN"),
         ({**GOOD, "images": GOOD["images"][:0], "masks": GOOD["masks"][:0]}, "no samples"),
         ({**GOOD, "masks": GOOD["masks"][:3]}, "masks have shape (3, 8, 8); expected (4, 8, 8)"),
         ({**GOOD, "masks": GOOD["masks"].astype(np.float32)}, "masks have dtype float32"),
@@ -99,8 +99,6 @@ def as_npy(array) -> bytes:
     ],
 )
 def test_wrong_contents(tmp_path, arrays, words):
-    if np.isnan(arrays.get("images", np.zeros(1))).all() and "test_images" in arrays:
-        arrays = {**arrays, "images": np.ones((4, 8, 8), np.float32)}
     np.savez(tmp_path / "set.npz", **arrays)
     assert words in refusal(tmp_path / "set.npz")
 
@@ -145,10 +143,8 @@ def test_flipped_bytes_never_crash(tmp_path_factory, data):
         damaged[position] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.mktemp("flip") / "set.npz"
     path.write_bytes(damaged)
-    try:
+    with contextlib.suppress(DataError):  # read or refused are both right, a crash is not
         read_dataset(path)
-    except DataError as error:
-        assert str(error).startswith(f"{path}: ")  # noqa: PT017 - both outcomes are right, a crash is not
 
 
 @pytest.mark.parametrize("shape", [(10**6, 2, 64, 128), (2**62, 2, 2**62, 8), (-4, 2, 8, 8)])

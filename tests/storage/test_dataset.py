@@ -73,7 +73,8 @@ def test_a_written_file_reads_back_the_same(dataset, tmp_path_factory):
 
 def test_homework_layout(tmp_path):
     random = np.random.default_rng(0)
-    pairs = np.stack([random.integers(0, 256, (5, 16, 24)), random.integers(0, 5, (5, 16, 24))], axis=1).astype(np.uint8)
+    pairs = random.integers(0, 5, (5, 2, 16, 24), dtype=np.uint8)
+    pairs[:, 0] *= 50
     tests = random.integers(0, 256, (3, 16, 24), dtype=np.uint8)
     groups = np.array(["a", "a", "b", "b", "c"])
     extra = {"note": np.array("made by hand"), "test_group": np.array(["x", "y", "z"])}
@@ -89,7 +90,7 @@ def test_homework_layout(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("names", "excluded"), [(["soil", "background", "ice"], "background"), (["unlabelled", "soil", "ice"], "unlabelled")]
+    ("names", "excluded"), [(["soil", "background", "ice"], "background"), (["other", "soil", "ice"], "other")]
 )
 def test_homework_layout_with_its_own_class_names(tmp_path, names, excluded):
     pairs = np.zeros((2, 2, 8, 8), dtype=np.uint8)

@@ -196,9 +196,9 @@ def test_four_processes_may_open_a_fresh_database_at_once(store_url: str, tmp_pa
 
 
 def test_a_brace_in_the_path_is_only_a_brace(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path / '{x}%20.db'}", str(tmp_path / "artifacts"))
+    store = open_store(f"sqlite:///{tmp_path / '{x} y.db'}", str(tmp_path / "artifacts"))
     store.close()
-    assert (tmp_path / "{x}%20.db").exists()
+    assert (tmp_path / "{x} y.db").exists()
 
 
 def test_a_store_is_still_a_plain_optuna_database(store: Store, store_url: str) -> None:

@@ -21,7 +21,7 @@ OURS = {"marsearch_plans", "marsearch_datasets", "marsearch_workers", "marsearch
 
 @pytest.fixture
 def bare(store_url: str) -> Iterator[Engine]:
-    """An engine on a database without any table."""
+    """An engine on a database without any table, unless `store` came first."""
     prepare_folder(store_url)
     engine = create_engine(read_url(store_url), **engine_options(store_url))
     yield engine

@@ -48,7 +48,7 @@ def test_none_suspects_nobody():
 
 
 def test_mean_finds_badly_exposed_frames():
-    images = np.random.default_rng(0).normal(60, 5, (40, 8, 8)).astype(np.float32)
+    images = np.linspace(55, 65, 40, dtype=np.float32)[:, None, None] * np.ones((8, 8), dtype=np.float32)
     images[7] += 40
     images[20] -= 40
     found = find_outliers(make([mask(1)] * 40, images), "mean")

@@ -1,0 +1,198 @@
+"""A whole search with real children: it trains, prunes, keeps, survives crashes and stops in order."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.artifacts import get_all_artifact_meta
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+
+from search.errors import TrainingFailed, UsageError
+from search.service.export import export_trial
+from search.service.host import Order, work
+from search.service.objective import INTERRUPTED
+from search.service.progress import count
+from search.service.report import leaderboard, study_report, trial_reports
+from search.service.study import Created, Wish, create
+from search.service.view import View
+from storage.runs import curve, kept_weights, runs
+from storage.store import Store
+from storage.workers import workers
+
+FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml"]
+
+
+def order(home: Path, **changes: object) -> Order:
+    return replace(
+        Order(study="tiny", workers=2, trials=None, timeout=None, device="cpu", home=home),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def quiet(lines: io.StringIO | None = None) -> View:
+    return View("tiny", Console(file=lines or io.StringIO()))
+
+
+def trials_of(store: Store) -> list[FrozenTrial]:
+    return optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=act)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
+    event = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        event.wait(0.05)
+    raise AssertionError("the condition never held")
+
+
+def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path: Path) -> None:
+    said = io.StringIO()
+    outcome = work(store, order(tmp_path), quiet(said))
+    assert (outcome.finished, outcome.target, outcome.stopped) == (6, 6, False)
+    trials = trials_of(store)
+    assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    complete = [t for t in trials if t.state is TrialState.COMPLETE]
+    assert complete
+
+    for trial in complete:
+        assert sorted(m.filename for m in get_all_artifact_meta(trial, storage=store.trials)) == FILES
+        points = curve(store, "tiny", trial.number)
+        assert [p.number for p in points] == [1, 2, 3]
+        assert trial.value == pytest.approx(max(p.miou for p in points))
+        assert set(trial.intermediate_values) == {1, 3}
+        named = {k for k in trial.user_attrs if k.startswith("iou_")}
+        assert named <= {f"iou_{n}" for n in ("soil", "bedrock", "sand", "big rock")}
+    best_two = sorted(complete, key=lambda t: -(t.value or 0))[:2]
+    kept = kept_weights(store, "tiny")
+    assert {k.trial for k in kept} == {t.number for t in best_two}
+    stored = {p.name for p in Path(store.artifacts_url).iterdir() if p.name.startswith("weights-")}
+    assert stored == {k.artifact for k in kept}
+
+    number = export_trial(store, "tiny", tmp_path / "bundle", trial=None, home=tmp_path)
+    assert number == best_two[0].number
+    other = next(t.number for t in trials if t.number not in {k.trial for k in kept})
+    with pytest.raises(UsageError, match="its weights are not kept, those of"):
+        export_trial(store, "tiny", tmp_path / "other", trial=other, home=tmp_path)
+    with pytest.raises(UsageError, match="there is no trial 99, it has"):
+        export_trial(store, "tiny", tmp_path / "other", trial=99, home=tmp_path)
+    assert not (tmp_path / "other").exists()
+
+    report = study_report(store, "tiny")
+    assert report["best"]["number"] == number
+    assert report["trials"]["running"] == 0
+    assert [w.state for w in workers(store, "tiny")] == ["left"]
+    assert len(leaderboard(store, "tiny")) == len(trial_reports(store, "tiny")) == len(trials)
+    assert "6/6" in said.getvalue()
+
+    again = work(store, order(tmp_path), quiet())
+    assert (again.finished, len(trials_of(store))) == (6, len(trials))
+
+
+def test_the_same_study_gives_the_same_weights(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+    from safetensors.numpy import load
+
+    found = []
+    for name in ("one", "two"):
+        create(store, wish(study=name, trials=1, keep=1))
+        work(store, order(tmp_path, study=name, workers=1), quiet())
+        (kept,) = kept_weights(store, name)
+        with store.artifacts.open_reader(kept.artifact) as file:
+            found.append(load(file.read()))
+    assert found[0].keys() == found[1].keys()
+    assert all(np.array_equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_a_killed_child_is_recorded_and_replaced(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+    create(store, wish(trials=3, epochs=8, pruner="none"))
+
+    def kill_first() -> None:
+        wait_for(lambda: any(curve(store, "tiny", run.trial) for run in runs(store, "tiny")))
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+
+    with meanwhile(kill_first):
+        outcome = work(store, order(tmp_path, workers=1), quiet())
+    assert outcome.finished == 3
+    trials = trials_of(store)
+    counts = count(trials)
+    assert (counts.complete, counts.failed) == (2, 1)
+    failed = next(t for t in trials if t.state is TrialState.FAIL)
+    assert "killed by signal 9" in failed.user_attrs["reason"]
+    assert [r.state for r in runs(store, "tiny")].count("failed") == 1
+    assert children() == []
+
+
+def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+    create(store, wish(trials=2, epochs=60, pruner="none"))
+
+    def stop() -> None:
+        wait_for(lambda: any(curve(store, "tiny", run.trial) for run in runs(store, "tiny")))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with meanwhile(stop):
+        outcome = work(store, order(tmp_path, workers=1), quiet())
+    assert outcome.stopped
+    assert children() == []
+    first, *rest = trials_of(store)
+    assert (first.state, first.user_attrs["reason"]) == (TrialState.FAIL, INTERRUPTED)
+    assert [t.state for t in rest] == [TrialState.WAITING]
+    assert rest[0].params == first.params
+    assert count([first, *rest]).finished == 0
+
+
+def test_the_timeout_ends_the_host(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+    create(store, wish(trials=50, epochs=200, pruner="none"))
+    outcome = work(store, order(tmp_path, workers=1, timeout=6.0), quiet())
+    assert outcome.stopped
+    assert outcome.finished < 50
+    assert not [t for t in trials_of(store) if t.state is TrialState.RUNNING]
+
+
+def test_a_host_whose_trainings_only_fail_gives_up(
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(store, wish(trials=40))
+    monkeypatch.setenv("PYTHONPATH", str(broken_torch(tmp_path)))
+    with pytest.raises(TrainingFailed, match="5 trainings in a row failed, the last one with: .*no such device"):
+        work(store, order(tmp_path, workers=1), quiet())
+    assert count(trials_of(store)).failed >= 5
+
+
+def test_unknown_devices_are_refused(store: Store, created: Created, tmp_path: Path) -> None:
+    for device in ("tpu", "cuda:9", "cuda:x"):
+        with pytest.raises(UsageError, match="--device"):
+            work(store, order(tmp_path, device=device), quiet())
+
+
+def broken_torch(folder: Path) -> Path:
+    (folder / "broken" / "torch").mkdir(parents=True)
+    (folder / "broken" / "torch" / "__init__.py").write_text("raise RuntimeError('no such device')")
+    return folder / "broken"
+
+
+def children() -> list[int]:
+    import psutil
+
+    return [p.pid for p in psutil.Process().children() if "search.service.child" in " ".join(p.cmdline())]

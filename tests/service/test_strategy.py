@@ -1,0 +1,88 @@
+"""Samplers, pruners and rungs are what the study's plan says, in every thread and process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from search.service.strategy import PRUNERS, SAMPLERS, build_pruner, build_sampler, rungs, startup_trials, trial_seed
+from search.service.study import Created, Wish, create, space_of
+from storage.store import Store
+from storage.studies import StudyPlan, load_plan
+
+
+def params_of_trials(plan: StudyPlan, numbers: int) -> list[dict[str, object]]:
+    study = optuna.create_study(direction="maximize", sampler=build_sampler(plan))
+    found = []
+    for _ in range(numbers):
+        trial = study.ask()
+        space_of(plan).suggest(trial)
+        found.append(dict(trial.params))
+        study.tell(trial, 0.5)
+    return found
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_same_trial_of_the_same_study_is_sampled_the_same(created: Created, sampler: str) -> None:
+    plan = replace(created.plan, sampler=sampler)
+    assert params_of_trials(plan, 6) == params_of_trials(plan, 6)
+    assert params_of_trials(plan, 2) != params_of_trials(replace(plan, seed=1), 2)
+
+
+def test_trials_of_a_study_differ(created: Created) -> None:
+    params = params_of_trials(created.plan, 8)
+    assert len({str(sorted(p.items())) for p in params}) == 8
+    assert len({trial_seed(s, n) for s in range(20) for n in range(20)}) == 400
+
+
+@pytest.mark.parametrize(
+    ("pruner", "epochs", "expected"),
+    [
+        ("asha", 30, {3, 9, 27, 30}),
+        ("asha", 6, {1, 3, 6}),
+        ("asha", 1, {1}),
+        ("hyperband", 27, {3, 9, 27}),
+        ("median", 30, {3, 6, 9, 12, 15, 18, 21, 24, 27, 30}),
+        ("none", 30, {30}),
+    ],
+)
+def test_optuna_hears_of_the_rungs_only(created: Created, pruner: str, epochs: int, expected: set[int]) -> None:
+    assert rungs(replace(created.plan, pruner=pruner, epochs=epochs)) == expected
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created, pruner: str) -> None:
+    plan = replace(created.plan, pruner=pruner, epochs=9, trials=100)
+    study = optuna.create_study(direction="maximize", pruner=build_pruner(plan))
+    ended = []
+    for number in range(24):
+        trial = study.ask()
+        good = 0.9 - 0.001 * number if number < 8 else 0.01
+        for step in sorted(rungs(plan)):
+            trial.report(good, step)
+            if step < plan.epochs and trial.should_prune():
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                ended.append(number)
+                break
+        else:
+            study.tell(trial, good)
+    assert not {n for n in ended if n < startup_trials(plan.trials)}
+    assert bool([n for n in ended if n >= 8]) == (pruner != "none")
+
+
+def test_a_grid_is_enqueued_whole(store: Store, wish: Callable[..., Wish]) -> None:
+    space = """
+model: {depth: [2, 3], filters: 4, growth: 1.0, block: plain, norm: [batch, none], dropout: 0.0, upsampling: nearest, activation: relu}
+loss: {cross_entropy: {weight: 1}, dice: null, focal: null, ignore_excluded: true}
+class_weights: {scheme: none, smoothing: 0.5, background: 1}
+augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0}
+optimisation: {optimizer: adamw, batch_size: 16, lr: 1e-3, weight_decay: 1e-4, schedule: none}
+"""
+    made = create(store, wish(space=space, sampler="grid"))
+    trials = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
+    assert [t.state.name for t in trials] == ["WAITING"] * 4
+    assert "4 points of the grid are enqueued" in made.notes
+    assert load_plan(store, "tiny").sampler == "grid"

@@ -1,0 +1,103 @@
+"""Creating a study: once, with what it was asked for, and nothing half done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from search.service.study import Created, Wish, create, enqueue, open_study, read_recipe
+from spaces import SpaceError
+from storage.errors import DataError, StudyError
+from storage.outliers import find_outliers
+from storage.store import Store
+from storage.studies import list_studies
+
+
+def test_the_same_again_changes_nothing(store: Store, created: Created, wish: Callable[..., Wish]) -> None:
+    assert created.new
+    again = create(store, wish())
+    assert not again.new
+    assert again.plan == created.plan
+
+
+@pytest.mark.parametrize("change", [{"space": "model: {depth: 2}"}, {"seed": 5}, {"epochs": 4}, {"sampler": "random"}])
+def test_another_study_of_that_name_is_refused(
+    store: Store, created: Created, wish: Callable[..., Wish], change: dict[str, object]
+) -> None:
+    with pytest.raises(StudyError, match="tiny"):
+        create(store, wish(**change))
+    assert open_study(store, "tiny", Path(store.artifacts_url).parent).plan == created.plan
+
+
+def test_a_refused_study_leaves_nothing(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+    with pytest.raises(SpaceError):
+        create(store, wish(space="model: {depth: 99}"))
+    with pytest.raises(SpaceError, match="a grid needs finitely many values"):
+        create(store, wish(sampler="grid"))
+    with pytest.raises(DataError):
+        create(store, wish(data=tmp_path / "missing.npz"))
+    assert list_studies(store) == ()
+
+
+def test_the_split_belongs_to_the_study(store: Store, created: Created, tmp_path: Path) -> None:
+    opened = open_study(store, "tiny", tmp_path)
+    split = json.loads(created.plan.split)
+    assert opened.train == tuple(split["train"])
+    assert set(opened.panel) <= set(opened.validation)
+    assert not set(opened.train) & set(opened.validation)
+    assert not find_outliers(opened.dataset, "mask")[np.asarray(opened.validation)].any()
+    groups = opened.dataset.group
+    assert groups is not None
+    assert not set(groups[list(opened.train)]) & set(groups[list(opened.validation)])
+
+
+def test_the_data_is_found_elsewhere_by_its_digest(
+    store: Store, wish: Callable[..., Wish], tiny_data: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.npz"
+    moved.write_bytes(tiny_data.read_bytes())
+    made = create(store, wish(data=moved))
+    moved.unlink()
+    opened = open_study(store, "tiny", tmp_path / "elsewhere")
+    assert opened.dataset.digest == made.plan.data_digest
+
+
+def test_warm_starts_are_checked_first(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+    made = create(store, wish(warm_start="reports"))
+    assert any("preset baseline is not in this space and is skipped" in note for note in made.notes)
+    whole = create(store, wish(study="whole", space="", warm_start="reports"))
+    assert whole.notes == ()
+    waiting = optuna.load_study(study_name="whole", storage=store.trials).get_trials()
+    assert len(waiting) == 3
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("model: {depth: 5}")
+    with pytest.raises(SpaceError, match=r"model\.depth"):
+        create(store, wish(study="third", warm_start=str(recipe)))
+
+
+def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Created) -> None:
+    with pytest.raises(SpaceError, match="this study"):
+        enqueue(store, "tiny", read_recipe("baseline"))
+    with pytest.raises(SpaceError, match="neither a recipe file nor a preset, presets are baseline"):
+        read_recipe("nothing.yaml")
+    with pytest.raises(StudyError, match="elsewhere"):
+        enqueue(store, "elsewhere", read_recipe("baseline"))
+    assert optuna.load_study(study_name="tiny", storage=store.trials).get_trials() == []
+
+
+def test_a_study_stays_a_plain_optuna_study(store: Store, created: Created, tmp_path: Path) -> None:
+    study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{tmp_path / 'studies.db'}")
+    assert study.direction is optuna.study.StudyDirection.MAXIMIZE
+    assert study.user_attrs["space_digest"] == created.plan.space_digest
+
+
+def test_a_larger_target_is_taken_over(store: Store, created: Created, wish: Callable[..., Wish]) -> None:
+    again = create(store, wish(trials=9))
+    assert not again.new
+    assert open_study(store, "tiny", Path(store.artifacts_url).parent).plan == replace(created.plan, trials=9)
