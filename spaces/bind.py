@@ -94,7 +94,9 @@ def _variants(node: Section, path: str, wish: Any, facts: DataFacts) -> dict[str
     owned = {name: dict(children(node.options[name])) for name in names}
     for key in rest:
         if not any(key in fields for fields in owned.values()):
-            raise SpaceError(_unknown(f"{path}.{key}", key, {k: v for fields in owned.values() for k, v in fields.items()}))
+            raise SpaceError(
+                _unknown(f"{path}.{key}", key, {k: v for fields in owned.values() for k, v in fields.items()})
+            )
     for name, fields in owned.items():
         said = {key: value for key, value in rest.items() if key in fields}
         domains |= dict(_section_domains(node.options[name], f"{path}.", said, facts))
@@ -108,7 +110,10 @@ def _switch(node: Optional, path: str, wish: Any, facts: DataFacts) -> dict[str,
         raise SpaceError(f"{path}: null (off) or a mapping of its fields was expected, got {wish!r}")
     if "use" in inner:
         asked = inner["use"]
-        if asked not in (True, False) and sorted(map(str, asked if isinstance(asked, list) else [])) != ["False", "True"]:
+        if asked not in (True, False) and sorted(map(str, asked if isinstance(asked, list) else [])) != [
+            "False",
+            "True",
+        ]:
             raise SpaceError(f"{path}.use: true, false or [true, false] was expected, got {asked!r}")
         use = Fixed(asked) if isinstance(asked, bool) else Searched(_ON_OR_OFF)
         inner = {key: value for key, value in inner.items() if key != "use"}

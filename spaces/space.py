@@ -183,7 +183,9 @@ class Space:
             if label not in self.facts.class_names:
                 raise SpaceError(f"class_weights.factors.{label}: the data has {', '.join(self.facts.class_names)}")
             if f"class_weights.factors.{label}" not in self.domains and factor != 1.0:
-                raise SpaceError(f"class_weights.factors.{label}: the recipe has {factor!r}, this study fixes it to 1.0")
+                raise SpaceError(
+                    f"class_weights.factors.{label}: the recipe has {factor!r}, this study fixes it to 1.0"
+                )
 
 
 def _method(trial: Suggests, distribution: BaseDistribution) -> Callable[..., Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from alembic.util.exc import CommandError
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, RetryHeartbeatStaleTrialCallback, get_storage
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, get_storage
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -17,10 +16,10 @@ from storage import migrations
 from storage.artifacts import ArtifactStore, open_artifacts
 from storage.engine import alone, engine_options, plainly, prepare_folder, read_url, redact
 from storage.errors import DatabaseError
+from storage.requeue import requeue
 from storage.trials import TrialStorage
 
 FIRST_ANSWER_S = 9.5  # name look-up and handshake together, so that an unreachable server is reported within 10 s
-MAX_RETRY = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +95,8 @@ def _answer_in_time(connect: Callable[[], None], url: str) -> None:
 
 
 def _open_trials(url: str) -> TrialStorage:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # a pinned minor version of Optuna does not change
-        callback = RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRY, inherit_intermediate_values=False)
     try:
-        trials = TrialStorage(url, heartbeat_stale_trial_callback=callback)
+        trials = TrialStorage(url, heartbeat_stale_trial_callback=requeue)
     except StorageInternalError as error:
         if isinstance(error.__cause__, DBAPIError):
             raise error.__cause__ from error

@@ -30,7 +30,7 @@ def named_in_the_page() -> set[str]:
 
 
 def in_the_tree() -> set[str]:
-    """Packages and modules; a package's `__init__` is the package, migrations are one entry."""
+    """Packages and modules; a package's `__init__` and `__main__` are the package, migrations are one entry."""
     found: set[str] = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
@@ -38,7 +38,7 @@ def in_the_tree() -> set[str]:
             if inside.parts[:2] == ("storage", "migrations"):
                 found.add("storage/migrations")
             else:
-                found.add(inside.as_posix() if path.name != "__init__.py" else inside.parent.as_posix())
+                found.add((inside.parent if path.name in ("__init__.py", "__main__.py") else inside).as_posix())
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
 
 def run(command: list[str | Path], folder: Path) -> str:
@@ -64,7 +64,8 @@ def test_wheel_holds_the_packages_presets_and_migrations_and_nothing_else(wheel:
     assert wanted <= names
     modules = {name for package in ("search", "spaces", "storage") for name in files_under(package, ".", ".py")}
     assert modules <= names
-    assert {name.split("/")[0] for name in names} == {"search", "spaces", "storage", "marsearch-0.1.0.dist-info"}
+    (about,) = {name.split("/")[0] for name in names} - {"search", "spaces", "storage"}
+    assert about.endswith(".dist-info")
 
 
 def test_installed_packages_are_those_of_the_wheel(python: Path, tmp_path: Path) -> None:

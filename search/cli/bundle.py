@@ -37,9 +37,9 @@ def export(
     """Write the bundle of the best trial, or of one."""
     from search.service.export import export_trial
 
-    store, settings = open_storage()
-    number = export_trial(store, study, out, trial=trial, home=settings.home)
-    typer.echo(f"bundle of trial {number}: {out}", err=True)
+    with open_storage() as (store, settings):
+        number = export_trial(store, study, out, trial=trial, home=settings.home)
+        typer.echo(f"bundle of trial {number}: {out}", err=True)
 
 
 def predict(

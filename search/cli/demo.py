@@ -16,7 +16,9 @@ from search.cli.study import make, serve
 def demo(
     trials: options.Trials = 12,
     workers: options.Workers = 2,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="bundle; default demo-bundle in MARSEARCH_HOME")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="bundle; default demo-bundle in MARSEARCH_HOME")
+    ] = None,
 ) -> None:
     """Search on synthetic data: study `demo`, pruning, leaderboard, exported bundle."""
     from rich.console import Console
@@ -28,32 +30,32 @@ def demo(
     from storage.dataset import write_dataset
     from storage.synthetic import synthesise
 
-    store, settings = open_storage()
-    data = settings.home / "demo.npz"
-    data.parent.mkdir(parents=True, exist_ok=True)
-    write_dataset(synthesise(train=320, test=40, seed=0), data)
-    space = (resources.files("search.cli") / "demo.yaml").read_text("utf-8")
-    make(
-        store,
-        Wish(
-            study="demo",
-            data=data,
-            space=space,
-            space_name="demo space",
-            sampler="tpe",
-            pruner="asha",
-            objective="miou",
-            trials=trials,
-            epochs=9,
-            warm_start="none",
-            holdout=0.0,
-            keep=20,
-            seed=0,
-        ),
-    )
-    serve(store, settings, "demo", workers, trials, None, "auto")
-    render(leaderboard(store, "demo"), Console())
-    bundle = out or settings.home / "demo-bundle"
-    number = export_trial(store, "demo", bundle, trial=None, home=settings.home)
-    typer.echo(f"bundle   {bundle}  (trial {number})")
-    typer.echo("watch    marsearch dashboard    then open http://127.0.0.1:8080")
+    with open_storage() as (store, settings):
+        data = settings.home / "demo.npz"
+        data.parent.mkdir(parents=True, exist_ok=True)
+        write_dataset(synthesise(train=320, test=40, seed=0), data)
+        space = (resources.files("search.cli") / "demo.yaml").read_text("utf-8")
+        make(
+            store,
+            Wish(
+                study="demo",
+                data=data,
+                space=space,
+                space_name="demo space",
+                sampler="tpe",
+                pruner="asha",
+                objective="miou",
+                trials=trials,
+                epochs=9,
+                warm_start="none",
+                holdout=0.0,
+                keep=20,
+                seed=0,
+            ),
+        )
+        serve(store, settings, "demo", workers, trials, None, "auto")
+        render(leaderboard(store, "demo"), Console())
+        bundle = out or settings.home / "demo-bundle"
+        number = export_trial(store, "demo", bundle, trial=None, home=settings.home)
+        typer.echo(f"bundle   {bundle}  (trial {number})")
+        typer.echo("watch    marsearch dashboard    then open http://127.0.0.1:8080")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -37,15 +39,20 @@ Device = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:0,2", help=
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
 
 
-def open_storage() -> tuple[Store, Settings]:
-    """The storage that the environment names. Raises DatabaseError or ArtifactError."""
+@contextmanager
+def open_storage() -> Iterator[tuple[Store, Settings]]:
+    """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError."""
     import optuna
 
     from storage.store import open_store
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # our own progress says the same in fewer words
     settings = read_settings()
-    return open_store(settings.storage, settings.artifacts), settings
+    store = open_store(settings.storage, settings.artifacts)
+    try:
+        yield store, settings
+    finally:
+        store.close()
 
 
 def seconds(text: str | None) -> float | None:

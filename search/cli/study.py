@@ -32,11 +32,9 @@ def create(
     seed: options.Seed = 0,
 ) -> None:
     """Create a study; the same data and options again change nothing."""
-    wish = _wish(
-        study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed
-    )
-    store, _ = open_storage()
-    make(store, wish)
+    wish = _wish(study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed)
+    with open_storage() as (store, _):
+        make(store, wish)
 
 
 def work(
@@ -48,8 +46,8 @@ def work(
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     limit = seconds(timeout)
-    store, settings = open_storage()
-    serve(store, settings, study, workers, trials, limit, device)
+    with open_storage() as (store, settings):
+        serve(store, settings, study, workers, trials, limit, device)
 
 
 def run(
@@ -71,12 +69,10 @@ def run(
 ) -> None:
     """Create a study and work on it; the same command again continues."""
     limit = seconds(timeout)
-    wish = _wish(
-        study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed
-    )
-    store, settings = open_storage()
-    make(store, wish)
-    serve(store, settings, study, workers, None, limit, device)
+    wish = _wish(study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed)
+    with open_storage() as (store, settings):
+        make(store, wish)
+        serve(store, settings, study, workers, None, limit, device)
 
 
 def enqueue(
@@ -87,9 +83,9 @@ def enqueue(
     from search.service import study as service
 
     wanted = service.read_recipe(recipe)
-    store, _ = open_storage()
-    service.enqueue(store, study, wanted)
-    typer.echo(f"{recipe} waits in study {study}", err=True)
+    with open_storage() as (store, _):
+        service.enqueue(store, study, wanted)
+        typer.echo(f"{recipe} waits in study {study}", err=True)
 
 
 def make(store: Store, wish: Wish) -> Created:
@@ -120,9 +116,7 @@ def serve(
     from search.service.host import Order, work
     from search.service.view import View
 
-    order = Order(
-        study=study, workers=workers, trials=trials, timeout=timeout, device=device, home=settings.home
-    )
+    order = Order(study=study, workers=workers, trials=trials, timeout=timeout, device=device, home=settings.home)
     outcome = work(store, order, View(study))
     ended = "stopped" if outcome.stopped and outcome.finished < outcome.target else "finished"
     typer.echo(f"{ended}: {outcome.finished} of {outcome.target} trials of study {study}", err=True)

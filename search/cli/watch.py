@@ -23,16 +23,16 @@ def status(
     from search.service.report import study_report
     from storage.studies import list_studies
 
-    store, _ = open_storage()
-    names = [study] if study is not None else list(list_studies(store))
-    reports = [study_report(store, name) for name in names]
-    if as_json:
-        typer.echo(json.dumps(reports[0] if study is not None else {"studies": reports}))
-        return
-    if not reports:
-        typer.echo(f"no study in {store.url} yet; start with: marsearch demo", err=True)
-    for report in reports:
-        typer.echo(_as_text(report))
+    with open_storage() as (store, _):
+        names = [study] if study is not None else list(list_studies(store))
+        reports = [study_report(store, name) for name in names]
+        if as_json:
+            typer.echo(json.dumps(reports[0] if study is not None else {"studies": reports}))
+            return
+        if not reports:
+            typer.echo(f"no study in {store.url} yet; start with: marsearch demo", err=True)
+        for report in reports:
+            typer.echo(_as_text(report))
 
 
 def trials(
@@ -42,14 +42,14 @@ def trials(
     """List the trials of a study."""
     from search.service.report import trial_reports
 
-    store, _ = open_storage()
-    found = trial_reports(store, study)
-    if format == "json":
-        typer.echo(json.dumps(found))
-    elif format == "csv":
-        _frame(found).to_csv(sys.stdout, index=False)
-    else:
-        _print_table(store, study)
+    with open_storage() as (store, _):
+        found = trial_reports(store, study)
+        if format == "json":
+            typer.echo(json.dumps(found))
+        elif format == "csv":
+            _frame(found).to_csv(sys.stdout, index=False)
+        else:
+            _print_table(store, study)
 
 
 def dashboard(
@@ -59,8 +59,8 @@ def dashboard(
     """Serve optuna-dashboard for the storage, until Ctrl-C."""
     from search.service.dashboard import serve
 
-    store, _ = open_storage()
-    serve(store, host, port)
+    with open_storage() as (store, _):
+        serve(store, host, port)
 
 
 def doctor() -> None:

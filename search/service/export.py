@@ -52,7 +52,9 @@ def _chosen(store: Store, study: str, number: int | None) -> FrozenTrial:
             raise UsageError(f"study {study}: no trial is complete yet, let it run first (marsearch work {study})")
         return best
     if number >= len(trials):
-        raise UsageError(f"study {study}: there is no trial {number}, it has {len(trials)} (see marsearch trials {study})")
+        raise UsageError(
+            f"study {study}: there is no trial {number}, it has {len(trials)} (see marsearch trials {study})"
+        )
     return trials[number]
 
 

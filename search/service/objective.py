@@ -105,9 +105,7 @@ class Objective:
         trial.set_user_attr("confusion", best.confusion)
         attach_pictures(self.store, trial, self.opened, recipe, epochs, best, out)
         kept = self._keep_weights(run, trial.number, value, out / WEIGHTS)
-        finish_run(
-            self.store, run, state="complete", parameters=best.parameters, weights_artifact=kept, value=value
-        )
+        finish_run(self.store, run, state="complete", parameters=best.parameters, weights_artifact=kept, value=value)
         self._drop_surplus()
         return value
 

@@ -50,7 +50,10 @@ def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
     load_plan(store, name)
     trained = {run.trial: run for run in runs(store, name)}
-    return tuple(_row(trial, trained[trial.number].parameters if trial.number in trained else 0) for trial in _trials(store, name))
+    return tuple(
+        _row(trial, trained[trial.number].parameters if trial.number in trained else 0)
+        for trial in _trials(store, name)
+    )
 
 
 def _trials(store: Store, name: str) -> list[FrozenTrial]:

@@ -47,9 +47,7 @@ def train_one(
     changes = {"epochs": epochs} if epochs is not None else {}
     optimisation = recipe.optimisation.model_copy(update=changes)
     recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
-    split = split_dataset(
-        dataset, seed=seed, validation=VALIDATION_SHARE, contaminated=find_outliers(dataset, "mask")
-    )
+    split = split_dataset(dataset, seed=seed, validation=VALIDATION_SHARE, contaminated=find_outliers(dataset, "mask"))
     if not len(split.train) or not len(split.validation):
         raise UsageError(f"{data}: too few samples (or groups) to train and to validate, more are needed")
     arrays = training_data(dataset, recipe.data.cleaning, split.train.tolist(), split.validation.tolist())
@@ -58,9 +56,7 @@ def train_one(
     return out
 
 
-def _train(
-    recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]
-) -> tuple[list[Epoch], Epoch]:
+def _train(recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]) -> tuple[list[Epoch], Epoch]:
     done: list[Epoch] = []
     try:
         for epoch in fit(recipe, data, device=device):

@@ -63,9 +63,7 @@ class SeededSampler(BaseSampler):
     ) -> Any:
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         self._sampler.after_trial(study, trial, state, values)
 
 
@@ -89,9 +87,7 @@ def build_pruner(plan: StudyPlan) -> BasePruner:
     least = min_resource(plan.epochs)
     builds: dict[str, Callable[[], BasePruner]] = {
         "asha": lambda: SuccessiveHalvingPruner(min_resource=least, reduction_factor=REDUCTION),
-        "hyperband": lambda: HyperbandPruner(
-            min_resource=least, max_resource=plan.epochs, reduction_factor=REDUCTION
-        ),
+        "hyperband": lambda: HyperbandPruner(min_resource=least, max_resource=plan.epochs, reduction_factor=REDUCTION),
         "median": lambda: MedianPruner(n_startup_trials=0, n_warmup_steps=least, n_min_trials=2),
         "none": NopPruner,
     }
@@ -127,6 +123,4 @@ def _tpe(trials: int, seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         startup = max(4, min(10, trials // 4))
-        return TPESampler(
-            n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed
-        )
+        return TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)

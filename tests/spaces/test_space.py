@@ -71,7 +71,9 @@ def test_a_fixed_axis_is_not_sampled(mars: DataFacts) -> None:
     assert recipe.optimisation.epochs == 7
     assert recipe.optimisation.optimizer == "adamw"
     assert recipe.loss.dice is None
-    assert not {"optimisation.optimizer", "optimisation.epochs", "loss.dice.use", "loss.cross_entropy.use"} & set(params)
+    assert not {"optimisation.optimizer", "optimisation.epochs", "loss.dice.use", "loss.cross_entropy.use"} & set(
+        params
+    )
 
 
 def test_a_list_of_equidistant_numbers_stays_a_number(mars: DataFacts) -> None:

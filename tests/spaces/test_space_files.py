@@ -51,7 +51,19 @@ def test_an_endless_text_is_refused_before_it_is_parsed() -> None:
         load_mapping(" " * (LARGEST_TEXT + 1), "long.yaml")
 
 
-@pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("1E5", 1e5), ("-.5", -0.5), ("3", 3), ("no", "no"), ("true", True), ("null", None), ("2024-01-01", "2024-01-01")])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 1e-3),
+        ("1E5", 1e5),
+        ("-.5", -0.5),
+        ("3", 3),
+        ("no", "no"),
+        ("true", True),
+        ("null", None),
+        ("2024-01-01", "2024-01-01"),
+    ],
+)
 def test_scalars_are_read_as_people_mean_them(text: str, value: object) -> None:
     read = load_mapping(f"x: {text}", "t")["x"]
     assert read == value

@@ -1,0 +1,185 @@
+"""Wrong use and bad input: one sentence on stderr, status 2, no traceback, nothing left behind."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.cli import answer
+
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run a command that must be refused; gives its one line."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("MARSEARCH_STORAGE", "MARSEARCH_ARTIFACTS", "MARSEARCH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def ask(*arguments: object) -> str:
+        status = answer([str(a) for a in arguments])
+        said = capsys.readouterr()
+        assert (status, said.out) == (2, "")
+        assert said.err.startswith("marsearch: ")
+        assert said.err.count("\n") == 1
+        return said.err
+
+    return ask
+
+
+def npz(path: Path, **arrays: object) -> Path:
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    return path
+
+
+def good(**changes: object) -> dict[str, object]:
+    images = np.zeros((8, 16, 16), np.uint8)
+    return {"images": images, "masks": images, "class_names": np.array(["a", "b"])} | changes
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing file": (lambda p: None, "data.npz"),
+    "folder": (lambda p: p.mkdir(), "folder|file"),
+    "not an npz": (lambda p: p.write_text("hello"), "npz"),
+    "empty file": (lambda p: p.write_bytes(b""), "npz"),
+    "wrong keys": (lambda p: npz(p, pictures=np.zeros(3)), "training_set|images"),
+    "wrong shape": (
+        lambda p: npz(p, training_set=np.zeros((4, 64, 128), np.uint8), test_set=np.zeros((1, 64, 128), np.uint8)),
+        "training_set",
+    ),
+    "wrong dtype": (lambda p: npz(p, **good(masks=np.zeros((8, 16, 16), np.float32) + 0.5)), "mask"),
+    "labels out of range": (lambda p: npz(p, **good(masks=np.full((8, 16, 16), 7, np.uint8))), "7"),
+    "NaN": (lambda p: npz(p, **good(images=np.full((8, 16, 16), np.nan, np.float32))), "NaN|finite"),
+    "empty set": (
+        lambda p: npz(p, **good(images=np.zeros((0, 16, 16), np.uint8), masks=np.zeros((0, 16, 16), np.uint8))),
+        "sample|empty",
+    ),
+    "truncated": (lambda p: (npz(p, **good()), p.write_bytes(p.read_bytes()[:-200])), "npz|truncated|cut|zip"),
+    "pickled objects": (lambda p: npz(p, **good(images=np.array([{"a": 1}] * 8, dtype=object))), "object|pickle"),
+    "announces too much": (lambda p: announce(p), "announce|more than|header"),
+}
+
+
+def announce(path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**7, 2, 64, 128)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("training_set.npy", header.getvalue() + b"\0" * 100)
+        archive.writestr("test_set.npy", header.getvalue())
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_data(refused: Ask, tmp_path: Path, case: str) -> None:
+    build, hint = BROKEN[case]
+    path = tmp_path / "data.npz"
+    build(path)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    for command in (("data", "inspect", path), ("data", "clean", path, tmp_path / "out.npz", "--method", "mask")):
+        said = refused(*command)
+        assert "data.npz" in said
+        assert any(word in said for word in hint.split("|")), said
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_an_option_out_of_its_range(refused: Ask, data: Path) -> None:
+    assert "--trials" in refused("create", "s", "--data", data, "--trials", "0")
+    assert "--sampler" in refused("create", "s", "--data", data, "--sampler", "magic")
+    assert "--timeout" in refused("work", "s", "--timeout", "soon")
+    assert "--size" in refused("data", "synth", "out.npz", "--size", "big")
+    assert "No such command" in refused("serach")
+    assert "Missing argument" in refused("export")
+
+
+def test_a_wrong_space_file(refused: Ask, data: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("model: {dept: 3}")
+    said = refused("create", "s", "--data", data, "--space", wrong)
+    assert "wrong.yaml: model.dept: unknown (did you mean depth?)" in said
+    wrong.write_text("model: {depth: {low: 2, high: 40}}")
+    assert "model.depth: 40 is outside the axis, allowed is 2 to 6" in refused(
+        "create", "s", "--data", data, "--space", wrong
+    )
+    assert "missing.yaml" in refused("create", "s", "--data", data, "--space", "missing.yaml")
+    wrong.write_bytes(b"\xff\xfe\x00")
+    assert "wrong.yaml" in refused("create", "s", "--data", data, "--space", wrong)
+
+
+def test_another_study_of_that_name(
+    refused: Ask, data: Path, space: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(["create", "s", "--data", str(data), "--space", str(space)]) == 0
+    capsys.readouterr()
+    assert "space" in refused("create", "s", "--data", data)
+    other = npz(tmp_path / "other.npz", **varied())
+    assert "data" in refused("create", "s", "--data", other, "--space", space)
+    assert answer(["create", "s", "--data", str(data), "--space", str(space)]) == 0
+
+
+def varied() -> dict[str, object]:
+    masks = np.random.default_rng(0).integers(0, 2, (24, 16, 16)).astype(np.uint8)
+    return good(images=masks * 50, masks=masks)
+
+
+def test_an_unknown_study_names_the_storage(refused: Ask) -> None:
+    for command in (
+        ("work", "s"),
+        ("status", "s"),
+        ("trials", "s"),
+        ("export", "s", "out"),
+        ("enqueue", "s", "baseline"),
+    ):
+        said = refused(*command)
+        assert "'s'" in said or " s" in said
+        assert "marsearch.db" in said
+
+
+def test_nothing_to_export_yet(
+    refused: Ask, data: Path, space: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(["create", "s", "--data", str(data), "--space", str(space)]) == 0
+    capsys.readouterr()
+    assert "no trial is complete yet" in refused("export", "s", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "postgresql://u:geheim@127.0.0.1:1/db",
+        "sqlite:////proc/nowhere/studies.db",
+        "oracle://u:geheim@h/db",
+    ],
+)
+def test_a_database_that_is_not_there(refused: Ask, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MARSEARCH_STORAGE", url)
+    assert "geheim" not in refused("status")
+
+
+def test_places_that_cannot_be_written(
+    refused: Ask, monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert "file" in refused("data", "clean", data, tmp_path / "file" / "out.npz", "--method", "mask")
+    assert "file" in refused("data", "inspect", data, "--out", tmp_path / "file" / "pictures")
+    monkeypatch.setenv("MARSEARCH_HOME", str(tmp_path / "file" / "home"))
+    refused("status")
+
+
+def test_a_bundle_that_is_none(refused: Ask, data: Path, tmp_path: Path) -> None:
+    assert "bundle" in refused("predict", tmp_path / "bundle", data, tmp_path / "out.npz")
+    (tmp_path / "bundle").mkdir()
+    assert "bundle" in refused("predict", tmp_path / "bundle", data, tmp_path / "out.npz")
+    assert "out.txt" in refused("predict", tmp_path / "bundle", data, tmp_path / "out.txt")
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_an_unknown_recipe(refused: Ask, data: Path, tmp_path: Path) -> None:
+    assert "presets are baseline" in refused("train", "nothing", "--data", data, "--out", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
