@@ -23,9 +23,12 @@ Choose = Callable[[str, Domain], Scalar]
 class Suggests(Protocol):
     """The part of an Optuna trial that a space needs."""
 
-    suggest_int: Callable[..., int]
-    suggest_float: Callable[..., float]
-    suggest_categorical: Callable[..., Any]
+    @property
+    def suggest_int(self) -> Callable[..., int]: ...  # noqa: D102
+    @property
+    def suggest_float(self) -> Callable[..., float]: ...  # noqa: D102
+    @property
+    def suggest_categorical(self) -> Callable[..., Any]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars on PyYAML's 1.1 parser: no aliases, no double keys, only true and false are booleans."""
 
     # Resolvers are looked up per class: copy them before they are changed.
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":timestamp"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -55,7 +55,7 @@ def load_mapping(text: str, name: str) -> dict[str, Any]:
         raise SpaceError(f"{name}: {len(text):,} characters of YAML, at most {LARGEST_TEXT:,} are read")
     try:
         # _Loader derives from SafeLoader: it builds plain values only.
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506
+        value = yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
         raise SpaceError(f"{name}: not readable as YAML ({' '.join(str(error).split())})") from error
     value = {} if value is None else value

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from alembic.util.exc import CommandError
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, get_storage
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -96,7 +98,7 @@ def _answer_in_time(connect: Callable[[], None], url: str) -> None:
 
 def _open_trials(url: str) -> TrialStorage:
     try:
-        trials = TrialStorage(url, heartbeat_stale_trial_callback=requeue)
+        trials = TrialStorage(url, heartbeat_stale_trial_callback=_hand_back)
     except StorageInternalError as error:
         if isinstance(error.__cause__, DBAPIError):
             raise error.__cause__ from error
@@ -109,6 +111,10 @@ def _open_trials(url: str) -> TrialStorage:
         trials.engine.dispose()
         raise
     return trials
+
+
+def _hand_back(study: Study, trial: FrozenTrial) -> None:
+    requeue(study, trial)
 
 
 def _upgrade(engine: Engine, url: str) -> None:

@@ -41,7 +41,7 @@ class TrialStorage(RDBStorage):
         *,
         heartbeat_interval: int | None = HEARTBEAT_S,
         grace_period: int | None = GRACE_S,
-        heartbeat_stale_trial_callback: Callable[[Study, FrozenTrial], object] | None = None,
+        heartbeat_stale_trial_callback: Callable[[Study, FrozenTrial], None] | None = None,
         skip_compatibility_check: bool = False,
         skip_table_creation: bool = False,
     ) -> None:

@@ -42,11 +42,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stand
 @contextmanager
 def open_storage() -> Iterator[tuple[Store, Settings]]:
     """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError."""
+    import warnings
+
     import optuna
 
     from storage.store import open_store
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # our own progress says the same in fewer words
+    # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own progress says the same in fewer words
     settings = read_settings()
     store = open_store(settings.storage, settings.artifacts)
     try:

@@ -118,7 +118,7 @@ def serve(
 
     order = Order(study=study, workers=workers, trials=trials, timeout=timeout, device=device, home=settings.home)
     outcome = work(store, order, View(study))
-    ended = "stopped" if outcome.stopped and outcome.finished < outcome.target else "finished"
+    ended = "stopped" if outcome.finished < outcome.target else "finished"
     typer.echo(f"{ended}: {outcome.finished} of {outcome.target} trials of study {study}", err=True)
 
 

@@ -116,8 +116,8 @@ def train(job: Train, shelf: Shelf, inbox: Inbox, outbox: Outbox) -> Finished | 
         return Stopped(job=job.job)
     if best is None:
         raise ArithmeticError("no epoch gave a defined validation score")
-    mean, std = save_result(job, recipe, dataset, data, best)
-    return Finished(job=job.job, best=best.number, mean=mean, std=std)
+    save_result(job, recipe, dataset, data, best)
+    return Finished(job=job.job, best=best.number)
 
 
 def _trained(job: int, epoch: Epoch) -> Trained:

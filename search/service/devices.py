@@ -45,7 +45,7 @@ def visible_gpus() -> tuple[str, ...]:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tuple(str(i) for i, line in enumerate(l for l in listed.stdout.splitlines() if l.startswith("GPU ")))
+    return tuple(str(i) for i, _ in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU ")))
 
 
 def _asked_gpus(wanted: str) -> tuple[str, ...]:

@@ -41,9 +41,8 @@ def _look(what: str, find: Callable[[], str]) -> Finding:
 
 
 def _installation() -> str:
-    import spaces
-
     import search
+    import spaces
 
     ours, others = Path(search.__file__ or "").parents[1], Path(spaces.__file__ or "").parents[1]
     if ours != others:

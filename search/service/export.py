@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial
 from safetensors.torch import load_file as load_tensors
@@ -15,10 +16,11 @@ from search.errors import UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.curves import CurvePoint
+from search.service.pictures import CONFUSION_CSV
 from search.service.progress import best_of
-from search.service.study import OpenStudy, open_study
+from search.service.record import normalisation
+from search.service.study import OpenStudy, open_study, recipe_of
 from search.training.metrics import scores
-from spaces import load_recipe
 from storage.artifacts import load_file
 from storage.runs import curve, kept_weights
 from storage.store import Store
@@ -62,15 +64,16 @@ def _contents(
     store: Store, opened: OpenStudy, trial: FrozenTrial, weights: Path, pictures: tuple[Path, ...]
 ) -> BundleContents:
     validation = np.asarray(opened.validation, dtype=np.int64)
-    known = trial.user_attrs
+    tensors = load_tensors(weights)
+    mean, std = normalisation(tensors)
     return BundleContents(
-        recipe=load_recipe(known["recipe"], f"recipe of trial {trial.number}"),
+        recipe=recipe_of(opened.plan, opened.space, trial),
         facts=opened.space.facts,
-        weights=load_tensors(weights),
-        mean=tuple(known["normalisation"]["mean"]),
-        std=tuple(known["normalisation"]["std"]),
-        scores=scores(np.asarray(known["confusion"], dtype=np.int64), opened.space.facts),
-        epoch=int(known["best_epoch"]),
+        weights=tensors,
+        mean=mean,
+        std=std,
+        scores=scores(_confusion(pictures), opened.space.facts),
+        epoch=int(trial.user_attrs["best_epoch"]),
         data_digest=opened.plan.data_digest,
         study=opened.plan.study,
         trial=trial.number,
@@ -90,6 +93,12 @@ def _contents(
             for row in curve(store, opened.plan.study, trial.number)
         ),
     )
+
+
+def _confusion(pictures: tuple[Path, ...]) -> NDArray[np.int64]:
+    """The confusion matrix (K, K) that the best epoch had, as recorded when the trial was told."""
+    (path,) = (picture for picture in pictures if picture.name == CONFUSION_CSV)
+    return np.loadtxt(path, dtype=np.int64, delimiter=",", ndmin=2)
 
 
 def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...]:

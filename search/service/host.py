@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 
 from search.service.devices import places
 from search.service.link import Link
@@ -31,6 +29,7 @@ from storage.store import Store
 from storage.workers import Worker, beat, leave, register
 
 LOOK = 0.5  # seconds between two refreshes of the display
+BEAT = 10.0  # seconds between two notes of what this host is doing
 REAP = 30.0  # seconds between two looks for trials whose host has died
 
 
@@ -54,12 +53,11 @@ class Order:
 class Outcome:
     """How a host's work ended.
 
-    finished: trials of the study that count towards its target. stopped: whether a signal or the timeout ended it.
+    finished: trials of the study that count towards its target; fewer than target when the host was stopped.
     """
 
     finished: int
     target: int
-    stopped: bool
 
 
 def work(store: Store, order: Order, view: View) -> Outcome:
@@ -81,30 +79,38 @@ def work(store: Store, order: Order, view: View) -> Outcome:
     if crew.trouble:
         raise crew.trouble[0]
     finished = count(attach(store, opened.plan).get_trials(deepcopy=False)).finished
-    return Outcome(finished=finished, target=target, stopped=board.stop.is_set())
+    return Outcome(finished=finished, target=target)
 
 
 def _supervise(crew: Crew, links: list[Link], order: Order, view: View) -> None:
     slots = [threading.Thread(target=run_slot, args=(crew,), daemon=True) for _ in range(2 * len(links))]
     for slot in slots:
         slot.start()
+    try:
+        _watch(crew, slots, order, view)
+    finally:
+        crew.board.stop.set()
+        while any(slot.is_alive() for slot in slots):
+            for link in links:
+                link.stop_current()
+            for slot in slots:
+                slot.join(LOOK)
+
+
+def _watch(crew: Crew, slots: list[threading.Thread], order: Order, view: View) -> None:
+    """Look after the slots until they have ended or the host is to stop."""
     study = attach(crew.store, crew.opened.plan)
     end = time.monotonic() + order.timeout if order.timeout is not None else None
-    reap = _every(REAP, lambda: _reap(study))
-    heartbeat = _every(10.0, lambda: beat(crew.store, crew.worker, _busy(crew.board)))
-    told = False
-    while any(slot.is_alive() for slot in slots):
-        view.refresh(study, crew.board, crew.target, len(links))
+    reap = _every(REAP, lambda: optuna.storages.fail_stale_trials(study))  # Optuna looks only before a new trial
+    heartbeat = _every(BEAT, lambda: beat(crew.store, crew.worker, _busy(crew.board)))
+    while any(slot.is_alive() for slot in slots) and not crew.board.stop.is_set():
+        view.refresh(study, crew.board, crew.target, len(slots) // 2)
         reap()
         heartbeat()
         if end is not None and time.monotonic() > end:
-            crew.board.stop.set()
-        if crew.board.stop.is_set() and not told:
-            told = True
-            for link in links:
-                link.stop_current()
-        crew.board.stop.wait(LOOK) if not told else slots[-1].join(LOOK)
-    view.refresh(study, crew.board, crew.target, len(links))
+            return
+        slots[-1].join(LOOK)
+    view.refresh(study, crew.board, crew.target, len(slots) // 2)
 
 
 def _pool(links: list[Link]) -> queue.Queue[Link]:
@@ -116,13 +122,6 @@ def _pool(links: list[Link]) -> queue.Queue[Link]:
 
 def _busy(board: Board) -> str:
     return ", ".join(f"{trial}: {epoch}/{epochs}" for trial, epoch, epochs, _ in sorted(board.running.values()))
-
-
-def _reap(study: optuna.Study) -> None:
-    """Fail and requeue trials of dead hosts; Optuna itself looks only when another trial starts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
 
 
 def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Train:
     panel: tuple[int, ...]
     out: str
     device: str
-    objective: str
+    objective: Literal["miou", "miou_strict"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +82,11 @@ class Trained:
 class Finished:
     """The training ran to its end; `weights.safetensors` and `panel.npz` of the best epoch lie in the job's `out`.
 
-    best: number of the best epoch. mean, std: the normalisation, per channel.
+    best: number of the best epoch.
     """
 
     job: int
     best: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,6 @@ from storage.artifacts import save_file
 from storage.runs import EpochRow, add_epoch, drop_weights, finish_run, kept_weights, start_run
 from storage.store import Store
 
-
 INTERRUPTED = "the host was stopped during the training"
 
 
@@ -72,7 +71,6 @@ class Objective:
         """
         self.started()
         recipe = self.opened.space.suggest(trial, seed=trial_seed(self.opened.plan.seed, trial.number))
-        trial.set_user_attr("recipe", dump_recipe(recipe))
         run = start_run(
             self.store,
             study=self.opened.plan.study,
@@ -101,8 +99,6 @@ class Objective:
         best = next(epoch for epoch in epochs if epoch.number == finished.best)
         value = self._value(best)
         self._describe(trial, best, epochs)
-        trial.set_user_attr("normalisation", {"mean": finished.mean, "std": finished.std})
-        trial.set_user_attr("confusion", best.confusion)
         attach_pictures(self.store, trial, self.opened, recipe, epochs, best, out)
         kept = self._keep_weights(run, trial.number, value, out / WEIGHTS)
         finish_run(self.store, run, state="complete", parameters=best.parameters, weights_artifact=kept, value=value)
@@ -148,7 +144,7 @@ class Objective:
             panel=self.opened.panel,
             out=str(out),
             device=self.link.place.device,
-            objective=self.opened.plan.objective,
+            objective="miou_strict" if self.opened.plan.objective == "miou_strict" else "miou",
         )
 
     def _note(self, trial: Trial, run: int, epoch: Trained, recipe: Recipe) -> None:

@@ -18,6 +18,7 @@ from search.training.metrics import Scores, scores
 from spaces import DataFacts, Recipe, dump_recipe
 from storage.store import Store
 
+CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back
 _TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
 
 
@@ -37,9 +38,9 @@ def attach_pictures(
         epochs=curve(epochs),
         scores=scores_of(best, opened.space.facts),
     )
-    written = out / RECIPE
-    written.write_text(dump_recipe(recipe), "utf-8")
-    for file in (*files, written):
+    (out / RECIPE).write_text(dump_recipe(recipe), "utf-8")
+    np.savetxt(out / CONFUSION_CSV, best.confusion, fmt="%d", delimiter=",")
+    for file in (*files, out / RECIPE, out / CONFUSION_CSV):
         upload_artifact(
             artifact_store=store.artifacts,
             file_path=str(file),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from storage.outliers import find_outliers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from search.service.messages import Train
     from search.training.fit import Epoch
@@ -62,26 +62,26 @@ def panel_samples(dataset: Dataset, validation: Sequence[int], count: int = 6) -
     return tuple(int(i) for i in indices[np.argsort(-rarity, kind="stable")[:count]])
 
 
-def save_result(
-    job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData, best: Epoch
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Write the best epoch's weights and its predictions of the panel into the job's directory.
-
-    Returns mean and standard deviation of the normalisation, per channel.
-    """
+def save_result(job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData, best: Epoch) -> None:
+    """Write the best epoch's weights and its predictions of the panel into the job's directory."""
     from safetensors.torch import save
 
     from search.training.predict import predict_labels
     from spaces.build.network import build_network
 
     weights = {name: tensor.contiguous() for name, tensor in (best.weights or {}).items()}
-    mean, std = (tuple(float(v) for v in weights[name].flatten()) for name in ("mean", "std"))
+    mean, std = normalisation(weights)
     network = build_network(recipe, data.facts, mean=mean, std=std)
     network.load_state_dict(weights)
     panel = predict_labels(network, dataset.images[np.asarray(job.panel, dtype=np.int64)], device=job.device)
     out = Path(job.out)
     _write(out / WEIGHTS, save(weights))
     _write_panel(out / PANEL, panel)
+
+
+def normalisation(weights: Mapping[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel, as the network's buffers hold them."""
+    mean, std = (tuple(float(value) for value in weights[name].flatten()) for name in ("mean", "std"))
     return mean, std
 
 
@@ -95,10 +95,10 @@ def read_panel(out: Path) -> NDArray[np.uint8]:
 def _write(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(content)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def _write_panel(path: Path, labels: NDArray[Any]) -> None:
     part = path.with_name(f".{path.name}.part.npz")
     np.savez_compressed(part, labels=labels)
-    os.replace(part, path)
+    part.replace(path)

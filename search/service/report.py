@@ -11,11 +11,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, summarise
 from search.service.progress import best_of, count
-from spaces import load_recipe
+from search.service.study import recipe_of, space_of
+from spaces import Space, SpaceError
 from storage.requeue import retried
-from storage.runs import runs
 from storage.store import Store
-from storage.studies import load_plan
+from storage.studies import StudyPlan, load_plan
 from storage.workers import workers
 
 
@@ -29,7 +29,7 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
         "target": plan.trials,
         "finished": counts.finished,
         "trials": asdict(counts),
-        "best": _best(best) if best is not None else None,
+        "best": _best(plan, best) if best is not None else None,
         "workers": [_plain(asdict(worker)) for worker in workers(store, name)],
         "objective": plan.objective,
         "sampler": plan.sampler,
@@ -48,20 +48,17 @@ def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
 
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
-    load_plan(store, name)
-    trained = {run.trial: run for run in runs(store, name)}
-    return tuple(
-        _row(trial, trained[trial.number].parameters if trial.number in trained else 0)
-        for trial in _trials(store, name)
-    )
+    plan = load_plan(store, name)
+    space = space_of(plan)
+    return tuple(_row(plan, space, trial) for trial in _trials(store, name))
 
 
 def _trials(store: Store, name: str) -> list[FrozenTrial]:
     return optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
 
 
-def _best(trial: FrozenTrial) -> dict[str, Any]:
-    recipe = load_recipe(trial.user_attrs["recipe"]).model_dump(mode="json")
+def _best(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any]:
+    recipe = recipe_of(plan, space_of(plan), trial).model_dump(mode="json")
     return {
         "number": trial.number,
         "value": trial.value,
@@ -88,7 +85,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _row(trial: FrozenTrial, parameters: int) -> Row:
+def _row(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Row:
     known = trial.user_attrs
     return Row(
         number=trial.number,
@@ -97,10 +94,17 @@ def _row(trial: FrozenTrial, parameters: int) -> Row:
         miou=known.get("miou"),
         miou_strict=known.get("miou_strict"),
         epochs=known.get("epochs", trial.last_step) or 0,
-        parameters=known.get("parameters", parameters) or None,
+        parameters=known.get("parameters"),
         seconds=trial.duration.total_seconds() if trial.duration is not None else None,
-        summary=summarise(load_recipe(known["recipe"])) if "recipe" in known else "",
+        summary=_summary(plan, space, trial),
     )
+
+
+def _summary(plan: StudyPlan, space: Space, trial: FrozenTrial) -> str:
+    try:
+        return summarise(recipe_of(plan, space, trial))
+    except SpaceError:
+        return ""  # waiting, or still being sampled: not all parameters are there
 
 
 def _value(trial: FrozenTrial) -> float | None:

@@ -14,7 +14,7 @@ from search.outcome.contents import BundleContents
 from search.outcome.curves import CurvePoint
 from search.outcome.figures import draw_trial
 from search.service.devices import places
-from search.service.record import facts_of, panel_samples, training_data
+from search.service.record import facts_of, normalisation, panel_samples, training_data
 from search.service.study import VALIDATION_SHARE
 from search.training.arrays import TrainingData
 from search.training.fit import Diverged, Epoch, fit
@@ -42,7 +42,7 @@ def train_one(
     Raises DataError, UsageError, BundleError, or TrainingFailed when the training diverges.
     """
     check_target(out)
-    place = places(device, 1, Path("."))[0].device
+    place = places(device, 1, Path())[0].device
     dataset = read_dataset(data)
     changes = {"epochs": epochs} if epochs is not None else {}
     optimisation = recipe.optimisation.model_copy(update=changes)
@@ -81,7 +81,7 @@ def _write(
     device: str,
 ) -> None:
     weights = dict(best.weights or {})
-    mean, std = (tuple(float(v) for v in weights[name].flatten()) for name in ("mean", "std"))
+    mean, std = normalisation(weights)
     network = build_network(recipe, data.facts, mean=mean, std=std)
     network.load_state_dict(weights)
     samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)

@@ -61,7 +61,7 @@ def _one_trial(crew: Crew, study: Study) -> None:
         return
     lease = _Lease(crew, link)
     try:
-        if not _may_start(crew, study):
+        if crew.board.stop.is_set() or not _may_start(crew, study):
             crew.board.stop.wait(POLL)
             return
         objective = Objective(

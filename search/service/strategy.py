@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
@@ -31,7 +29,7 @@ class StartupPruner(BasePruner):
         self._pruner = pruner
         self._startup = startup
 
-    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
         return self._pruner.prune(study, trial) and trial.number >= self._startup
 
 
@@ -46,24 +44,24 @@ class SeededSampler(BaseSampler):
         self._seed = seed
         self._sampler = make(seed)
 
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:  # noqa: D102
         self._sampler = self._make(trial_seed(self._seed, trial.number) % 2**32)
         self._sampler.before_trial(study, trial)
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: D102
         return self._sampler.infer_relative_search_space(study, trial)
 
-    def sample_relative(
+    def sample_relative(  # noqa: D102
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         return self._sampler.sample_relative(study, trial, search_space)
 
-    def sample_independent(
+    def sample_independent(  # noqa: D102
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:  # noqa: D102
         self._sampler.after_trial(study, trial, state, values)
 
 
@@ -120,7 +118,5 @@ def rungs(plan: StudyPlan) -> frozenset[int]:
 
 def _tpe(trials: int, seed: int) -> BaseSampler:
     # group=False, Optuna's default, samples every conditional parameter on its own (measured: worst at 50 trials).
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        startup = max(4, min(10, trials // 4))
-        return TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
+    startup = max(4, min(10, trials // 4))
+    return TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)

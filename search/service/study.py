@@ -9,10 +9,11 @@ from pathlib import Path
 
 import optuna
 from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from search.errors import UsageError
 from search.service.record import facts_of, panel_samples
-from search.service.strategy import build_pruner, build_sampler
+from search.service.strategy import build_pruner, build_sampler, trial_seed
 from spaces import DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
 from storage.artifacts import exists, load_file, save_file
 from storage.dataset import Dataset, class_shares, read_dataset, write_dataset
@@ -117,6 +118,11 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
 def space_of(plan: StudyPlan) -> Space:
     """The space that a plan describes."""
     return bind(DataFacts.model_validate_json(plan.facts), plan.space, epochs=plan.epochs)
+
+
+def recipe_of(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Recipe:
+    """The recipe of a trial that has been sampled: its parameters, and the seed that its number gives."""
+    return space.recipe(trial.params, seed=trial_seed(plan.seed, trial.number))
 
 
 def attach(store: Store, plan: StudyPlan) -> Study:

@@ -15,6 +15,9 @@ from torch.nn import functional
 LEAK = 0.01
 """Slope of leaky ReLU below zero, torch's default."""
 
+HEAD_SCALE = 0.1
+"""First weights of the logits over He's: a lower loss after three epochs, for two seeds of two (measured)."""
+
 MOST_GROUPS = 8
 """Most groups of a group normalisation: the narrow levels here have 8 to 64 channels, and 32 groups
 (arXiv 1803.08494) would leave one or two channels in each."""
@@ -149,12 +152,21 @@ def build_upsampling(kind: str, inputs: int, outputs: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.Upsample(scale_factor=2, mode=kind, align_corners=align))
 
 
+class Head(nn.Conv2d):
+    """The 1x1 convolution from features to logits; a type of its own because its weights start small."""
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        """Map (B, inputs, H, W) to (B, classes, H, W)."""
+        super().__init__(inputs, classes, 1)
+
+
 def initialise(network: nn.Module, activation: str, generator: torch.Generator) -> None:
     """Draw every convolution's weights from the generator (He, arXiv 1502.01852) and zero its bias.
 
     The gain is that of leaky ReLU for leaky_relu and sqrt(2) for the others: elu, gelu and silu pass
     about half of a centred input, like ReLU. A transposed convolution with kernel = stride sees each
-    input once per output and no activation follows, so its variance is 1 / inputs.
+    input once per output and no activation follows, so its variance is 1 / inputs. A head starts with
+    HEAD_SCALE of that, so that every class is about as likely as any other at the first step.
     """
     slope = LEAK if activation == "leaky_relu" else 0.0
     for module in network.modules():
@@ -162,6 +174,8 @@ def initialise(network: nn.Module, activation: str, generator: torch.Generator) 
             nn.init.normal_(module.weight, std=1.0 / math.sqrt(module.in_channels), generator=generator)
         elif isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, a=slope, generator=generator)
+            if isinstance(module, Head):
+                module.weight.data.mul_(HEAD_SCALE)
         else:
             continue
         if module.bias is not None:

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from spaces.recipe import Optimisation
 
 PLATEAU_FACTOR = 0.5
-"""Reports B: the learning rate is halved ..."""
+"""Report B: the learning rate is halved ..."""
 PLATEAU_FLOOR = 1e-5
 """... but not below this."""
 PLATEAU_PATIENCE = 5

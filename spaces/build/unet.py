@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.build.blocks import build_block, build_upsampling
+from spaces.build.blocks import Head, build_block, build_upsampling
 from spaces.facts import DataFacts
 from spaces.recipe import UNet
 
@@ -42,7 +42,7 @@ class UNetBody(nn.Module):
         upwards = tuple(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.upsampling = nn.ModuleList(build_upsampling(model.upsampling, low, high) for low, high in upwards)
         self.decoder = nn.ModuleList(block(2 * high, high) for _, high in upwards)
-        self.head = nn.Conv2d(widths[0], classes, 1)
+        self.head = Head(widths[0], classes)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map normalised images (B, C, H, W) to logits (B, K, H, W)."""

@@ -84,15 +84,20 @@ def test_two_hosts_on_postgresql(data: Path, space: Path, tmp_path: Path, postgr
     trained = {run.worker for run in _runs(postgres_url, tmp_path)}
     assert len(trained) == 2
     assert marsearch("export", "mars", "bundle", **places).returncode == 0
-    study = optuna.load_study(study_name="mars", storage=postgres_url)
-    assert len(study.trials) == status["finished"]
+    plain = optuna.storages.RDBStorage(postgres_url)  # a study stays a plain Optuna study
+    assert len(optuna.load_study(study_name="mars", storage=plain).trials) == status["finished"]
+    plain.engine.dispose()
 
 
 def _runs(url: str, tmp_path: Path) -> tuple[object, ...]:
     from storage.runs import runs
     from storage.store import open_store
 
-    return runs(open_store(url, str(tmp_path / "shared")), "mars")
+    store = open_store(url, str(tmp_path / "shared"))
+    try:
+        return runs(store, "mars")
+    finally:
+        store.close()
 
 
 def test_train_without_a_study(marsearch: Run, data: Path, tmp_path: Path) -> None:

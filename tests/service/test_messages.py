@@ -39,7 +39,7 @@ MESSAGES = [
         improved=True,
         last=False,
     ),
-    Finished(job=1, best=2, mean=(0.5,), std=(0.25,)),
+    Finished(job=1, best=2),
     Stopped(job=1),
     Failed(job=1, reason="out of memory: é", detail="a\nb"),
 ]

@@ -75,7 +75,8 @@ def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created,
 
 def test_a_grid_is_enqueued_whole(store: Store, wish: Callable[..., Wish]) -> None:
     space = """
-model: {depth: [2, 3], filters: 4, growth: 1.0, block: plain, norm: [batch, none], dropout: 0.0, upsampling: nearest, activation: relu}
+model: {depth: [2, 3], filters: 4, growth: 1.0, block: plain, norm: [batch, none], dropout: 0.0, upsampling: nearest,
+        activation: relu}
 loss: {cross_entropy: {weight: 1}, dice: null, focal: null, ignore_excluded: true}
 class_weights: {scheme: none, smoothing: 0.5, background: 1}
 augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0}
