@@ -32,6 +32,11 @@ class UNet(Part):
     growth: Annotated[float, floats(1.0, 2.0), Field(description="channels of a level over those of the one above")] = (
         2.0
     )
+    widest: Annotated[
+        int,
+        integers(16, 1024, searched=False),
+        Field(description="most channels of any level (nnU-Net caps its 2D networks at 512)"),
+    ] = 512
     block: Annotated[
         Literal["plain", "residual"],
         choice("plain", "residual"),

@@ -15,6 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 FACTS = {
     "mars": DataFacts(channels=1, height=64, width=128, class_names=class_names(5), excluded=("background",)),
     "rgb": DataFacts(channels=3, height=256, width=256, class_names=class_names(3), excluded=("background",)),
+    "small": DataFacts(channels=1, height=64, width=128, class_names=class_names(5), excluded=("background",)),
 }
 
 
@@ -29,7 +30,7 @@ def test_example_space(name):
     for _ in range(30):
         recipe = space.suggest(study.ask())
         assert recipe.optimisation.epochs == 6
-        assert recipe.model.filters <= 12
+        assert recipe.model.filters <= 16
         assert recipe.model.depth <= 4
 
 

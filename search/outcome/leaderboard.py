@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ORDER = ("complete", "pruned", "running", "waiting", "fail")
 _STYLES = {"complete": "green", "pruned": "yellow", "running": "cyan", "waiting": "dim", "fail": "red"}
 _ABSENT = "-"
+NUMBERS_WIDTH = 50  # of all columns but the recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ def rank(rows: Iterable[Row]) -> tuple[Row, ...]:
 def render(rows: Sequence[Row], console: Console, *, title: str = "", limit: int = 20) -> None:
     """Print the leaderboard, at most ``limit`` rows of it, and how many are not shown."""
     ranked = rank(rows)
-    console.print(_table(ranked[:limit], title))
+    console.print(_table(ranked[:limit], title, console.width))
     if len(ranked) > limit:
         console.print(f"and {len(ranked) - limit} more", style="dim")
 
@@ -75,7 +76,7 @@ def _place(row: Row) -> tuple[int, float, float, int]:
     return state, value, math.inf if row.parameters is None else row.parameters, row.number
 
 
-def _table(rows: Sequence[Row], title: str) -> Table:
+def _table(rows: Sequence[Row], title: str, width: int) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
@@ -86,7 +87,8 @@ def _table(rows: Sequence[Row], title: str) -> Table:
     table.add_column("state", no_wrap=True)
     for name in ("mIoU", "strict", "epochs", "params", "time"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("recipe", overflow="ellipsis", no_wrap=True)  # one trial, one line, on any terminal
+    # One trial, one line: the recipe gets what the numbers leave, and is cut there.
+    table.add_column("recipe", overflow="ellipsis", no_wrap=True, max_width=max(12, width - NUMBERS_WIDTH))
     for row in rows:
         table.add_row(
             str(row.number),

@@ -15,6 +15,7 @@ from search.errors import UsageError
 from search.service.record import facts_of, panel_samples
 from search.service.strategy import build_pruner, build_sampler, trial_seed
 from spaces import DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
+from spaces.domain import Fixed
 from storage.artifacts import exists, load_file, save_file
 from storage.dataset import Dataset, class_shares, read_dataset, write_dataset
 from storage.outliers import find_outliers
@@ -136,7 +137,7 @@ def enqueue(store: Store, name: str, recipe: Recipe) -> None:
     """Let the next free worker try this recipe. Raises SpaceError when it lies outside the study's space."""
     plan = load_plan(store, name)
     space = space_of(plan)
-    params = space.params(as_planned(recipe, plan.epochs))
+    params = space.params(as_planned(recipe, space))
     optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
 
 
@@ -153,22 +154,23 @@ def read_recipe(named: str) -> Recipe:
         raise SpaceError(f"{named}: not readable as text ({error})") from error
 
 
-def as_planned(recipe: Recipe, epochs: int) -> Recipe:
-    """The recipe with the study's number of epochs: a study compares equal budgets."""
-    ours = recipe.optimisation
-    return recipe.model_copy(update={"optimisation": ours.model_copy(update={"epochs": epochs, "patience": 30})})
+def as_planned(recipe: Recipe, space: Space) -> Recipe:
+    """The recipe with the study's own epochs and patience, where it fixes them: a study compares equal budgets."""
+    fixed = {name: space.domains[f"optimisation.{name}"] for name in ("epochs", "patience")}
+    changes = {name: domain.value for name, domain in fixed.items() if isinstance(domain, Fixed)}
+    return recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=changes)})
 
 
 def _warm_starts(space: Space, wish: Wish) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
     if wish.warm_start == "none":
         return [], []
     if wish.warm_start != "reports":
-        return [space.params(as_planned(read_recipe(wish.warm_start), wish.epochs))], []
+        return [space.params(as_planned(read_recipe(wish.warm_start), space))], []
     taken, skipped = [], []
     for name in preset_names():
         if name.startswith(REPORTS):
             try:
-                taken.append(space.params(as_planned(load_preset(name), wish.epochs)))
+                taken.append(space.params(as_planned(load_preset(name), space)))
             except SpaceError as error:
                 skipped.append(f"preset {name} is not in this space and is skipped ({error})")
     return taken, skipped

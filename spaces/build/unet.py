@@ -17,8 +17,9 @@ from spaces.recipe import UNet
 
 
 def level_widths(model: UNet) -> tuple[int, ...]:
-    """Channels of each level from the finest down to the bottleneck: depth + 1 numbers."""
-    return tuple(max(1, round(model.filters * model.growth**level)) for level in range(model.depth + 1))
+    """Channels of each level from the finest down to the bottleneck: depth + 1 numbers, none above model.widest."""
+    grown = (round(model.filters * model.growth**level) for level in range(model.depth + 1))
+    return tuple(min(model.widest, max(1, channels)) for channels in grown)
 
 
 class UNetBody(nn.Module):

@@ -125,6 +125,11 @@ def test_parameters_of_report_c() -> None:
     assert count_parameters(network) == encoder + bottleneck + up + decoder + 32 * 5 + 5 == 7_762_597
 
 
+def test_no_level_is_wider_than_the_widest() -> None:
+    assert level_widths(UNet(filters=64, growth=2.0, depth=5)) == (64, 128, 256, 512, 512, 512)
+    assert level_widths(UNet(filters=64, growth=2.0, depth=2, widest=100)) == (64, 100, 100)
+
+
 def test_growth_1_keeps_the_width() -> None:
     assert level_widths(UNet(filters=6, growth=1.0, depth=3)) == (6, 6, 6, 6)
     assert level_widths(UNet(filters=4, growth=1.5, depth=3)) == (4, 6, 9, 14)
