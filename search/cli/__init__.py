@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from search.cli import bundle, data, demo, study, watch
-from search.errors import SearchError
+from search.errors import SearchError, TrainingFailed
 from spaces.errors import SpaceError
 from storage.errors import StorageError
 
@@ -50,6 +50,8 @@ def answer(arguments: list[str]) -> int:
     """Run the command with these arguments and return its exit status."""
     try:
         return int(app(arguments, standalone_mode=False, prog_name="marsearch") or 0)
+    except TrainingFailed as error:
+        return _say(str(error), 1)
     except (SpaceError, StorageError, SearchError) as error:
         return _say(str(error))
     except TyperException as error:

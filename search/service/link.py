@@ -14,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from search.errors import SearchError
+from search.errors import TrainingFailed
 from search.service.messages import Failed, Finished, Message, Ready, Stop, Stopped, Train, from_line, to_line
 
 START_LIMIT = 120.0  # seconds; a cold import of torch on a busy disk took 20 (measured)
 
 
-class ChildDied(SearchError):
+class ChildDied(TrainingFailed):
     """The child ended in the middle of a job, or before it could take one."""
 
 

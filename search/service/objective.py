@@ -85,7 +85,7 @@ class Objective:
                 finish_run(self.store, run, state="pruned", reason=str(pruned))
                 trial.set_user_attr("reason", str(pruned))
                 raise
-            except (TrainingFailed, ChildDied) as error:
+            except TrainingFailed as error:
                 finish_run(self.store, run, state="failed", reason=str(error))
                 trial.set_user_attr("reason", str(error))
                 raise
@@ -98,6 +98,10 @@ class Objective:
             self.release()
         best = next(epoch for epoch in epochs if epoch.number == finished.best)
         value = self._value(best)
+        if math.isnan(value):
+            raise TrainingFailed(
+                "the validation score is undefined: no class that counts occurs in the validation part"
+            )
         self._describe(trial, best, epochs)
         attach_pictures(self.store, trial, self.opened, recipe, epochs, best, out)
         kept = self._keep_weights(run, trial.number, value, out / WEIGHTS)

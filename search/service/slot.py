@@ -13,7 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import TrainingFailed
-from search.service.link import ChildDied, Link
+from search.service.link import Link
 from search.service.objective import INTERRUPTED, Board, Objective
 from search.service.progress import Counts, count
 from search.service.study import OpenStudy, attach
@@ -74,7 +74,7 @@ def _one_trial(crew: Crew, study: Study) -> None:
             release=lease.give_back,
         )
         # The callback runs after the trial is told, in the thread that ran it.
-        study.optimize(objective, n_trials=1, catch=(TrainingFailed, ChildDied), callbacks=[lease.told])
+        study.optimize(objective, n_trials=1, catch=(TrainingFailed,), callbacks=[lease.told])
     finally:
         lease.give_back()
 

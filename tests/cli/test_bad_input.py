@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from search.cli import answer
+from search.training.fit import Diverged
 
 Ask = Callable[..., str]
 
@@ -178,6 +179,22 @@ def test_a_bundle_that_is_none(refused: Ask, data: Path, tmp_path: Path) -> None
     assert "bundle" in refused("predict", tmp_path / "bundle", data, tmp_path / "out.npz")
     assert "out.txt" in refused("predict", tmp_path / "bundle", data, tmp_path / "out.txt")
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_a_training_that_diverges_is_a_failure_and_no_misuse(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diverging(*_: object, **__: object) -> Iterator[object]:
+        raise Diverged("the loss is not finite in epoch 1")
+        yield
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("search.service.single.fit", diverging)
+    status = answer(["train", "baseline", "--data", str(data), "--out", "bundle", "--device", "cpu"])
+    said = capsys.readouterr().err.splitlines()
+    assert (status, len(said)) == (1, 1), said
+    assert "Traceback" not in said[0]
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_an_unknown_recipe(refused: Ask, data: Path, tmp_path: Path) -> None:
