@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ORDER = ("complete", "pruned", "running", "waiting", "fail")
 _STYLES = {"complete": "green", "pruned": "yellow", "running": "cyan", "waiting": "dim", "fail": "red"}
 _ABSENT = "-"
-NUMBERS_WIDTH = 50  # of all columns but the recipe
+NUMBERS_WIDTH = 53  # of all columns but the recipe
 
 
 @dataclass(frozen=True, kw_only=True)

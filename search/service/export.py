@@ -15,8 +15,7 @@ from safetensors.torch import load_file as load_tensors
 from search.errors import UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
-from search.outcome.curves import CurvePoint
-from search.service.pictures import CONFUSION_CSV
+from search.service.pictures import CONFUSION_CSV, points
 from search.service.progress import best_of
 from search.service.record import normalisation
 from search.service.study import OpenStudy, open_study, recipe_of
@@ -81,17 +80,7 @@ def _contents(
         validation_masks=opened.dataset.masks[validation],
         ignore_label=opened.dataset.ignore_label,
         pictures=pictures,
-        curve=tuple(
-            CurvePoint(
-                number=row.number,
-                train_loss=row.train_loss,
-                validation_loss=row.validation_loss,
-                miou=row.miou,
-                miou_strict=row.miou_strict,
-                lr=row.lr,
-            )
-            for row in curve(store, opened.plan.study, trial.number)
-        ),
+        curve=points(curve(store, opened.plan.study, trial.number)),
     )
 
 

@@ -16,6 +16,7 @@ from search.service.record import read_panel
 from search.service.study import OpenStudy
 from search.training.metrics import Scores, scores
 from spaces import DataFacts, Recipe, dump_recipe
+from storage.runs import EpochRow
 from storage.store import Store
 
 CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back
@@ -35,7 +36,7 @@ def attach_pictures(
         prediction=read_panel(out),
         facts=opened.space.facts,
         ignore_label=opened.dataset.ignore_label,
-        epochs=curve(epochs),
+        epochs=points(epochs),
         scores=scores_of(best, opened.space.facts),
     )
     (out / RECIPE).write_text(dump_recipe(recipe), "utf-8")
@@ -49,8 +50,8 @@ def attach_pictures(
         )
 
 
-def curve(epochs: Sequence[Trained]) -> tuple[CurvePoint, ...]:
-    """The learning curve to draw."""
+def points(epochs: Sequence[Trained | EpochRow]) -> tuple[CurvePoint, ...]:
+    """The learning curve, as it is drawn and as a bundle carries it."""
     return tuple(
         CurvePoint(
             number=e.number,
