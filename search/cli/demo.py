@@ -23,6 +23,7 @@ def demo(
     """Search on synthetic data: study `demo`, pruning, leaderboard, exported bundle."""
     from rich.console import Console
 
+    from search.outcome.bundle import check_target
     from search.outcome.leaderboard import render
     from search.service.export import export_trial
     from search.service.report import leaderboard
@@ -31,6 +32,8 @@ def demo(
     from storage.synthetic import synthesise
 
     with open_storage() as (store, settings):
+        bundle = out or settings.home / "demo-bundle"
+        check_target(bundle)
         data = settings.home / "demo.npz"
         data.parent.mkdir(parents=True, exist_ok=True)
         write_dataset(synthesise(train=320, test=40, seed=0), data)
@@ -53,9 +56,11 @@ def demo(
                 seed=0,
             ),
         )
-        serve(store, settings, "demo", workers, trials, None, "auto")
+        finished = serve(store, settings, "demo", workers, trials, None, "auto")
         render(leaderboard(store, "demo"), Console())
-        bundle = out or settings.home / "demo-bundle"
+        if not finished:
+            typer.echo("continue marsearch demo")
+            return
         number = export_trial(store, "demo", bundle, trial=None, home=settings.home)
         typer.echo(f"bundle   {bundle}  (trial {number})")
         typer.echo("watch    marsearch dashboard    then open http://127.0.0.1:8080")

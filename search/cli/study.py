@@ -111,15 +111,17 @@ def serve(
     trials: int | None,
     timeout: float | None,
     device: str,
-) -> None:
-    """Work on the study, and say how it ended."""
+) -> bool:
+    """Work on the study, say how it ended, and return whether it is finished."""
     from search.service.host import Order, work
     from search.service.view import View
 
     order = Order(study=study, workers=workers, trials=trials, timeout=timeout, device=device, home=settings.home)
     outcome = work(store, order, View(study))
-    ended = "stopped" if outcome.finished < outcome.target else "finished"
+    finished = outcome.finished >= outcome.target
+    ended = "finished" if finished else "stopped"
     typer.echo(f"{ended}: {outcome.finished} of {outcome.target} trials of study {study}", err=True)
+    return finished
 
 
 def _wish(
