@@ -16,7 +16,7 @@ from storage.render import colour_tiles, render_tiles
 from storage.terrain import Labels, draw_borders, lay_terrain, place_rocks
 
 SHARES = (0.2431, 0.3390, 0.2328, 0.1838, 0.0013)  # report E, table 1
-FEW_CLASSES_RARE = 0.02  # under five classes the rare one is a fifth as rare as sand, so that small sets learn it
+FEW_CLASSES_RARE = 0.1  # under five classes: so that small sets learn the rare one, too
 CONTAMINATED = 0.04  # 106 to 111 of 2,615 tiles in the reports
 MOST_CLASSES = 32
 PIXELS_AT_ONCE = 2_000_000  # tiles are made in batches of about this many pixels: 200 MB at five classes
