@@ -117,7 +117,8 @@ class Objective:
             if isinstance(message, Trained):
                 epochs.append(message)
                 self._note(trial, run, message, recipe)
-                if not pruned and self._hopeless(trial, epochs):
+                # Reported after the verdict, too: the child may finish before the stop reaches it, and that counts.
+                if self._hopeless(trial, epochs) and not pruned:
                     pruned = f"pruned at epoch {message.number}: {self._best(epochs):.4f} at its rung"
                 if pruned or self.board.stop.is_set():
                     self.link.stop(job.job)
