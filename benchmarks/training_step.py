@@ -19,10 +19,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from search.training.arrays import TrainingData, channel_statistics
 from search.training.device import autocast_dtype
 from search.training.fit import fit
+from spaces.architecture import UNet
 from spaces.build.losses import build_loss
 from spaces.build.network import build_network
 from spaces.facts import DataFacts
-from spaces.recipe import Augment, Optimisation, Recipe, UNet
+from spaces.recipe import Optimisation, Recipe
+from spaces.treatment import Augment
 
 
 def random_data(images: int, height: int, width: int) -> TrainingData:

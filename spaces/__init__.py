@@ -3,12 +3,13 @@
 from spaces.bind import bind
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.presets import load_preset, preset_names
+from spaces.presets import FINALS, load_preset, preset_names
 from spaces.recipe import Recipe
 from spaces.space import Space
 from spaces.yaml_text import dump_recipe, load_recipe
 
 __all__ = [
+    "FINALS",
     "DataFacts",
     "Recipe",
     "Space",

@@ -26,10 +26,12 @@ class Axis:
     """The distribution of one field, and whether a search opens it unless told otherwise.
 
     searched: False for fields that a study fixes (epochs, patience); a space file may still open them.
+    reports: letters of the reports (A to E) that have this axis; "+" when none has it and users expect it.
     """
 
     distribution: BaseDistribution
     searched: bool = True
+    reports: str = "+"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Accept what the field's type accepts and the distribution contains."""
@@ -41,23 +43,37 @@ class Axis:
         return value
 
 
-def integers(low: int, high: int, *, step: int = 1, log: bool = False, searched: bool = True) -> Axis:
+@dataclass(frozen=True)
+class Switch:
+    """Whether an optional part is on (``.use``): the axis that `Axis` is for a field.
+
+    searched: False for parts that stay as the recipe's default has them unless a space file opens them.
+    reports: as for an axis.
+    """
+
+    searched: bool = True
+    reports: str = "+"
+
+
+def integers(
+    low: int, high: int, *, step: int = 1, log: bool = False, searched: bool = True, reports: str = "+"
+) -> Axis:
     """Whole numbers from low to high, both included."""
     _divisible(low, high, step)
-    return Axis(IntDistribution(low, high, log=log, step=step), searched)
+    return Axis(IntDistribution(low, high, log=log, step=step), searched, reports)
 
 
-def floats(low: float, high: float, *, log: bool = False, searched: bool = True) -> Axis:
+def floats(low: float, high: float, *, log: bool = False, searched: bool = True, reports: str = "+") -> Axis:
     """Real numbers from low to high, both included."""
-    return Axis(FloatDistribution(low, high, log=log), searched)
+    return Axis(FloatDistribution(low, high, log=log), searched, reports)
 
 
-def choice(*options: Scalar, searched: bool = True) -> Axis:
+def choice(*options: Scalar, searched: bool = True, reports: str = "+") -> Axis:
     """One of the options; a category has no order."""
     clash = {"no", "off", "on", "yes", "n", "y"} & {str(option) for option in options}
     if clash:
         raise ValueError(f"options {sorted(clash)} would be read as booleans in YAML 1.1")
-    return Axis(CategoricalDistribution(options), searched)
+    return Axis(CategoricalDistribution(options), searched, reports)
 
 
 def contains(distribution: BaseDistribution, value: Scalar) -> bool:

@@ -8,10 +8,11 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution
 
-from spaces.domain import Domain, Fixed, Searched, narrow
+from spaces.domain import Domain, Fixed, Kept, Searched, is_off, narrow
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.recipe import Part, Recipe
+from spaces.part import Part
+from spaces.recipe import Recipe
 from spaces.space import Space
 from spaces.tree import Leaf, Node, Optional, PerClass, Plain, Section, children
 from spaces.yaml_text import load_mapping
@@ -46,18 +47,22 @@ def _section_domains(part: type[Part], prefix: str, wishes: Any, facts: DataFact
     for key in wishes:
         if key not in nodes:
             raise SpaceError(_unknown(f"{prefix}{key}", key, nodes))
+    domains: dict[str, Domain] = {}
     for key, node in nodes.items():
-        yield from _domains(node, f"{prefix}{key}", wishes.get(key, _UNSAID), facts).items()
+        domains |= _domains(node, f"{prefix}{key}", wishes.get(key, _UNSAID), facts)
+    if part.needs_one and all(is_off(domains[f"{prefix}{name}.use"]) for name in part.needs_one):
+        raise SpaceError(f"{prefix[:-1]}: at least one of {', '.join(part.needs_one)} must be on")
+    yield from domains.items()
 
 
 def _domains(node: Node, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
     match node:
         case Leaf(axis=axis, default=default, number=number):
             if wish is _UNSAID:
-                return {path: Searched(axis.distribution) if axis.searched else Fixed(default)}
+                return {path: Searched(axis.distribution) if axis.searched else Kept(default, axis.distribution)}
             return {path: narrow(path, axis, number, wish)}
         case PerClass():
-            return _per_class(node, path, wish, facts)
+            return _per_class(node, path, {} if wish is _UNSAID else wish, facts)
         case Section():
             return _variants(node, path, {} if wish is _UNSAID else wish, facts)
         case Optional():
@@ -69,13 +74,13 @@ def _domains(node: Node, path: str, wish: Any, facts: DataFacts) -> dict[str, Do
 
 
 def _per_class(node: PerClass, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
-    wish = {} if wish is _UNSAID else wish
     if not isinstance(wish, dict):
         raise SpaceError(f"{path}: a mapping from class name to factor was expected, got {wish!r}")
     for label in wish:
         if label not in facts.class_names:
             raise SpaceError(f"{path}.{label}: no such class, the data has {', '.join(facts.class_names)}")
-    return {f"{path}.{label}": narrow(f"{path}.{label}", node.axis, float, value) for label, value in wish.items()}
+    kept: dict[str, Domain] = {f"{path}.{label}": Kept(None, node.axis.distribution) for label in facts.class_names}
+    return kept | {f"{path}.{label}": narrow(f"{path}.{label}", node.axis, float, said) for label, said in wish.items()}
 
 
 def _variants(node: Section, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
@@ -84,55 +89,70 @@ def _variants(node: Section, path: str, wish: Any, facts: DataFacts) -> dict[str
     if not isinstance(wish, dict):
         raise SpaceError(f"{path}: a mapping with {node.discriminator} and its fields was expected, got {wish!r}")
     rest = dict(wish)
-    asked = rest.pop(node.discriminator, list(node.options))
-    names = asked if isinstance(asked, list) else [asked]
-    for name in names:
-        if name not in node.options:
-            raise SpaceError(f"{path}.{node.discriminator}: {name!r} is unknown, allowed is {', '.join(node.options)}")
+    names = _families(node, path, rest.pop(node.discriminator, list(node.options)))
     family: Domain = Fixed(names[0]) if len(names) == 1 else Searched(CategoricalDistribution(names))
     domains = {f"{path}.{node.discriminator}": family}
     owned = {name: dict(children(node.options[name])) for name in names}
+    known = {key: inner for fields in owned.values() for key, inner in fields.items()}
     for key in rest:
-        if not any(key in fields for fields in owned.values()):
-            raise SpaceError(
-                _unknown(f"{path}.{key}", key, {k: v for fields in owned.values() for k, v in fields.items()})
-            )
+        if key not in known:
+            raise SpaceError(_unknown(f"{path}.{key}", key, known))
     for name, fields in owned.items():
         said = {key: value for key, value in rest.items() if key in fields}
         domains |= dict(_section_domains(node.options[name], f"{path}.", said, facts))
     return domains
 
 
+def _families(node: Section, path: str, asked: Any) -> list[str]:
+    names = asked if isinstance(asked, list) else [asked]
+    for name in names:
+        if name not in node.options:
+            raise SpaceError(f"{path}.{node.discriminator}: {name!r} is unknown, allowed is {', '.join(node.options)}")
+    if not names or len(set(names)) != len(names):
+        raise SpaceError(f"{path}.{node.discriminator}: a list of different values was expected, got {names!r}")
+    return names
+
+
 def _switch(node: Optional, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
-    use: Domain = Searched(_ON_OR_OFF) if wish is _UNSAID else Fixed(wish is not None)
     inner: Any = {} if wish is _UNSAID or wish is None else wish
     if not isinstance(inner, dict):
         raise SpaceError(f"{path}: null (off) or a mapping of its fields was expected, got {wish!r}")
-    if "use" in inner:
-        asked = inner["use"]
-        if asked not in (True, False) and sorted(map(str, asked if isinstance(asked, list) else [])) != [
-            "False",
-            "True",
-        ]:
-            raise SpaceError(f"{path}.use: true, false or [true, false] was expected, got {asked!r}")
-        use = Fixed(asked) if isinstance(asked, bool) else Searched(_ON_OR_OFF)
+    use: Domain = Fixed(wish is not None)
+    if wish is _UNSAID:
+        use = Searched(_ON_OR_OFF) if node.switch.searched else Kept(node.default, _ON_OR_OFF)
+    elif "use" in inner:
+        use = _asked_use(path, inner["use"])
         inner = {key: value for key, value in inner.items() if key != "use"}
     return {f"{path}.use": use} | dict(_section_domains(node.part, f"{path}.", inner, facts))
 
 
+def _asked_use(path: str, asked: Any) -> Domain:
+    if isinstance(asked, bool):
+        return Fixed(asked)
+    if not isinstance(asked, list) or sorted(map(repr, asked)) != ["False", "True"]:
+        raise SpaceError(f"{path}.use: true, false or [true, false] was expected, got {asked!r}")
+    return Searched(_ON_OR_OFF)
+
+
 def _sensible(facts: DataFacts, domains: dict[str, Domain]) -> dict[str, Domain]:
     """Close the axes that mean nothing on this data, and refuse what could build no recipe."""
-    if all(domains[f"loss.{term}.use"] == Fixed(False) for term in ("cross_entropy", "dice", "focal")):
-        raise SpaceError("loss: at least one of cross_entropy, dice, focal must be on")
     if not facts.excluded:
-        domains |= {"loss.ignore_excluded": Fixed(False), "class_weights.background": Fixed(1.0)}
-    named = all(f"class_weights.factors.{label}" in domains for label in facts.class_names)
+        if not is_off(domains["background.use"]):
+            raise SpaceError("background: the data leaves no class out of the mean, so there is no background to find")
+        domains |= {"loss.ignore_excluded": Fixed(False), "background.use": Fixed(False)}
+        domains |= {"class_weights.background": Fixed(1.0)}
+        isolate = domains["data.oversample.isolate"]
+        if isinstance(isolate, Searched):  # nor a label to turn the other pixels into, unless a file knows of one
+            domains["data.oversample.isolate"] = Kept(False, isolate.distribution)
+    share = domains["loss.level_weight"]
+    if isinstance(share, Searched) and is_off(domains["loss.low.use"]) and is_off(domains["loss.inter.use"]):
+        domains["loss.level_weight"] = Kept(1.0, share.distribution)  # one level has the whole loss, whatever its share
     scheme = domains["class_weights.scheme"]
-    if not named and isinstance(scheme, Searched) and isinstance(scheme.distribution, CategoricalDistribution):
+    missing = [n for n in facts.class_names if isinstance(domains[f"class_weights.factors.{n}"], Kept)]
+    if missing and isinstance(scheme, Searched) and isinstance(scheme.distribution, CategoricalDistribution):
         left = [name for name in scheme.distribution.choices if name != "explicit"]
         domains["class_weights.scheme"] = Searched(CategoricalDistribution(left)) if left[1:] else Fixed(str(left[0]))
-    if not named and scheme == Fixed("explicit"):
-        missing = [n for n in facts.class_names if f"class_weights.factors.{n}" not in domains]
+    if missing and scheme == Fixed("explicit"):
         raise SpaceError(f"class_weights.factors: scheme explicit needs every class, missing is {', '.join(missing)}")
     return domains
 

@@ -41,7 +41,28 @@ class Searched:
         return distribution_to_json(self.distribution)
 
 
-Domain = Fixed | Searched
+@dataclass(frozen=True)
+class Kept:
+    """The recipe's default where a space file is silent: never sampled, but an enqueued recipe may have another value.
+
+    value: None for a class that has no factor.
+    distribution: what an enqueued recipe may have.
+    """
+
+    value: Scalar | None
+    distribution: BaseDistribution
+
+    def as_text(self) -> str:
+        """Canonical text, the same for equal domains."""
+        return f"kept {self.value!r} {distribution_to_json(self.distribution)}"
+
+
+Domain = Fixed | Searched | Kept
+
+
+def is_off(use: Domain) -> bool:
+    """Whether the optional part of this ``.use`` is off in every trial that a study samples."""
+    return not isinstance(use, Searched) and use.value is False
 
 
 def narrow(path: str, axis: Axis, number: type[int] | type[float] | None, wish: Any) -> Domain:
@@ -109,9 +130,9 @@ def _distribution(path: str, number: type, low: float, high: float, log: Any, st
     return Searched(FloatDistribution(low, high, log=log, step=step))
 
 
-def options(path: str, domain: Domain) -> tuple[Scalar, ...]:
+def options(path: str, domain: Domain) -> tuple[Scalar | None, ...]:
     """All values of a domain, for a grid. Raises SpaceError when there is no end of them."""
-    if isinstance(domain, Fixed):
+    if not isinstance(domain, Searched):
         return (domain.value,)
     match domain.distribution:
         case CategoricalDistribution(choices=choices):

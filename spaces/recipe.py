@@ -6,120 +6,15 @@ and help, an optional part is ``Part | None``, and nothing else lists the fields
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from spaces.axis import choice, floats, integers
-
-
-class Part(BaseModel):
-    """A section of the recipe: frozen, strict about types, closed to unknown fields.
-
-    needs_one: at least one of the optional parts inside must be on.
-    """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
-    needs_one: ClassVar[bool] = False
-
-
-class UNet(Part):
-    """U-Net (arXiv 1505.04597): encoder, bottleneck, decoder with skips by concatenation."""
-
-    family: Literal["unet"] = "unet"
-    depth: Annotated[int, integers(2, 6), Field(description="levels that halve the image")] = 4
-    filters: Annotated[int, integers(4, 64, log=True), Field(description="channels of the first level")] = 16
-    growth: Annotated[float, floats(1.0, 2.0), Field(description="channels of a level over those of the one above")] = (
-        2.0
-    )
-    widest: Annotated[
-        int,
-        integers(16, 1024, searched=False),
-        Field(description="most channels of any level (nnU-Net caps its 2D networks at 512)"),
-    ] = 512
-    block: Annotated[
-        Literal["plain", "residual"],
-        choice("plain", "residual"),
-        Field(description="two convolutions, without or with a shortcut around them"),
-    ] = "plain"
-    kernel: Annotated[int, integers(3, 7, step=2, searched=False), Field(description="kernel size of the blocks")] = 3
-    norm: Annotated[
-        Literal["none", "batch", "instance", "layer", "group"],
-        choice("none", "batch", "instance", "layer", "group"),
-        Field(description="normalisation after each convolution"),
-    ] = "batch"
-    activation: Annotated[
-        Literal["relu", "leaky_relu", "elu", "gelu", "silu"],
-        choice("relu", "leaky_relu", "elu", "gelu", "silu"),
-        Field(description="non-linearity after each normalisation"),
-    ] = "relu"
-    dropout: Annotated[float, floats(0.0, 0.6), Field(description="share of channels dropped after each block")] = 0.0
-    upsampling: Annotated[
-        Literal["nearest", "bilinear", "transposed"],
-        choice("nearest", "bilinear", "transposed"),
-        Field(description="how the decoder doubles the image"),
-    ] = "transposed"
-
-
-class Term(Part):
-    """One term of the loss; weights are shares, divided by their sum."""
-
-    weight: Annotated[float, floats(0.05, 1.0), Field(description="share of the term in the loss")] = 1.0
-
-
-class Focal(Term):
-    """Focal loss (arXiv 1708.02002): cross entropy times ``(1 - p) ** gamma``."""
-
-    gamma: Annotated[float, floats(0.5, 5.0), Field(description="how much easy pixels are played down")] = 2.0
-
-
-class Loss(Part):
-    """A weighted sum of one or more terms over the same logits."""
-
-    needs_one: ClassVar[bool] = True
-
-    cross_entropy: Annotated[Term | None, Field(description="cross entropy")] = Term()
-    dice: Annotated[Term | None, Field(description="Dice loss (arXiv 1606.04797)")] = None
-    focal: Annotated[Focal | None, Field(description="focal loss (arXiv 1708.02002)")] = None
-    ignore_excluded: Annotated[
-        bool,
-        choice(True, False),
-        Field(description="leave pixels of the classes excluded from the mean out of the loss (report C)"),
-    ] = True
-
-    @model_validator(mode="after")
-    def _one_is_on(self) -> Loss:
-        if self.cross_entropy is None and self.dice is None and self.focal is None:
-            raise ValueError("at least one of cross_entropy, dice, focal must be on")
-        return self
-
-
-class ClassWeights(Part):
-    """How much each class counts in the loss; scaled to mean 1 over the classes that count."""
-
-    scheme: Annotated[
-        Literal["none", "inverse_frequency", "explicit"],
-        choice("none", "inverse_frequency", "explicit"),
-        Field(description="equal weights, (1 / share) ** smoothing, or the factors themselves"),
-    ] = "none"
-    smoothing: Annotated[float, floats(0.0, 1.0), Field(description="exponent of the inverse frequency")] = 0.5
-    background: Annotated[
-        float, floats(0.0, 1.0), Field(description="factor on the classes excluded from the mean (reports B, E)")
-    ] = 1.0
-    factors: dict[str, Annotated[float, floats(0.0, 1000.0, searched=False)]] = Field(
-        default_factory=dict, description="factor per class name; with scheme explicit the weights, all classes named"
-    )
-
-
-class Augment(Part):
-    """What is done at random to a training image and its mask."""
-
-    flip_horizontal: Annotated[bool, choice(True, False), Field(description="mirror left and right, p = 0.5")] = True
-    flip_vertical: Annotated[bool, choice(True, False), Field(description="mirror top and bottom, p = 0.5")] = False
-    noise: Annotated[
-        float, floats(0.0, 0.3), Field(description="largest standard deviation of Gaussian noise, in image deviations")
-    ] = 0.0
-    blur: Annotated[float, floats(0.0, 1.5), Field(description="largest sigma of a Gaussian blur, in pixels")] = 0.0
+from spaces.architecture import Model, UNet
+from spaces.axis import Switch, choice, floats, integers
+from spaces.loss import ClassWeights, Loss
+from spaces.part import Part
+from spaces.treatment import Augment, Data
 
 
 class Optimisation(Part):
@@ -127,49 +22,76 @@ class Optimisation(Part):
 
     optimizer: Annotated[
         Literal["sgd", "adam", "adamw"],
-        choice("sgd", "adam", "adamw"),
+        choice("sgd", "adam", "adamw", reports="B C E"),
         Field(description="SGD with Nesterov momentum, Adam (L2 decay) or AdamW (decoupled decay)"),
     ] = "adamw"
-    lr: Annotated[float, floats(1e-5, 1e-1, log=True), Field(description="learning rate, at its highest")] = 1e-3
-    weight_decay: Annotated[float, floats(1e-6, 1e-1, log=True), Field(description="weight decay")] = 1e-4
+    lr: Annotated[
+        float, floats(1e-5, 1e-1, log=True, reports="B"), Field(description="learning rate, at its highest")
+    ] = 1e-3
+    weight_decay: Annotated[float, floats(1e-6, 1e-1, log=True, reports="E"), Field(description="weight decay")] = 1e-4
     momentum: Annotated[
         float, floats(0.8, 0.99, searched=False), Field(description="momentum of SGD, beta1 of Adam and AdamW")
     ] = 0.9
     schedule: Annotated[
-        Literal["none", "plateau", "one_cycle", "cosine"],
-        choice("none", "plateau", "one_cycle", "cosine"),
-        Field(description="constant, halved when validation stalls (floor 1e-5), one-cycle, cosine annealing"),
+        Literal["none", "plateau", "one_cycle", "cosine", "poly"],
+        choice("none", "plateau", "one_cycle", "cosine", "poly", reports="A B C E"),
+        Field(
+            description="constant, halved when validation stalls (floor 1e-5), one-cycle, cosine annealing, or"
+            " (1 - step / steps) ** 0.9 (nnU-Net)"
+        ),
     ] = "one_cycle"
     batch_size: Annotated[
         Literal[4, 8, 16, 32, 64, 128, 256],
-        choice(4, 8, 16, 32, 64, 128, 256),
+        choice(4, 8, 16, 32, 64, 128, 256, reports="B"),
         Field(description="images per step"),
     ] = 32
-    epochs: Annotated[int, integers(1, 2000, searched=False), Field(description="passes over the training part")] = 30
+    epochs: Annotated[
+        int, integers(1, 2000, searched=False, reports="D"), Field(description="passes over the training part")
+    ] = 30
     patience: Annotated[
         int,
-        integers(1, 2000, searched=False),
+        integers(1, 2000, searched=False, reports="B C"),
         Field(description="stop after this many epochs without a better validation score"),
     ] = 30
 
 
-class Data(Part):
-    """What is done to the training part before the first epoch."""
+class Background(Part):
+    """A second, binary network that finds the background (report E 4.6): a small U-Net with its own optimiser.
 
-    cleaning: Annotated[
-        Literal["none", "mask", "mahalanobis", "mean"],
-        choice("none", "mask", "mahalanobis", "mean", searched=False),
-        Field(description="which contaminated samples are left out: by shared mask, Mahalanobis distance or mean"),
-    ] = "mask"
+    Where its probability is above a threshold, the pixel is background; elsewhere the multi-class network's most
+    probable foreground class holds. The threshold is the one with the best strict mean IoU on validation.
+    """
+
+    depth: Annotated[
+        int, integers(2, 5, reports="C E"), Field(description="levels of the background network above the deepest one")
+    ] = 3
+    filters: Annotated[
+        int, integers(4, 32, log=True, reports="C E"), Field(description="channels of its first level")
+    ] = 8
+    block: Annotated[
+        Literal["plain", "residual"],
+        choice("plain", "residual", reports="C E"),
+        Field(description="block of its levels"),
+    ] = "plain"
+    lr: Annotated[
+        float,
+        floats(1e-4, 1e-2, log=True, reports="C E"),
+        Field(description="its learning rate (AdamW), on the recipe's schedule"),
+    ] = 1e-3
 
 
 class Recipe(Part):
     """Everything about one training, except the data itself."""
 
-    model: UNet = UNet()
+    model: Model = UNet()
     loss: Loss = Loss()
     class_weights: ClassWeights = ClassWeights()
     augment: Augment = Augment()
     optimisation: Optimisation = Optimisation()
     data: Data = Data()
+    background: Annotated[
+        Background | None,
+        Switch(searched=False, reports="B C E"),
+        Field(description="a second network that finds the background"),
+    ] = None
     seed: Annotated[int, Field(ge=0, lt=2**63, description="of weights, batches, dropout and augmentation")] = 0

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 from optuna.distributions import BaseDistribution
 
 from spaces.axis import Scalar, contains, describe, suggest
-from spaces.domain import Domain, Fixed, Searched, options
+from spaces.domain import Domain, Fixed, Kept, Searched, is_off, options
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.recipe import Part, Recipe
+from spaces.part import Part
+from spaces.recipe import Recipe
 from spaces.tree import Leaf, Optional, PerClass, Section, children
 
-Choose = Callable[[str, Domain], Scalar]
+Choose = Callable[[str, Domain], Scalar | None]
 
 
 class Suggests(Protocol):
@@ -43,13 +44,17 @@ class Space:
     domains: Mapping[str, Domain]
 
     def suggest(self, trial: Suggests, seed: int = 0) -> Recipe:
-        """Sample a recipe, asking the trial only for the parameters that this recipe has."""
+        """Sample a recipe, asking the trial only for the parameters that this recipe has.
 
-        def ask(path: str, domain: Domain) -> Scalar:
-            if isinstance(domain, Fixed):
+        An axis that is kept at its default is asked for only when the trial was enqueued with a value for it.
+        """
+        # Optuna has no public word for what a trial was enqueued with; its minor version is pinned, and tested.
+        enqueued = getattr(trial, "_fixed_params", {})
+
+        def ask(path: str, domain: Domain) -> Scalar | None:
+            if isinstance(domain, Fixed) or (isinstance(domain, Kept) and path not in enqueued):
                 return domain.value
-            method = _method(trial, domain.distribution)
-            value: Scalar = suggest(method, path, domain.distribution)
+            value: Scalar = suggest(_method(trial, domain.distribution), path, domain.distribution)
             return value
 
         return Recipe.model_validate(self._assemble(ask) | {"seed": seed})
@@ -61,11 +66,15 @@ class Space:
         """
         found: dict[str, Scalar] = {}
 
-        def read(path: str, domain: Domain) -> Scalar:
+        def read(path: str, domain: Domain) -> Scalar | None:
             value = _value_at(recipe, path)
+            if value is None and not isinstance(domain, Kept):
+                value = 1.0  # a class without a factor
             if isinstance(domain, Fixed):
                 if type(value) is not type(domain.value) or value != domain.value:
                     raise SpaceError(f"{path}: the recipe has {value!r}, this study fixes it to {domain.value!r}")
+            elif value is None or (isinstance(domain, Kept) and value == domain.value):
+                return value
             elif not contains(domain.distribution, value):
                 allowed = describe(domain.distribution)
                 raise SpaceError(f"{path}: the recipe has {value!r}, this study allows {allowed}")
@@ -74,15 +83,17 @@ class Space:
             return value
 
         self._assemble(read)
-        self._check_factors(recipe)
+        self._check_classes(recipe)
         return found
 
     def recipe(self, params: Mapping[str, Scalar], seed: int = 0) -> Recipe:
         """The recipe that these parameters stand for: the inverse of `params`."""
 
-        def look_up(path: str, domain: Domain) -> Scalar:
+        def look_up(path: str, domain: Domain) -> Scalar | None:
             if isinstance(domain, Fixed):
                 return domain.value
+            if isinstance(domain, Kept):
+                return params.get(path, domain.value)
             if path not in params:
                 raise SpaceError(f"{path}: the parameters have no value for it")
             return params[path]
@@ -94,16 +105,14 @@ class Space:
 
         Raises SpaceError at once when an axis has no end of values.
         """
-        off = tuple(p.removesuffix("use") for p, d in self.domains.items() if p.endswith(".use") and d == Fixed(False))
-        for path, domain in self.domains.items():
-            if not path.startswith(off):
-                options(path, domain)
+        for path, domain in self._reachable().items():
+            options(path, domain)
         return self._points()
 
     @property
     def searched(self) -> dict[str, BaseDistribution]:
-        """The distributions of all axes that are sampled."""
-        return {path: d.distribution for path, d in self.domains.items() if isinstance(d, Searched)}
+        """The distributions of all axes that are sampled, those of parts that are off left out."""
+        return {path: d.distribution for path, d in self._reachable().items() if isinstance(d, Searched)}
 
     @property
     def digest(self) -> str:
@@ -119,15 +128,19 @@ class Space:
             sizes: list[int] = []
             point: dict[str, Scalar] = {}
 
-            def turn(path: str, domain: Domain, sizes: list[int] = sizes, point: dict[str, Scalar] = point) -> Scalar:
+            def turn(
+                path: str, domain: Domain, sizes: list[int] = sizes, point: dict[str, Scalar] = point
+            ) -> Scalar | None:
                 values = options(path, domain)
-                if isinstance(domain, Fixed):
+                if not isinstance(domain, Searched):
                     return domain.value
                 if len(sizes) == len(wheels):
                     wheels.append(0)
-                point[path] = values[wheels[len(sizes)]]
+                value = values[wheels[len(sizes)]]
                 sizes.append(len(values))
-                return point[path]
+                if value is not None:
+                    point[path] = value
+                return value
 
             self._assemble(turn)
             yield point
@@ -137,12 +150,16 @@ class Space:
                 return
             wheels[-1] += 1
 
+    def _reachable(self) -> dict[str, Domain]:
+        """The domains of the parts that can be on."""
+        off = tuple(path.removesuffix("use") for path, use in self.domains.items() if _closes(path, use))
+        return {path: domain for path, domain in self.domains.items() if not path.startswith(off)}
+
     def _assemble(self, choose: Choose) -> dict[str, Any]:
         return self._part(Recipe, "", choose)
 
     def _part(self, part: type[Part], prefix: str, choose: Choose) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        lone = part.needs_one
         for name, node in children(part):
             path = f"{prefix}{name}"
             match node:
@@ -151,15 +168,12 @@ class Space:
                 case Section():
                     values[name] = self._section(node, path, choose)
                 case Optional():
-                    forced = lone and not self._later_on(part, path, prefix)
-                    values[name] = self._optional(node, path, choose, forced)
-                    lone = lone and values[name] is None
+                    use = Fixed(True) if self._is_last_hope(part, name, prefix, values) else self.domains[f"{path}.use"]
+                    values[name] = self._part(node.part, f"{path}.", choose) if choose(f"{path}.use", use) else None
                 case PerClass():
-                    values[name] = {
-                        label: choose(f"{path}.{label}", self.domains[f"{path}.{label}"])
-                        for label in self.facts.class_names
-                        if f"{path}.{label}" in self.domains
-                    }
+                    paths = {label: f"{path}.{label}" for label in self.facts.class_names}
+                    factors = {label: choose(inner, self.domains[inner]) for label, inner in paths.items()}
+                    values[name] = {label: factor for label, factor in factors.items() if factor is not None}
         return values
 
     def _section(self, node: Section, path: str, choose: Choose) -> dict[str, Any]:
@@ -169,26 +183,20 @@ class Space:
         option = str(choose(named, self.domains[named]))
         return {node.discriminator: option} | self._part(node.options[option], f"{path}.", choose)
 
-    def _optional(self, node: Optional, path: str, choose: Choose, forced: bool) -> dict[str, Any] | None:
-        used = choose(f"{path}.use", Fixed(True) if forced else self.domains[f"{path}.use"])
-        return self._part(node.part, f"{path}.", choose) if used else None
+    def _is_last_hope(self, part: type[Part], name: str, prefix: str, values: Mapping[str, Any]) -> bool:
+        """Whether this is the last part that can be on, of those of which one must be, and none is."""
+        able = [other for other in part.needs_one if not is_off(self.domains[f"{prefix}{other}.use"])]
+        return able[-1:] == [name] and all(values[other] is None for other in able[:-1])
 
-    def _later_on(self, part: type[Part], path: str, prefix: str) -> bool:
-        """Whether an optional part after this one can still be on."""
-        paths = [f"{prefix}{name}" for name, node in children(part) if isinstance(node, Optional)]
-        later = paths[paths.index(path) + 1 :]
-        if not later and self.domains[f"{path}.use"] == Fixed(False):
-            return True  # cannot be forced: `spaces.bind` has made sure that an earlier one is on
-        return any(self.domains[f"{other}.use"] != Fixed(False) for other in later)
+    def _check_classes(self, recipe: Recipe) -> None:
+        for path, factors in _dictionaries(recipe):
+            for label in factors:
+                if label not in self.facts.class_names:
+                    raise SpaceError(f"{path}.{label}: the data has {', '.join(self.facts.class_names)}")
 
-    def _check_factors(self, recipe: Recipe) -> None:
-        for label, factor in recipe.class_weights.factors.items():
-            if label not in self.facts.class_names:
-                raise SpaceError(f"class_weights.factors.{label}: the data has {', '.join(self.facts.class_names)}")
-            if f"class_weights.factors.{label}" not in self.domains and factor != 1.0:
-                raise SpaceError(
-                    f"class_weights.factors.{label}: the recipe has {factor!r}, this study fixes it to 1.0"
-                )
+
+def _closes(path: str, use: Domain) -> bool:
+    return path.endswith(".use") and is_off(use)
 
 
 def _method(trial: Suggests, distribution: BaseDistribution) -> Callable[..., Any]:
@@ -200,15 +208,27 @@ def _method(trial: Suggests, distribution: BaseDistribution) -> Callable[..., An
     }[kind]
 
 
-def _value_at(recipe: Recipe, path: str) -> Scalar:
-    """The recipe's value under a dotted name; ``.use`` says whether the part is there, a missing factor is 1."""
-    if path.startswith("class_weights.factors."):
-        return recipe.class_weights.factors.get(path.removeprefix("class_weights.factors."), 1.0)
+def _value_at(recipe: Recipe, path: str) -> Scalar | None:
+    """The recipe's value under a dotted name; ``.use`` says whether the part is there, None is a class not named."""
     value: Any = recipe
-    *steps, last = path.split(".")
-    for step in steps:
+    rest = path
+    while rest:
+        if isinstance(value, Mapping):  # the rest is a class name, dots and all
+            factor: Scalar | None = value.get(rest)
+            return factor
+        if rest == "use":
+            return value is not None
+        step, _, rest = rest.partition(".")
         value = getattr(value, step)
-    if last == "use" and "use" not in type(recipe).model_fields and (value is None or isinstance(value, Part)):
-        return value is not None
-    found: Scalar = getattr(value, last)
+    found: Scalar = value
     return found
+
+
+def _dictionaries(part: Part, prefix: str = "") -> Iterator[tuple[str, Mapping[str, float]]]:
+    """The per-class dictionaries of a recipe with their dotted names."""
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, Mapping):
+            yield f"{prefix}{name}", value
+        elif isinstance(value, Part):
+            yield from _dictionaries(value, f"{prefix}{name}.")

@@ -10,8 +10,9 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from spaces.axis import Axis, Scalar
-from spaces.recipe import Part, Recipe
+from spaces.axis import Axis, Scalar, Switch
+from spaces.part import Part
+from spaces.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +47,11 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Optional:
-    """A part that can be off (``None``), sampled as ``.use``."""
+    """A part that can be off (``None``), sampled as ``.use``; default says whether it is on unless told otherwise."""
 
     part: type[Part]
+    switch: Switch
+    default: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +77,29 @@ def discriminator_of(part: type[Part]) -> str:
     return ""
 
 
-def axes(part: type[Part] = Recipe, prefix: str = "") -> Iterator[tuple[str, Axis]]:
-    """Every axis of the recipe's type with its dotted name; per-class ones end in ``.*``."""
+def walk(part: type[Part] = Recipe, prefix: str = "") -> Iterator[tuple[str, Node]]:
+    """Every field of the recipe's type with its dotted name, an outer one before those inside it.
+
+    Families that share a field each yield it.
+    """
     for name, node in children(part):
         path = f"{prefix}{name}"
+        yield path, node
         match node:
-            case Leaf():
-                yield path, node.axis
-            case PerClass():
-                yield f"{path}.*", node.axis
             case Section():
                 for option in node.options.values():
-                    yield from axes(option, f"{path}.")
+                    yield from walk(option, f"{path}.")
             case Optional():
-                yield from axes(node.part, f"{path}.")
+                yield from walk(node.part, f"{path}.")
+
+
+def axes() -> Iterator[tuple[str, Axis]]:
+    """Every axis of the recipe's type with its dotted name; per-class ones end in ``.*``."""
+    for path, node in walk():
+        if isinstance(node, Leaf):
+            yield path, node.axis
+        elif isinstance(node, PerClass):
+            yield f"{path}.*", node.axis
 
 
 def _node(field: FieldInfo) -> Node:
@@ -101,7 +113,8 @@ def _node(field: FieldInfo) -> Node:
     if not parts:
         return Plain()
     if type(None) in _members(annotation):
-        return Optional(part=parts[0])
+        switch = next(mark for mark in field.metadata if isinstance(mark, Switch))
+        return Optional(part=parts[0], switch=switch, default=field.get_default() is not None)
     return _section(parts, field.get_default(call_default_factory=True))
 
 
@@ -125,12 +138,18 @@ def _axis_of(annotation: Any) -> Axis:
     return next(mark for mark in get_args(annotation)[1:] if isinstance(mark, Axis))
 
 
-def _one_distribution_each() -> None:
-    """An axis has one distribution wherever its name appears: Optuna refuses a study otherwise."""
-    seen: dict[str, Axis] = {}
-    for path, axis in axes():
-        if seen.setdefault(path, axis).distribution != axis.distribution:
-            raise TypeError(f"{path} has two distributions: give the family's own range a name of its own")
+def _one_meaning_each() -> None:
+    """A name means one thing wherever it appears: Optuna refuses a study in which a parameter has two ranges."""
+    seen: dict[str, Leaf] = {}
+    for path, node in walk():
+        if path.endswith(".use"):
+            raise TypeError(f"{path}: `use` is what turns an optional part on, give the field another name")
+        if isinstance(node, Leaf):
+            first, axis = seen.setdefault(path, node), node.axis
+            if first.axis.distribution != axis.distribution or first.axis.searched != axis.searched:
+                raise TypeError(f"{path} has two ranges: give the family's own a name of its own")
+            if first.default != node.default and not axis.searched:
+                raise TypeError(f"{path} is not searched and has two defaults: give the family's own a name of its own")
 
 
-_one_distribution_each()
+_one_meaning_each()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from spaces.errors import SpaceError
+from spaces.part import Part
 from spaces.recipe import Recipe
+from spaces.tree import Optional, Section, children
 
 LARGEST_TEXT = 1_000_000  # characters; a recipe has about 1,000
 
@@ -65,9 +67,9 @@ def load_mapping(text: str, name: str) -> dict[str, Any]:
 
 
 def load_recipe(text: str, name: str = "recipe") -> Recipe:
-    """Read a recipe; fields left out have their defaults. Raises SpaceError naming the dotted path."""
+    """Read a recipe; fields left out, a family too, have their defaults. Raises SpaceError naming the dotted path."""
     try:
-        return Recipe.model_validate(load_mapping(text, name))
+        return Recipe.model_validate(_with_families(Recipe, load_mapping(text, name)))
     except ValidationError as error:
         raise SpaceError(f"{name}: {first_fault(error)}") from error
 
@@ -80,7 +82,42 @@ def dump_recipe(recipe: Recipe) -> str:
 def first_fault(error: ValidationError) -> str:
     """The first complaint of pydantic in one sentence with its dotted path and what came."""
     fault = error.errors()[0]
-    path = ".".join(str(step) for step in fault["loc"])
+    path = ".".join(_steps(fault["loc"]))
     came = fault.get("input")
     shown = f" (got {came!r})" if isinstance(came, (bool, int, float, str)) else ""
     return f"{path}: {fault['msg']}{shown}" if path else f"{fault['msg']}"
+
+
+def _with_families(part: type[Part], mapping: dict[str, Any]) -> dict[str, Any]:
+    """The mapping with the default family where a union's part does not name its own."""
+    whole = dict(mapping)
+    for name, node in children(part):
+        inner = whole.get(name)
+        if not isinstance(inner, dict):
+            continue
+        if isinstance(node, Optional):
+            whole[name] = _with_families(node.part, inner)
+        elif isinstance(node, Section):
+            named = ({node.discriminator: node.default} if node.discriminator else {}) | inner
+            family = str(named.get(node.discriminator, ""))
+            whole[name] = _with_families(node.options[family], named) if family in node.options else named
+    return whole
+
+
+def _steps(location: tuple[int | str, ...]) -> Iterator[str]:
+    """The steps of a dotted path: pydantic's, less the names of the families that it passes through."""
+    nodes, families = dict(children(Recipe)), dict[str, type[Part]]()
+    for step in map(str, location):
+        if step in families:
+            nodes, families = dict(children(families[step])), {}
+            continue
+        yield step
+        match nodes.get(step):
+            case Section(discriminator="", options=options):
+                nodes = dict(children(options[""]))
+            case Section(options=options):
+                nodes, families = {}, options
+            case Optional(part=part):
+                nodes = dict(children(part))
+            case _:
+                nodes = {}

@@ -49,23 +49,56 @@ def split_dataset(
     network a site that it is scored on. Without contaminated samples the parts together are the whole set.
     Raises DataError for impossible shares, or when there are fewer groups (or samples) than parts.
     """
-    shares = _checked_shares(validation, holdout)
     clean = ~contaminated
+    part = _parts(dataset, _checked_shares(validation, holdout), seed, clean, rest=TRAIN)
+    return Split(
+        train=np.flatnonzero(part == TRAIN),
+        validation=np.flatnonzero((part == VALIDATION) & clean),
+        holdout=np.flatnonzero((part > VALIDATION) & clean),
+        method=_method(dataset),
+        seed=seed,
+    )
+
+
+def split_folds(dataset: Dataset, *, seed: int, folds: int, contaminated: NDArray[np.bool_]) -> tuple[Split, ...]:
+    """Split a data set in as many ways: each clean sample is in the validation part of exactly one, of like size.
+
+    A group is never in two parts of one split; contaminated samples as in `split_dataset`. There is no holdout.
+    Raises DataError for fewer than two folds, or fewer groups (or samples) than folds.
+    """
+    if folds < 2:
+        raise DataError(f"cannot make {folds} folds; expected at least 2")
+    clean = ~contaminated
+    part = _parts(dataset, np.full(folds, 1 / folds), seed, clean, rest=folds)
+    return tuple(
+        Split(
+            train=np.flatnonzero(part != fold),
+            validation=np.flatnonzero((part == fold) & clean),
+            holdout=np.zeros(0, dtype=np.int64),
+            method=_method(dataset),
+            seed=seed,
+        )
+        for fold in range(folds)
+    )
+
+
+def _parts(
+    dataset: Dataset, shares: NDArray[np.float64], seed: int, clean: NDArray[np.bool_], rest: int
+) -> NDArray[np.int64]:
+    """The part of each sample, (N,): whole groups to parts of these shares, groups without clean samples to rest."""
     group = np.arange(len(clean)) if dataset.group is None else np.unique(dataset.group, return_inverse=True)[1]
     features, groups = _group_features(dataset, group, clean)
     if len(groups) < len(shares):
         what = "clean samples" if dataset.group is None else "groups with clean samples"
         raise DataError(f"a split into {len(shares)} parts needs as many {what}, but there are {len(groups)}")
-    part_of_group = np.full(int(group.max()) + 1, TRAIN)  # a group of contaminated samples only is for training
+    part_of_group = np.full(int(group.max()) + 1, rest)
     part_of_group[groups] = _assign(features, shares, np.random.default_rng(seed))
-    part = part_of_group[group]
-    return Split(
-        train=np.flatnonzero(part == TRAIN),
-        validation=np.flatnonzero((part == VALIDATION) & clean),
-        holdout=np.flatnonzero((part > VALIDATION) & clean),
-        method="stratified" if dataset.group is None else "group",
-        seed=seed,
-    )
+    parts: NDArray[np.int64] = part_of_group[group]
+    return parts
+
+
+def _method(dataset: Dataset) -> str:
+    return "stratified" if dataset.group is None else "group"
 
 
 def _checked_shares(validation: float, holdout: float) -> NDArray[np.float64]:

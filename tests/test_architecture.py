@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 PACKAGES = ("spaces", "search", "storage")
-ONE_PAGE = 150  # lines
+ONE_PAGE = 60  # lines beside the tree, which has one for each module
 
 
 def named_in_the_page() -> set[str]:
@@ -56,4 +56,5 @@ def test_files_mentioned_in_the_text_exist() -> None:
 
 
 def test_the_page_stays_one_page() -> None:
-    assert len(PAGE.splitlines()) <= ONE_PAGE
+    prose = re.sub(r"```text\n(.*?)```", "", PAGE, flags=re.DOTALL)
+    assert len(prose.splitlines()) <= ONE_PAGE

@@ -11,9 +11,8 @@ import pytest
 import typer
 
 from search.cli import app
-from spaces.axis import Axis, describe
-from spaces.recipe import Part, Recipe
-from spaces.tree import Leaf, Optional, PerClass, Section, children
+from spaces import preset_names
+from spaces.catalogue import COMMAND, markdown
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text()
@@ -93,38 +92,15 @@ def test_every_setting_is_documented() -> None:
     assert documented == used
 
 
-def axis_rows(part: type[Part] = Recipe, prefix: str = "") -> Iterator[str]:
-    """One table row for each axis: name, meaning, what is allowed, the default, whether a study searches it."""
-    for name, node in children(part):
-        path, meaning = f"{prefix}{name}", part.model_fields[name].description
-        match node:
-            case Leaf():
-                yield axis_row(path, meaning, node.axis, str(node.default))
-            case PerClass():
-                yield axis_row(f"{path}.NAME", meaning, node.axis, "1.0")
-            case Optional():
-                yield f"| `{path}.use` | {meaning} | one of true, false | {str(is_on(part, name)).lower()} | yes |"
-                yield from axis_rows(node.part, f"{path}.")
-            case Section():
-                for inner in node.options.values():
-                    yield from axis_rows(inner, f"{path}.")
+def test_the_page_of_every_axis_is_what_the_recipe_says() -> None:
+    written = (ROOT / "docs" / "space.md").read_text()
+    assert written == markdown(), f"the recipe's axes have changed; write the page anew: {COMMAND}"
 
 
-def axis_row(path: str, meaning: str | None, axis: Axis, default: str) -> str:
-    log = ", log scale" if getattr(axis.distribution, "log", False) else ""
-    default = default.lower() if default in ("True", "False") else default
-    searched = "yes" if axis.searched else "-"
-    return f"| `{path}` | {meaning} | {describe(axis.distribution)}{log} | {default} | {searched} |"
-
-
-def is_on(part: type[Part], name: str) -> bool:
-    return part.model_fields[name].get_default() is not None
-
-
-def test_every_axis_stands_in_the_table() -> None:
-    page = (ROOT / "docs" / "space-file.md").read_text().splitlines()
-    table = [line for line in page if re.match(r"\| `[a-z_]+\.", line)]
-    assert table == list(axis_rows())
+def test_every_preset_is_described() -> None:
+    page = (ROOT / "docs" / "space-file.md").read_text()
+    prefixes = re.findall(r"`([a-z0-9]+-)\.\.\.`", page)
+    assert [name for name in preset_names() if f"`{name}`" not in page and not name.startswith(tuple(prefixes))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

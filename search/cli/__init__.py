@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from search.cli import bundle, data, demo, study, watch
+from search.cli import bundle, data, demo, reproduce, space, study, watch
 from search.errors import SearchError, TrainingFailed
 from spaces.errors import SpaceError
 from storage.errors import StorageError
@@ -25,9 +25,12 @@ data_app = typer.Typer(help="Make, look at and clean data sets.", no_args_is_hel
 data_app.command("synth")(data.synth)
 data_app.command("inspect")(data.inspect)
 data_app.command("clean")(data.clean)
+space_app = typer.Typer(help="Look at the search space.", no_args_is_help=True, rich_markup_mode=None)
+space_app.command("show")(space.show)
 
 app.command("demo")(demo.demo)
 app.add_typer(data_app, name="data")
+app.add_typer(space_app, name="space")
 app.command("create")(study.create)
 app.command("work")(study.work)
 app.command("run")(study.run)
@@ -37,6 +40,7 @@ app.command("trials")(watch.trials)
 app.command("train")(bundle.train)
 app.command("export")(bundle.export)
 app.command("predict")(bundle.predict)
+app.command("reproduce")(reproduce.reproduce)
 app.command("dashboard")(watch.dashboard)
 app.command("doctor")(watch.doctor)
 

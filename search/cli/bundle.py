@@ -21,11 +21,17 @@ def train(
     device: options.Device = "auto",
 ) -> None:
     """Train one recipe without a study."""
+    from search.service.record import facts_of
     from search.service.single import train_one
     from search.service.study import read_recipe
+    from storage.dataset import read_dataset
 
-    wanted = read_recipe(recipe)
-    path = train_one(wanted, data, out, epochs=epochs, seed=seed, device=device, say=lambda t: typer.echo(t, err=True))
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    dataset = read_dataset(data)
+    wanted = read_recipe(recipe, facts_of(dataset), len(dataset.images))
+    path = train_one(wanted, dataset, out, epochs=epochs, seed=seed, device=device, say=say)
     typer.echo(f"bundle: {path}", err=True)
 
 

@@ -82,9 +82,8 @@ def enqueue(
     """Let the next free worker try a recipe."""
     from search.service import study as service
 
-    wanted = service.read_recipe(recipe)
     with open_storage() as (store, _):
-        service.enqueue(store, study, wanted)
+        service.enqueue_named(store, study, recipe)
         typer.echo(f"{recipe} waits in study {study}", err=True)
 
 

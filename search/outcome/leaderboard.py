@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spaces.architecture import Pix2Pix
 from spaces.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -63,9 +64,11 @@ def render(rows: Sequence[Row], console: Console, *, title: str = "", limit: int
 def summarise(recipe: Recipe) -> str:
     """A recipe in a few words, such as ``unet d3 f16 batch plain, cross_entropy+dice, adamw 1.0e-03 b32``."""
     model, optimisation = recipe.model, recipe.optimisation
-    terms = [name for name in ("cross_entropy", "dice", "focal") if getattr(recipe.loss, name) is not None]
+    family = f"pix2pix {model.generator.family}" if isinstance(model, Pix2Pix) else model.family
+    network = model.network
+    terms = [name for name in recipe.loss.needs_one if getattr(recipe.loss, name) is not None]
     return (
-        f"{model.family} d{model.depth} f{model.filters} {model.norm} {model.block}, {'+'.join(terms)}, "
+        f"{family} d{network.depth} f{network.filters} {network.norm} {network.block}, {'+'.join(terms)}, "
         f"{optimisation.optimizer} {optimisation.lr:.1e} b{optimisation.batch_size}"
     )
 

@@ -9,6 +9,7 @@ from search.outcome.contents import BundleContents
 from search.outcome.leaderboard import summarise
 from search.outcome.manifest import ONNX, PICTURES, RECIPE
 from search.outcome.onnx_file import INPUT, OUTPUT
+from search.outcome.record import background_threshold
 from spaces.yaml_text import dump_recipe
 
 
@@ -38,8 +39,19 @@ def _what(contents: BundleContents, parameters: int) -> str:
     return (
         f"# Segmentation network: {summarise(contents.recipe)}\n\n"
         f"A network that gives each pixel one of {contents.facts.classes} classes, from {source}: "
-        f"{parameters:,} trainable parameters, weights of epoch {contents.epoch}.\n"
+        f"{parameters:,} trainable parameters, weights of epoch {contents.epoch}.{_merged(contents)}\n"
         "Written by marsearch; `manifest.json` holds the sha256 of every file."
+    )
+
+
+def _merged(contents: BundleContents) -> str:
+    threshold = background_threshold(contents)
+    if threshold is None:
+        return ""
+    name = _cell(contents.facts.excluded[0])
+    return (
+        f"\nA second network inside finds {name}: a pixel is {name} where its probability exceeds {threshold:.2f},"
+        " otherwise the best of the other classes. That threshold has the best strict score on the validation images."
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from search.errors import BundleError
 from search.outcome.contents import BundleContents
-from search.outcome.onnx_file import check_onnx
+from search.outcome.onnx_file import MOVED, check_onnx
 from search.training.metrics import Scores, confusion_matrix, scores
 from search.training.predict import predict_labels
 from spaces.build.network import Network
@@ -42,7 +42,7 @@ def prove(onnx: Path, network: Network, reloaded: Network, contents: BundleConte
     far = float(np.abs(came - expected).max())
     if far > SAME_OUTPUT * max(1.0, float(np.abs(expected).max())):
         raise BundleError(f"the network read back from the bundle is off by {far:.2g}: write the bundle again")
-    check_onnx(onnx, images, expected)
+    check_onnx(onnx, images, expected, moved=MOVED if _unpools(contents) else 0.0)
     _compare(contents.scores, measure(reloaded, contents, device=device))
 
 
@@ -52,6 +52,10 @@ def measure(network: Network, contents: BundleContents, *, device: str = "cpu") 
     pixels = torch.from_numpy(labels), torch.from_numpy(np.ascontiguousarray(contents.validation_masks))
     confusion = confusion_matrix(*pixels, contents.facts.classes, contents.ignore_label)
     return scores(confusion, contents.facts)
+
+
+def _unpools(contents: BundleContents) -> bool:
+    return getattr(contents.recipe.model.network, "upsampling", "") == "max_unpool"
 
 
 def as_batch(images: NDArray[Any]) -> NDArray[np.float32]:

@@ -53,6 +53,7 @@ def write_record(contents: BundleContents, parameters: int) -> str:
         "iou_strict": _named(names, scores.iou_strict),
         "confusion": [list(row) for row in scores.confusion],
         "parameters": parameters,
+        "background_threshold": background_threshold(contents),
         "epoch": contents.epoch,
         "study": contents.study,
         "trial": contents.trial,
@@ -93,6 +94,12 @@ def library_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def background_threshold(contents: BundleContents) -> float | None:
+    """The probability above which the background network's word counts; None without such a network."""
+    logit = contents.weights.get("threshold")
+    return None if logit is None else _number(float(logit.double().sigmoid()))
 
 
 def _named(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:

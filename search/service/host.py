@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import socket
 import threading
 import time
@@ -14,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import optuna
 
@@ -22,6 +20,7 @@ from search.service.devices import places
 from search.service.link import Link
 from search.service.objective import Board
 from search.service.progress import count
+from search.service.signals import stop_on_signals
 from search.service.slot import Crew, run_slot
 from search.service.study import attach, open_study
 from search.service.view import View
@@ -73,7 +72,7 @@ def work(store: Store, order: Order, view: View) -> Outcome:
         worker = stack.enter_context(_registered(store, order.study, seats[0].device, len(seats)))
         links = [stack.enter_context(Link(seat)) for seat in seats]
         crew = Crew(store=store, opened=opened, board=board, worker=worker, target=target, free=_pool(links))
-        stack.enter_context(_signals(board.stop))
+        stack.enter_context(stop_on_signals(board.stop))
         stack.enter_context(view)
         _supervise(crew, links, order, view)
     if crew.trouble:
@@ -156,21 +155,3 @@ def _registered(store: Store, study: str, device: str, slots: int) -> Iterator[s
         yield worker.id
     finally:
         leave(store, worker.id)
-
-
-@contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM only set a flag; outside the main thread (tests) there is nothing to set."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -21,14 +21,14 @@ from search.training.fit import Diverged, Epoch, fit
 from search.training.predict import predict_labels
 from spaces import Recipe
 from spaces.build.network import build_network
-from storage.dataset import Dataset, read_dataset
+from storage.dataset import Dataset
 from storage.outliers import find_outliers
 from storage.split import split_dataset
 
 
 def train_one(
     recipe: Recipe,
-    data: Path,
+    dataset: Dataset,
     out: Path,
     *,
     epochs: int | None,
@@ -39,17 +39,16 @@ def train_one(
     """Train the recipe on a data set, write the bundle to out and return its path.
 
     epochs: None for the recipe's own. seed: of split and training. say: takes a line per epoch.
-    Raises DataError, UsageError, BundleError, or TrainingFailed when the training diverges.
+    Raises UsageError, BundleError, or TrainingFailed when the training diverges.
     """
     check_target(out)
     place = places(device, 1, Path())[0].device
-    dataset = read_dataset(data)
     changes = {"epochs": epochs} if epochs is not None else {}
     optimisation = recipe.optimisation.model_copy(update=changes)
     recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
     split = split_dataset(dataset, seed=seed, validation=VALIDATION_SHARE, contaminated=find_outliers(dataset, "mask"))
     if not len(split.train) or not len(split.validation):
-        raise UsageError(f"{data}: too few samples (or groups) to train and to validate, more are needed")
+        raise UsageError("too few samples (or groups) to train and to validate, more are needed")
     arrays = training_data(dataset, recipe.data.cleaning, split.train.tolist(), split.validation.tolist())
     done, best = _train(recipe, arrays, place, say)
     _write(out, recipe, dataset, arrays, split.validation.tolist(), done, best, place)

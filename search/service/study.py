@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial
 from search.errors import UsageError
 from search.service.record import facts_of, panel_samples
 from search.service.strategy import build_pruner, build_sampler, trial_seed
-from spaces import DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
-from spaces.domain import Fixed
+from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
+from spaces.domain import Searched
 from storage.artifacts import exists, load_file, save_file
 from storage.dataset import Dataset, class_shares, read_dataset, write_dataset
 from storage.outliers import find_outliers
@@ -24,7 +24,6 @@ from storage.store import Store
 from storage.studies import DatasetRecord, StudyPlan, create_study, load_plan, put_dataset
 
 VALIDATION_SHARE = 0.2
-REPORTS = ("baseline", "report-")  # prefixes of the presets that `--warm-start reports` enqueues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class Wish:
     """What a person asks of a new study; the field names are the options of `marsearch create`.
 
     space: text of the space file, "" for the whole space. space_name: what the text is called in messages.
-    warm_start: "reports", "none" or the path of a recipe file.
+    warm_start: "reports" (`spaces.FINALS`), "none", the name of a preset or the path of a recipe file.
     """
 
     study: str
@@ -83,8 +82,8 @@ def create(store: Store, wish: Wish) -> Created:
     dataset = read_dataset(wish.data)
     space = bind(facts_of(dataset), wish.space, epochs=wish.epochs, name=wish.space_name)
     points = list(space.grid()) if wish.sampler == "grid" else []
-    recipes, skipped = _warm_starts(space, wish)
     plan = _plan(wish, dataset, space)
+    recipes, skipped = _warm_starts(space, plan)
     _keep_data(store, dataset, wish.data)
     new = create_study(store, plan)
     notes = list(skipped) if new else []
@@ -141,10 +140,19 @@ def enqueue(store: Store, name: str, recipe: Recipe) -> None:
     optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
 
 
-def read_recipe(named: str) -> Recipe:
-    """The recipe of a preset's name or of a YAML file. Raises SpaceError naming both ways."""
+def enqueue_named(store: Store, name: str, named: str) -> None:
+    """Let the next free worker try a preset or the recipe in a file. Raises as `recipe_for` and `enqueue`."""
+    enqueue(store, name, recipe_for(load_plan(store, name), named))
+
+
+def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) -> Recipe:
+    """The recipe of a preset's name or of a YAML file.
+
+    facts, samples: of the data and its training part, for presets that are planned from them.
+    Raises SpaceError, naming both ways, or saying that a preset needs the facts.
+    """
     if named in preset_names():
-        return load_preset(named)
+        return load_preset(named, facts, samples)
     path = Path(named)
     if not path.is_file():
         raise SpaceError(f"{named}: neither a recipe file nor a preset, presets are {', '.join(preset_names())}")
@@ -154,25 +162,29 @@ def read_recipe(named: str) -> Recipe:
         raise SpaceError(f"{named}: not readable as text ({error})") from error
 
 
+def recipe_for(plan: StudyPlan, named: str) -> Recipe:
+    """The recipe of that name, planned for the study's data where it has to be. Raises as `read_recipe`."""
+    return read_recipe(named, DataFacts.model_validate_json(plan.facts), len(json.loads(plan.split)["train"]))
+
+
 def as_planned(recipe: Recipe, space: Space) -> Recipe:
-    """The recipe with the study's own epochs and patience, where it fixes them: a study compares equal budgets."""
-    fixed = {name: space.domains[f"optimisation.{name}"] for name in ("epochs", "patience")}
-    changes = {name: domain.value for name, domain in fixed.items() if isinstance(domain, Fixed)}
+    """The recipe with the study's own epochs and patience, where it samples neither: a study compares equal budgets."""
+    own = {name: space.domains[f"optimisation.{name}"] for name in ("epochs", "patience")}
+    changes = {name: domain.value for name, domain in own.items() if not isinstance(domain, Searched)}
     return recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=changes)})
 
 
-def _warm_starts(space: Space, wish: Wish) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
-    if wish.warm_start == "none":
+def _warm_starts(space: Space, plan: StudyPlan) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
+    if plan.warm_start == "none":
         return [], []
-    if wish.warm_start != "reports":
-        return [space.params(as_planned(read_recipe(wish.warm_start), space))], []
+    if plan.warm_start != "reports":
+        return [space.params(as_planned(recipe_for(plan, plan.warm_start), space))], []
     taken, skipped = [], []
-    for name in preset_names():
-        if name.startswith(REPORTS):
-            try:
-                taken.append(space.params(as_planned(load_preset(name), space)))
-            except SpaceError as error:
-                skipped.append(f"preset {name} is not in this space and is skipped ({error})")
+    for name in FINALS:
+        try:
+            taken.append(space.params(as_planned(recipe_for(plan, name), space)))
+        except SpaceError as error:
+            skipped.append(f"preset {name} is not in this space and is skipped ({error})")
     return taken, skipped
 
 

@@ -1,4 +1,4 @@
-"""Which images make up each training step, and the randomness of each epoch.
+"""Which samples make up each training step, and the randomness of each epoch.
 
 An epoch's random numbers depend on the recipe's seed and the epoch's number alone, never on what was
 drawn before: an epoch can be repeated or resumed without saving any generator's state.
@@ -32,13 +32,13 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
     return max(1, samples // batch_size)
 
 
-def epoch_batches(samples: int, batch_size: int, generator: Generator, device: torch.device) -> tuple[Tensor, ...]:
-    """Indices of each step's images, in random order, on the device: moved there once per epoch.
+def epoch_batches(indices: Tensor, batch_size: int, generator: Generator, device: torch.device) -> tuple[Tensor, ...]:
+    """The rows of each step, from an epoch's indices (n,) on the CPU, in random order: on the device, moved once.
 
-    The last, smaller batch is dropped (other images are left out each epoch) unless it is the only one.
+    The last, smaller batch is dropped (other samples are left out each epoch) unless it is the only one.
     """
-    order = torch.randperm(samples, generator=generator).to(device)
-    return torch.split(order, batch_size)[: steps_per_epoch(samples, batch_size)]
+    order = indices[torch.randperm(len(indices), generator=generator)].to(device)
+    return torch.split(order, batch_size)[: steps_per_epoch(len(indices), batch_size)]
 
 
 @contextmanager

@@ -16,15 +16,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from search.training.arrays import TrainingData, channel_statistics, label_shares
-from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, steps_per_epoch, stream
-from search.training.device import autocast, image_batch, layout, peak_memory_mb, resident_images
+from search.training.arrays import TrainingData
+from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, stream
+from search.training.device import image_batch, peak_memory_mb
 from search.training.metrics import Scores, confusion_matrix, scores
-from spaces.build.augment import Step, build_augment
-from spaces.build.class_weights import class_weights
-from spaces.build.losses import WeightedSum, build_loss
-from spaces.build.network import Network, build_network, count_parameters
-from spaces.build.optim import Schedule, build_optimizer, build_schedule
+from search.training.setup import Setup, prepare
+from search.training.step import Tally, train_step
+from search.training.threshold import ThresholdSearch
+from spaces.build.network import Network, count_parameters
 from spaces.recipe import Recipe
 
 Objective = Literal["miou", "miou_strict"]
@@ -68,26 +67,6 @@ class Epoch:
     parameters: int
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Setup:
-    """Everything an epoch needs, on the device."""
-
-    recipe: Recipe
-    data: TrainingData
-    device: torch.device
-    memory_format: torch.memory_format
-    network: Network
-    loss: WeightedSum
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
-    augment: Step
-    images: Tensor
-    masks: Tensor
-    validation_images: Tensor
-    validation_masks: Tensor
-    should_stop: Callable[[], bool]
-
-
 def _never() -> bool:
     return False
 
@@ -106,7 +85,7 @@ def fit(
     should_stop: asked before every batch; True ends the training with Stopped.
     Raises Stopped; Diverged for a NaN or infinite loss; SpaceError for class weights that do not fit the data.
     """
-    setup = _prepare(recipe, data, torch.device(device), should_stop)
+    setup = prepare(recipe, data, torch.device(device), should_stop)
     parameters = count_parameters(setup.network)
     best, best_number = -math.inf, 0
     for number in range(1, recipe.optimisation.epochs + 1):
@@ -114,7 +93,8 @@ def fit(
         train_loss, lr = _train(setup, number)
         validation_loss, reached = _validate(setup, number)
         score = getattr(reached, objective)
-        setup.schedule.observe(score)
+        for schedule in setup.schedules:
+            schedule.observe(score)
 
         improved = number == 1 or score > best
         if improved:
@@ -137,57 +117,25 @@ def fit(
             return
 
 
-def _prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_stop: Callable[[], bool]) -> _Setup:
-    mean, std = channel_statistics(data.train_images)
-    network = build_network(recipe, data.facts, mean=mean, std=std).to(device)
-    memory_format = layout(recipe.model.norm)
-    network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
-    shares = label_shares(data.train_masks, data.facts.classes, data.ignore_label)
-    weights = class_weights(recipe.class_weights, data.facts, shares)
-    optimizer = build_optimizer(recipe.optimisation, network.parameters())
-    steps = steps_per_epoch(len(data.train_images), recipe.optimisation.batch_size)
-    return _Setup(
-        recipe=recipe,
-        data=data,
-        device=device,
-        memory_format=memory_format,
-        network=network,
-        loss=build_loss(recipe.loss, weights, data.facts, data.ignore_label).to(device),
-        optimizer=optimizer,
-        schedule=build_schedule(recipe.optimisation, optimizer, steps),
-        augment=build_augment(recipe.augment, data.facts, std=std),
-        images=resident_images(data.train_images, device),
-        masks=torch.tensor(data.train_masks).to(device),
-        validation_images=resident_images(data.validation_images, device),
-        validation_masks=torch.tensor(data.validation_masks).to(device),
-        should_stop=should_stop,
-    )
-
-
-def _train(setup: _Setup, number: int) -> tuple[float, float]:
+def _train(setup: Setup, number: int) -> tuple[float, float]:
     """One pass over the training part; its mean loss and the learning rate of its last step."""
     seed, batch_size = setup.recipe.seed, setup.recipe.optimisation.batch_size
     order = stream(seed, number, ORDER)
     generator = stream(seed, number, AUGMENT, setup.device)
+    tally = Tally(setup) if setup.recipe.class_weights.scheme == "adaptive" else None
     setup.network.train()
     losses: list[Tensor] = []
-    lr = setup.schedule.lr
+    lr = setup.schedules[0].lr
     with dropout_randomness(seed, number, setup.device):
-        for index in epoch_batches(len(setup.images), batch_size, order, setup.device):
+        for rows in epoch_batches(setup.samples.indices(number), batch_size, order, setup.device):
             if setup.should_stop():
                 raise Stopped(f"stopped in epoch {number}, after {len(losses)} of its steps")
-            images = image_batch(setup.images, index, setup.memory_format)
-            images, masks = setup.augment(images, setup.masks.index_select(0, index), generator)
-            with autocast(setup.device):
-                logits = setup.network(images)
-            loss = setup.loss(logits, masks.long())
-            setup.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            setup.optimizer.step()
-            lr = setup.schedule.lr
-            setup.schedule.step()
-            losses.append(loss.detach())
-    return _finite_mean(torch.stack(losses), number), lr
+            lr = setup.schedules[0].lr
+            losses.append(train_step(setup, rows, number, generator, tally))
+    mean = _finite_mean(torch.stack(losses), number)
+    if tally is not None:
+        tally.reweigh()
+    return mean, lr
 
 
 def _finite_mean(losses: Tensor, number: int) -> float:
@@ -204,24 +152,36 @@ def _finite_mean(losses: Tensor, number: int) -> float:
 
 
 @torch.inference_mode()
-def _validate(setup: _Setup, number: int) -> tuple[float, Scores]:
-    """Loss and scores on the validation part, in float32: what a reloaded bundle will reproduce."""
-    classes, ignored = setup.data.facts.classes, setup.data.ignore_label
+def _validate(setup: Setup, number: int) -> tuple[float, Scores]:
+    """Loss and scores on the validation part, in float32: what a reloaded bundle will reproduce.
+
+    With a background network, the threshold of this epoch is found here and kept in the network.
+    """
+    facts, ignored = setup.data.facts, setup.data.ignore_label
     samples = len(setup.validation_images)
-    confusion = torch.zeros(classes, classes, dtype=torch.int64, device=setup.device)
+    confusion = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
+    threshold = None if setup.network.background is None else ThresholdSearch(facts, ignored, setup.device)
     total = torch.zeros((), device=setup.device)
     setup.network.eval()
     for index in torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size):
         if setup.should_stop():
             raise Stopped(f"stopped in the validation of epoch {number}")
-        logits = setup.network(image_batch(setup.validation_images, index, setup.memory_format))
+        images = image_batch(setup.validation_images, index, setup.memory_format)
         truth = setup.validation_masks.index_select(0, index)
+        logits = setup.network.outputs(images).high
         total += setup.loss(logits, truth.long()) * len(index)
-        confusion += confusion_matrix(logits.argmax(dim=1), truth, classes, ignored)
+        if threshold is None:
+            confusion += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
+        else:
+            threshold.add(logits, setup.network.background_logit(images), truth)
     loss = float(total) / samples
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
-    return loss, scores(confusion, setup.data.facts)
+    if threshold is None:
+        return loss, scores(confusion, facts)
+    found, reached = threshold.best()
+    setup.network.threshold.fill_(found)
+    return loss, reached
 
 
 def _copy_weights(network: Network) -> dict[str, Tensor]:

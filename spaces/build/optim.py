@@ -25,6 +25,9 @@ FIRST = 1 / 25
 FINAL = FIRST / 1e4
 """The one-cycle rate at the last step over the highest (torch's default)."""
 
+POLY_POWER = 0.9
+"""Exponent of the polynomial schedule (nnU-Net, arXiv 1809.10486; DeepLab, arXiv 1606.00915)."""
+
 
 def build_optimizer(section: Optimisation, parameters: Iterable[Parameter]) -> Optimizer:
     """SGD with Nesterov momentum, Adam (decay as L2) or AdamW (decay apart); fused: 4x quicker on CPU (measured)."""
@@ -66,6 +69,11 @@ def one_cycle(step: int, total: int) -> float:
     return _ease(1.0, FINAL, (step - top) / (total - 1 - top))
 
 
+def poly(step: int, total: int) -> float:
+    """Share of the highest rate at a step 0 .. total-1: ``(1 - step / total) ** 0.9`` (nnU-Net, DeepLab)."""
+    return float((1 - step / total) ** POLY_POWER)
+
+
 def _ease(start: float, end: float, progress: float) -> float:
     """Half a cosine from start (progress 0) to end (progress 1)."""
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
@@ -76,18 +84,19 @@ _courses: dict[str, Callable[[int, int], float]] = {
     "plateau": constant,
     "one_cycle": one_cycle,
     "cosine": cosine,
+    "poly": poly,
 }
 
 
 class Schedule:
     """Sets the optimiser's learning rate: `step` after each of its steps, `observe` after each epoch."""
 
-    def __init__(self, section: Optimisation, optimizer: Optimizer, steps_per_epoch: int) -> None:
-        """Plan section.epochs * steps_per_epoch steps and set the rate of the first one."""
+    def __init__(self, section: Optimisation, optimizer: Optimizer, total_steps: int) -> None:
+        """Plan total_steps steps (over all epochs) and set the rate of the first one."""
         self._optimizer = optimizer
         self._highest = section.lr
         self._course = _courses[section.schedule]
-        self._total = section.epochs * steps_per_epoch
+        self._total = total_steps
         self._taken = 0
         self._plateau = (
             ReduceLROnPlateau(
@@ -124,6 +133,6 @@ class Schedule:
                 group["lr"] = self._highest * self._course(self._taken, self._total)
 
 
-def build_schedule(section: Optimisation, optimizer: Optimizer, steps_per_epoch: int) -> Schedule:
-    """The section's course of the learning rate for an optimiser that takes steps_per_epoch steps (at least 1)."""
-    return Schedule(section, optimizer, steps_per_epoch)
+def build_schedule(section: Optimisation, optimizer: Optimizer, total_steps: int) -> Schedule:
+    """The section's course of the learning rate for an optimiser that takes total_steps steps (at least 1)."""
+    return Schedule(section, optimizer, total_steps)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.build.class_weights import class_weights
+from spaces.build.class_weights import adaptive_weights, class_weights
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.recipe import ClassWeights
+from spaces.loss import ClassWeights
 
 MARS = DataFacts(
     channels=1,
@@ -79,3 +80,41 @@ def test_all_weights_zero_is_refused() -> None:
         class_weights(section, MARS, SHARES)
     with pytest.raises(ValueError, match="got 2 class shares for 5 classes"):
         class_weights(ClassWeights(), MARS, (0.5, 0.5))
+
+
+def test_adaptive_starts_like_none() -> None:
+    section = ClassWeights(scheme="adaptive", background=0.5, factors={"big rock": 3.0})
+    start = class_weights(section, MARS, SHARES)
+    assert start.tolist() == class_weights(section.model_copy(update={"scheme": "none"}), MARS, SHARES).tolist()
+    assert start.tolist() == pytest.approx([0.5 / 1.5, 1 / 1.5, 1 / 1.5, 1 / 1.5, 3 / 1.5])
+
+
+@given(
+    iou=st.lists(st.floats(0, 1), min_size=5, max_size=5),
+    offset=st.floats(0.02, 1),
+    background=st.floats(0, 1),
+    rock=st.floats(0, 1000),
+)
+def test_adaptive_is_the_inverse_of_iou_and_offset(
+    iou: list[float], offset: float, background: float, rock: float
+) -> None:
+    section = ClassWeights(scheme="adaptive", iou_offset=offset, background=background, factors={"big rock": rock})
+    raw = [1 / (one + offset) for one in iou]
+    raw[4] *= rock
+    mean = sum(raw[1:]) / 4
+    weights = adaptive_weights(section, MARS, torch.tensor(iou, dtype=torch.float64))
+    assert weights.dtype == torch.float32
+    assert weights.tolist() == pytest.approx([background * raw[0] / mean, *(w / mean for w in raw[1:])], rel=1e-5)
+
+
+def test_adaptive_weighs_a_class_without_a_score_as_the_mean_of_the_others() -> None:
+    section = ClassWeights(scheme="adaptive", iou_offset=0.1)
+    nan = float("nan")
+    found = adaptive_weights(section, MARS, torch.tensor([0.2, 0.4, nan, 0.6, 0.0]))
+    torch.testing.assert_close(found, adaptive_weights(section, MARS, torch.tensor([0.2, 0.4, 0.3, 0.6, 0.0])))
+    assert adaptive_weights(section, MARS, torch.full((5,), nan)).tolist() == pytest.approx([1.0] * 5)
+
+
+def test_adaptive_refuses_scores_that_are_not_one_per_class() -> None:
+    with pytest.raises(ValueError, match=r"IoU of shape \(4,\), expected one for each of 5 classes"):
+        adaptive_weights(ClassWeights(scheme="adaptive"), MARS, torch.ones(4))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, PolynomialLR
 
 from spaces.build.optim import build_optimizer, build_schedule, one_cycle
 from spaces.recipe import Optimisation
@@ -20,7 +20,7 @@ def parameter() -> torch.nn.Parameter:
 
 def rates(section: Optimisation, steps_per_epoch: int) -> list[float]:
     """The learning rate of each step."""
-    schedule = build_schedule(section, build_optimizer(section, [parameter()]), steps_per_epoch)
+    schedule = build_schedule(section, build_optimizer(section, [parameter()]), section.epochs * steps_per_epoch)
     found = []
     for _ in range(section.epochs * steps_per_epoch):
         found.append(schedule.lr)
@@ -53,6 +53,17 @@ def test_cosine_is_torchs() -> None:
     assert rates(Optimisation(schedule="cosine", lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
 
 
+def test_poly_is_torchs() -> None:
+    optimizer = torch.optim.SGD([parameter()], lr=0.02)
+    theirs = PolynomialLR(optimizer, total_iters=60, power=0.9)
+    expected = []
+    for _ in range(60):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    assert rates(Optimisation(schedule="poly", lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
+
+
 def test_no_schedule_is_constant() -> None:
     assert set(rates(Optimisation(schedule="none", lr=0.02, epochs=3), 4)) == {0.02}
 
@@ -67,7 +78,7 @@ def test_one_cycle_of_any_length_reaches_the_top(total: int) -> None:
 
 def test_plateau_halves_after_a_stall_down_to_the_floor() -> None:
     section = Optimisation(schedule="plateau", lr=4e-5, epochs=100)
-    schedule = build_schedule(section, build_optimizer(section, [parameter()]), 3)
+    schedule = build_schedule(section, build_optimizer(section, [parameter()]), 300)
     seen = []
     for score in [0.1, 0.2, *[0.2] * 18]:
         schedule.step()
@@ -78,7 +89,7 @@ def test_plateau_halves_after_a_stall_down_to_the_floor() -> None:
 
 def test_plateau_forgives_an_improvement_and_nan_is_none() -> None:
     section = Optimisation(schedule="plateau", lr=1e-2)
-    schedule = build_schedule(section, build_optimizer(section, [parameter()]), 1)
+    schedule = build_schedule(section, build_optimizer(section, [parameter()]), 30)
     for score in [0.1, *[0.1] * 5, 0.2, *[0.2] * 5]:
         schedule.observe(score)
     assert schedule.lr == 1e-2

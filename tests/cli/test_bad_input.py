@@ -198,5 +198,5 @@ def test_a_training_that_diverges_is_a_failure_and_no_misuse(
 
 
 def test_an_unknown_recipe(refused: Ask, data: Path, tmp_path: Path) -> None:
-    assert "presets are baseline" in refused("train", "nothing", "--data", data, "--out", tmp_path / "b")
+    assert "presets are a-table-1, " in refused("train", "nothing", "--data", data, "--out", tmp_path / "b")
     assert not (tmp_path / "b").exists()

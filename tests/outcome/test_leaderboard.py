@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from search.outcome.leaderboard import Row, rank, render, summarise
-from spaces.recipe import Loss, Optimisation, Recipe, Term, UNet
+from spaces.architecture import Pix2Pix, UNet, WNet
+from spaces.loss import Dice, Loss, Term
+from spaces.recipe import Optimisation, Recipe
 
 STATES = ["complete", "pruned", "running", "waiting", "fail"]
 ROWS = st.builds(
@@ -108,7 +110,9 @@ def test_more_rows_than_the_limit_are_counted():
 def test_a_recipe_in_a_few_words():
     recipe = Recipe(
         model=UNet(depth=3, filters=16),
-        loss=Loss(cross_entropy=Term(), dice=Term()),
+        loss=Loss(cross_entropy=Term(), dice=Dice()),
         optimisation=Optimisation(optimizer="sgd", lr=0.02, batch_size=64),
     )
     assert summarise(recipe) == "unet d3 f16 batch plain, cross_entropy+dice, sgd 2.0e-02 b64"
+    adversarial = recipe.model_copy(update={"model": Pix2Pix(generator=WNet(depth=2, filters=8, norm="group"))})
+    assert summarise(adversarial).startswith("pix2pix wnet d2 f8 group plain, ")

@@ -75,12 +75,16 @@ def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created,
 
 def test_a_grid_is_enqueued_whole(store: Store, wish: Callable[..., Wish]) -> None:
     space = """
-model: {depth: [2, 3], filters: 4, growth: 1.0, block: plain, norm: [batch, none], dropout: 0.0, upsampling: nearest,
-        activation: relu}
-loss: {cross_entropy: {weight: 1}, dice: null, focal: null, ignore_excluded: true}
-class_weights: {scheme: none, smoothing: 0.5, background: 1}
-augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0}
+model: {family: unet, depth: [2, 3], filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
+        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
+        upsampling: nearest, activation: relu}
+loss: {cross_entropy: {weight: 1}, bce: null, dice: null, focal: null, boundary: null, lovasz: null, tversky: null,
+       mae: null, ignore_excluded: true}
+class_weights: {scheme: none, smoothing: 0.5, iou_offset: 0.1, background: 1}
+augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0,
+          geometry: null, mixing: null}
 optimisation: {optimizer: adamw, batch_size: 16, lr: 1e-3, weight_decay: 1e-4, schedule: none}
+data: {oversample: null}
 """
     made = create(store, wish(space=space, sampler="grid"))
     trials = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()

@@ -11,8 +11,19 @@ import numpy as np
 import optuna
 import pytest
 
-from search.service.study import Created, Wish, create, enqueue, open_study, read_recipe
-from spaces import SpaceError
+from search.service.study import (
+    Created,
+    Wish,
+    as_planned,
+    create,
+    enqueue,
+    enqueue_named,
+    open_study,
+    read_recipe,
+    recipe_for,
+    space_of,
+)
+from spaces import FINALS, Recipe, Space, SpaceError, load_preset
 from storage.errors import DataError, StudyError
 from storage.outliers import find_outliers
 from storage.store import Store
@@ -71,24 +82,51 @@ def test_the_data_is_found_elsewhere_by_its_digest(
 def test_warm_starts_are_checked_first(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
     made = create(store, wish(warm_start="reports"))
     assert any("preset baseline is not in this space and is skipped" in note for note in made.notes)
-    whole = create(store, wish(study="whole", space="", warm_start="reports"))
-    assert whole.notes == ()
-    waiting = optuna.load_study(study_name="whole", storage=store.trials).get_trials()
-    assert len(waiting) == 3
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {depth: 5}")
     with pytest.raises(SpaceError, match=r"model\.depth"):
         create(store, wish(study="third", warm_start=str(recipe)))
 
 
+def enqueued(store: Store, space: Space) -> list[Recipe]:
+    """What waits in the study tiny, in order."""
+    waiting = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
+    return [space.recipe(trial.system_attrs["fixed_params"]) for trial in waiting]
+
+
+def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, wish: Callable[..., Wish]) -> None:
+    made = create(store, wish(space="", warm_start="reports"))
+    assert made.notes == ()
+    space = space_of(made.plan)
+    samples = len(json.loads(made.plan.split)["train"])
+    tried = enqueued(store, space)
+    assert tried == [as_planned(load_preset(name, space.facts, samples), space) for name in FINALS]
+    assert {recipe.optimisation.epochs for recipe in tried} == {made.plan.epochs}
+    assert samples < 80  # a twentieth of them is under four: nnU-Net's rules want the smallest batch
+    assert tried[FINALS.index("nnunet-plan")].optimisation.batch_size == 4
+
+
 def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Created) -> None:
     with pytest.raises(SpaceError, match="this study"):
         enqueue(store, "tiny", read_recipe("baseline"))
-    with pytest.raises(SpaceError, match="neither a recipe file nor a preset, presets are baseline"):
+    with pytest.raises(SpaceError, match="this study"):
+        enqueue_named(store, "tiny", "nnunet-plan")
+    with pytest.raises(SpaceError, match=r"neither a recipe file nor a preset, presets are a-table-1, .*baseline"):
         read_recipe("nothing.yaml")
     with pytest.raises(StudyError, match="elsewhere"):
         enqueue(store, "elsewhere", read_recipe("baseline"))
+    with pytest.raises(StudyError, match="elsewhere"):
+        enqueue_named(store, "elsewhere", "baseline")
     assert optuna.load_study(study_name="tiny", storage=store.trials).get_trials() == []
+
+
+def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, wish: Callable[..., Wish]) -> None:
+    made = create(store, wish(space=""))
+    enqueue_named(store, "tiny", "nnunet-plan")
+    space = space_of(made.plan)
+    [tried] = enqueued(store, space)
+    assert tried == as_planned(recipe_for(made.plan, "nnunet-plan"), space)
+    assert tried.model.network.depth == 2  # 24 pixels: halved three times they would be under four
 
 
 def test_a_study_stays_a_plain_optuna_study(store: Store, created: Created, tmp_path: Path) -> None:

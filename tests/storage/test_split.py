@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from storage.dataset import build_dataset
 from storage.errors import DataError
 from storage.outliers import find_outliers
-from storage.split import split_dataset
+from storage.split import split_dataset, split_folds
 from storage.synthetic import synthesise
 
 CLASSES = 4
@@ -128,3 +128,46 @@ def test_too_few_groups_or_samples():
         split_dataset(make([{1}] * 3), seed=0, holdout=0.2, contaminated=np.array([True, False, False]))
     with pytest.raises(DataError, match="but there are 0"):
         split_dataset(make([{1}] * 3), seed=0, contaminated=np.ones(3, dtype=bool))
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=cases(), seed=st.integers(0, 2**31), folds=st.integers(2, 5))
+def test_folds_score_every_clean_sample_once_and_never_divide_a_group(case, seed, folds):
+    dataset, contaminated = case
+    group = np.arange(len(contaminated)) if dataset.group is None else dataset.group
+    assume(len(np.unique(group[~contaminated])) >= folds)
+    splits = split_folds(dataset, seed=seed, folds=folds, contaminated=contaminated)
+    assert len(splits) == folds
+    scored = np.concatenate([split.validation for split in splits])
+    assert sorted(scored) == np.flatnonzero(~contaminated).tolist()
+    for split in splits:
+        assert len(split.validation) > 0
+        assert len(split.holdout) == 0
+        assert not np.isin(group[split.train], group[split.validation]).any()
+        lost = np.setdiff1d(np.arange(len(group)), np.concatenate([split.train, split.validation]))
+        assert contaminated[lost].all()
+        assert np.isin(group[lost], group[split.validation]).all()
+        assert all((np.diff(part) > 0).all() for part in (split.train, split.validation))
+    again = split_folds(dataset, seed=seed, folds=folds, contaminated=contaminated)
+    assert all(np.array_equal(a.train, b.train) for a, b in zip(splits, again, strict=True))
+
+
+@pytest.mark.parametrize("folds", [3, 5])
+def test_folds_of_mars_like_tiles_are_alike(folds):
+    dataset = synthesise(train=400, test=0, seed=2)
+    contaminated = find_outliers(dataset, "mask")
+    splits = split_folds(dataset, seed=0, folds=folds, contaminated=contaminated)
+    sizes = [len(split.validation) for split in splits]
+    assert max(sizes) - min(sizes) <= 6
+    for label in range(5):
+        pixels = [(dataset.masks[split.validation] == label).sum() for split in splits]
+        share = np.array(pixels) / (dataset.masks[~contaminated] == label).sum()
+        assert share == pytest.approx(np.full(folds, 1 / folds), abs=0.06)
+
+
+def test_impossible_folds():
+    clean = np.zeros(9, dtype=bool)
+    with pytest.raises(DataError, match="cannot make 1 folds; expected at least 2"):
+        split_folds(make([{1}] * 9), seed=0, folds=1, contaminated=clean)
+    with pytest.raises(DataError, match="4 parts needs as many groups with clean samples, but there are 3"):
+        split_folds(make([{1}] * 9, [0, 1, 2] * 3), seed=0, folds=4, contaminated=clean)

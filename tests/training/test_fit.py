@@ -14,9 +14,12 @@ from search.training.arrays import TrainingData, channel_statistics, label_share
 from search.training.fit import Diverged, Epoch, Stopped, fit
 from search.training.metrics import confusion_matrix, scores
 from search.training.predict import predict_labels
+from spaces.architecture import UNet
 from spaces.build.network import build_network
 from spaces.errors import SpaceError
-from spaces.recipe import Augment, ClassWeights, Loss, Optimisation, Recipe, Term, UNet
+from spaces.loss import ClassWeights, Dice, Loss
+from spaces.recipe import Optimisation, Recipe
+from spaces.treatment import Augment
 
 SMALL = Recipe(
     model=UNet(filters=4, depth=2),
@@ -57,7 +60,7 @@ def test_it_learns(channels: str, request: pytest.FixtureRequest) -> None:
 
 
 def test_strict_score_is_learnt_when_the_background_counts(grey: TrainingData) -> None:
-    recipe = with_optimisation(SMALL, epochs=10).model_copy(update={"loss": Loss(dice=Term(), ignore_excluded=False)})
+    recipe = with_optimisation(SMALL, epochs=10).model_copy(update={"loss": Loss(dice=Dice(), ignore_excluded=False)})
     epochs = list(fit(recipe, grey, objective="miou_strict"))
     best = max(epochs, key=lambda epoch: epoch.scores.miou_strict)
     assert best.scores.miou_strict > 0.7
@@ -233,7 +236,7 @@ def test_ignored_pixels_play_no_part(grey: TrainingData) -> None:
         masks, valid = np.maximum(grey.train_masks, 1), np.maximum(grey.validation_masks, 1)
         masks[:, :, :8] = valid[:, :, :8] = label
         data = replace(grey, train_masks=masks, validation_masks=valid, ignore_label=label)
-        epochs = list(fit(SMALL.model_copy(update={"loss": Loss(dice=Term(), ignore_excluded=False)}), data))
+        epochs = list(fit(SMALL.model_copy(update={"loss": Loss(dice=Dice(), ignore_excluded=False)}), data))
         assert sum(map(sum, epochs[-1].scores.confusion)) == 10 * 16 * 16
         finals.append((final_weights(epochs), epochs[-1].scores.confusion, epochs[-1].validation_loss))
     assert finals[0][1:] == finals[1][1:]

@@ -1,0 +1,69 @@
+"""The command that trains the reports' tables again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from search.cli import options
+
+Table = Annotated[
+    Literal["B1", "C1", "E3", "A4", "D7", "all"], typer.Option(help="a table by report and number, or all of them")
+]
+
+
+def reproduce(
+    data: options.Data,
+    table: Table,
+    epochs: Annotated[int, typer.Option(metavar="N", min=1, max=2000, help="epochs of every training")] = 15,
+    seeds: Annotated[int, typer.Option(metavar="S", min=1, max=100, help="trainings of each row")] = 2,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder for tables, pictures and results")] = Path(
+        "reproduce"
+    ),
+    tiles: Annotated[
+        int | None, typer.Option(metavar="N", min=8, help="train on a subset of so many tiles; default all")
+    ] = None,
+    width: Annotated[float, typer.Option(metavar="SHARE", min=0.01, max=1.0, help="of every preset's filters")] = 1.0,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", min=2, max=20, help="also train each row once per fold and pool")
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", metavar="N", min=1, help="of each search of D7")] = 12,
+    workers: options.Workers = None,
+    device: options.Device = "auto",
+) -> None:
+    """Train the rows of the reports' tables and print them beside the papers; again = continue."""
+    import threading
+
+    from search.reproduction.agenda import Request
+    from search.reproduction.found import searches_as_markdown
+    from search.reproduction.paper import TABLES
+    from search.reproduction.reproduce import reproduce as train_tables
+    from search.reproduction.searches import search_again
+    from search.reproduction.side_by_side import as_markdown
+
+    request = Request(
+        data=data,
+        out=out,
+        epochs=epochs,
+        seeds=seeds,
+        tiles=tiles,
+        width=width,
+        folds=folds or 0,
+        workers=workers,
+        device=device,
+    )
+    stop = threading.Event()
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    wanted = [found for name, found in TABLES.items() if table in (name, "all")]
+    for done in train_tables(wanted, request, stop=stop, say=say) if wanted else ():
+        typer.echo(as_markdown(done), nl=False)
+    if table in ("D7", "all") and not stop.is_set():
+        typer.echo(searches_as_markdown(search_again(request, trials, stop=stop, say=say)), nl=False)
+    say(f"tables, pictures and results are in {out}")
+    if stop.is_set():
+        say("stopped; the same command again continues where it was")

@@ -1,0 +1,92 @@
+"""The discriminator's side of Pix2Pix (arXiv 1611.07004, report D), alive during training only.
+
+Shapes: B images, C channels, K classes, H and W pixels, h and w patches.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import Adam
+
+from search.training.device import autocast
+from spaces.architecture import Pix2Pix
+from spaces.build.network import Network
+from spaces.build.optim import build_schedule
+from spaces.build.patchgan import build_discriminator
+from spaces.facts import DataFacts
+from spaces.recipe import Recipe
+
+BETAS = (0.5, 0.999)
+"""Of the discriminator's Adam (arXiv 1611.07004, section 3.3)."""
+
+SELF_LABELLED_FROM = 0.5
+"""Share of the epochs after which the generator is good enough to label images itself."""
+
+
+class Adversary:
+    """A PatchGAN that learns to tell (image, true mask) from (image, generated mask)."""
+
+    def __init__(
+        self, model: Pix2Pix, recipe: Recipe, facts: DataFacts, device: torch.device, total_steps: int
+    ) -> None:
+        """Its weights come from the recipe's seed, its learning rate follows the recipe's schedule."""
+        self.model = model
+        self.device = device
+        self.epochs = recipe.optimisation.epochs
+        self.discriminator = build_discriminator(model, facts, recipe.seed).to(device)
+        section = recipe.optimisation.model_copy(update={"lr": recipe.optimisation.lr * model.discriminator_lr})
+        self.optimizer = Adam(self.discriminator.parameters(), lr=section.lr, betas=BETAS, fused=True)
+        self.schedule = build_schedule(section, self.optimizer, total_steps)
+
+    def learn(self, images: Tensor, truth: Tensor, logits: Tensor) -> None:
+        """One step of the discriminator.
+
+        images: normalised (B, C, H, W). truth: one-hot (B, K, H, W). logits: the generator's (B, K, H, W).
+        The loss is halved, so that the discriminator learns slower than the generator (section 3.3).
+        """
+        fake = logits.detach().softmax(dim=1)
+        self.discriminator.requires_grad_(True)
+        with autocast(self.device):
+            real_patches = self.discriminator(images, truth).float()
+            fake_patches = self.discriminator(images, fake).float()
+        loss = (_agreement(real_patches, real=True) + _agreement(fake_patches, real=False)) / 2
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.schedule.step()
+
+    def generator_loss(self, images: Tensor, logits: Tensor, pixel_loss: Tensor) -> Tensor:
+        """adversarial_weight * BCE of passing for real + pixel_weight * pixel_loss, a scalar."""
+        self.discriminator.requires_grad_(False)
+        with autocast(self.device):
+            patches = self.discriminator(images, logits.softmax(dim=1)).float()
+        return self.model.adversarial_weight * _agreement(patches, real=True) + self.model.pixel_weight * pixel_loss
+
+    def relabel(self, network: Network, images: Tensor, masks: Tensor, epoch: int, kept: Tensor) -> Tensor:
+        """Masks (B, H, W) of which the first ``generated`` share are the generator's own, late in the training.
+
+        Report D augments its training data by the generator: images as the augmentation leaves them are new, and
+        the generator says what they show (our reading). kept: (B, H, W), False where a pixel counts nowhere.
+        """
+        count = round(self.model.generated * len(images))
+        if count == 0 or epoch <= SELF_LABELLED_FROM * self.epochs:
+            return masks
+        network.eval()
+        with torch.no_grad(), autocast(self.device):
+            labels = network(images[:count]).argmax(dim=1).to(masks.dtype)
+        network.train()
+        return torch.cat((torch.where(kept[:count], labels, masks[:count]), masks[count:]))
+
+
+def one_hot(masks: Tensor, classes: int) -> Tensor:
+    """Labels (B, H, W) as (B, K, H, W) float32; a label outside 0 .. K-1 is zero everywhere."""
+    labels = torch.arange(classes, device=masks.device).view(1, -1, 1, 1)
+    return (masks[:, None] == labels).float()
+
+
+def _agreement(patches: Tensor, *, real: bool) -> Tensor:
+    """Mean binary cross entropy of patch logits (B, 1, h, w) with one answer for all of them."""
+    answer = torch.ones_like(patches) if real else torch.zeros_like(patches)
+    return functional.binary_cross_entropy_with_logits(patches, answer)

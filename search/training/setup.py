@@ -1,0 +1,121 @@
+"""Everything a training needs, built from a recipe and arrays and made resident on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from search.training.adversary import Adversary
+from search.training.arrays import TrainingData, channel_statistics, label_shares
+from search.training.batches import steps_per_epoch
+from search.training.device import layout, resident_images
+from search.training.samples import Samples, build_donors, build_samples, rarest_label
+from spaces.architecture import Pix2Pix
+from spaces.build.augment import Step, build_augment
+from spaces.build.class_weights import class_weights
+from spaces.build.losses import SupervisedLoss, build_loss
+from spaces.build.network import Network, build_network
+from spaces.build.optim import Schedule, build_optimizer, build_schedule
+from spaces.recipe import Optimisation, Recipe
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Descent:
+    """An optimiser and the course of its learning rate."""
+
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+
+    def step(self) -> None:
+        """Move along the gradients that are there, then to the next learning rate."""
+        self.optimizer.step()
+        self.schedule.step()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setup:
+    """What the loop works with.
+
+    descents: the network's own first; a background network has one of its own.
+    adversary: the discriminator of Pix2Pix; None for every other family.
+    """
+
+    recipe: Recipe
+    data: TrainingData
+    device: torch.device
+    memory_format: torch.memory_format
+    network: Network
+    loss: SupervisedLoss
+    descents: tuple[Descent, ...]
+    adversary: Adversary | None
+    augment: Step
+    samples: Samples
+    validation_images: Tensor
+    validation_masks: Tensor
+    should_stop: Callable[[], bool]
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules of all optimisers."""
+        own = tuple(descent.schedule for descent in self.descents)
+        return own if self.adversary is None else (*own, self.adversary.schedule)
+
+
+def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_stop: Callable[[], bool]) -> Setup:
+    """Build all parts. Raises SpaceError for a recipe that does not fit the data."""
+    mean, std = channel_statistics(data.train_images)
+    memory_format = layout(recipe.model.network.norm)
+    network = build_network(recipe, data.facts, mean=mean, std=std).to(device)
+    network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
+    shares = label_shares(data.train_masks, data.facts.classes, data.ignore_label)
+    weights = class_weights(recipe.class_weights, data.facts, shares)
+    images, masks = resident_images(data.train_images, device), torch.tensor(data.train_masks).to(device)
+    rarest = rarest_label(shares, data.facts)
+    epochs = recipe.optimisation.epochs
+    samples = build_samples(recipe.data, epochs, images, masks, data.facts, rarest, data.ignore_label)
+    total = total_steps(samples, recipe.optimisation)
+    donors = None if recipe.augment.mixing is None else build_donors(images, masks, rarest)
+    return Setup(
+        recipe=recipe,
+        data=data,
+        device=device,
+        memory_format=memory_format,
+        network=network,
+        loss=build_loss(recipe.loss, weights, data.facts, data.ignore_label).to(device),
+        descents=_descents(recipe, network, total),
+        adversary=_adversary(recipe, data, device, total),
+        augment=build_augment(recipe.augment, data.facts, std=std, donors=donors),
+        samples=samples,
+        validation_images=resident_images(data.validation_images, device),
+        validation_masks=torch.tensor(data.validation_masks).to(device),
+        should_stop=should_stop,
+    )
+
+
+def total_steps(samples: Samples, section: Optimisation) -> int:
+    """The steps of all epochs; epochs that repeat rare images are longer."""
+    return sum(steps_per_epoch(samples.count(e), section.batch_size) for e in range(1, section.epochs + 1))
+
+
+def _descents(recipe: Recipe, network: Network, total: int) -> tuple[Descent, ...]:
+    main = _descent(recipe.optimisation, network.body.parameters(), total)
+    if network.background is None or recipe.background is None:
+        return (main,)
+    changes = {"optimizer": "adamw", "lr": recipe.background.lr}
+    own = recipe.optimisation.model_copy(update=changes)
+    return (main, _descent(own, network.background.parameters(), total))
+
+
+def _descent(section: Optimisation, parameters: Iterable[Parameter], total: int) -> Descent:
+    optimizer = build_optimizer(section, parameters)
+    return Descent(optimizer=optimizer, schedule=build_schedule(section, optimizer, total))
+
+
+def _adversary(recipe: Recipe, data: TrainingData, device: torch.device, total: int) -> Adversary | None:
+    if not isinstance(recipe.model, Pix2Pix):
+        return None
+    return Adversary(recipe.model, recipe, data.facts, device, total)

@@ -1,0 +1,19 @@
+"""Random numbers for a batch: one draw per image, from the generator that is passed, on its device.
+
+Shapes: B images.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+
+def shares(count: int, generator: Generator) -> Tensor:
+    """One number per image, drawn evenly from 0 .. 1: (B, 1, 1, 1)."""
+    return torch.rand(count, 1, 1, 1, generator=generator, device=generator.device)
+
+
+def either_way(count: int, generator: Generator) -> Tensor:
+    """One number per image, drawn evenly from -1 .. 1: (B, 1, 1, 1)."""
+    return 2 * shares(count, generator) - 1

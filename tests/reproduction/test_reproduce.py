@@ -1,0 +1,600 @@
+"""A reproduction with real children: what it writes, what it does not do twice, how it stops; then its parts alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import optuna
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.errors import TrainingFailed, UsageError
+from search.reproduction import pool, searches
+from search.reproduction.agenda import Request, in_turn, split_parts
+from search.reproduction.paper import D_BEST, TABLES, PaperRow, PaperTable
+from search.reproduction.pool import Ground, train_all
+from search.reproduction.reproduce import reproduce, seconds_left
+from search.reproduction.result import Result
+from search.reproduction.subset import choose_tiles, rarest_class
+from search.reproduction.table import Reproduction
+from search.reproduction.task import Task, at_budget, make_task
+from search.service.link import ChildDied, Place
+from search.service.messages import Failed, Finished, Message, Stopped, Train, Trained
+from spaces import Recipe, bind, load_preset
+from spaces.architecture import UNet
+from spaces.facts import DataFacts
+from spaces.loss import ClassWeights
+from spaces.recipe import Background, Optimisation
+from storage.dataset import Dataset, build_dataset, read_dataset
+from storage.outliers import find_outliers
+from storage.store import open_store
+from storage.synthetic import synthesise
+
+FOLDS = ("fold1of2", "fold2of2")
+FACTS = DataFacts(channels=1, height=24, width=32, class_names=("ground", "rock"), excluded=())
+NAMES = ("background", "soil", "bedrock", "sand", "big rock")
+MARS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))
+CONFUSION = ((3, 1), (2, 4))
+
+
+def row(title: str, preset: str, miou: float) -> PaperRow:
+    return PaperRow(title=title, preset=preset, track="losses", metric="miou", miou=miou)
+
+
+TABLE = PaperTable(
+    name="T9", caption="a table", rows=(row("Small", "small", 40.0), row("Large", "large", 50.0)), remarks=("Note.",)
+)
+BROKEN = PaperTable(name="T0", caption="a table", rows=(row("Broken", "broken", 40.0),), remarks=())
+RECIPES = {
+    "small": Recipe(model=UNet(depth=2, filters=8), optimisation=Optimisation(batch_size=16)),
+    "large": Recipe(model=UNet(depth=2, filters=16), optimisation=Optimisation(batch_size=16)),
+    "broken": Recipe(class_weights=ClassWeights(scheme="explicit", factors={"lava": 2.0})),
+}
+
+
+def request_of(data: Path, out: Path, **changes: object) -> Request:
+    values: dict[str, object] = {
+        "data": data,
+        "out": out,
+        "epochs": 2,
+        "seeds": 2,
+        "tiles": 24,
+        "width": 0.5,
+        "folds": 2,
+        "workers": 2,  # with one thread each: two threads on a busy core are many times slower
+        "device": "cpu",
+    }
+    return Request(**(values | changes))  # type: ignore[arg-type]
+
+
+def train(tables: list[PaperTable], request: Request, lines: list[str]) -> tuple[Reproduction, ...]:
+    return reproduce(tables, request, stop=threading.Event(), say=lines.append, load=RECIPES.__getitem__)
+
+
+def stamps(out: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (out / "runs").iterdir()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finish:
+    """Two rows, two seeds, two folds: eight trainings. lines: what was said of them."""
+
+    request: Request
+    done: Reproduction
+    lines: list[str]
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Finish:
+    request = request_of(tiny_data, tmp_path_factory.mktemp("reproduction"))
+    lines: list[str] = []
+    (done,) = train([TABLE], request, lines)
+    return Finish(request, done, lines)
+
+
+def test_every_row_is_trained_with_every_seed_and_on_every_fold(finished: Finish) -> None:
+    for ours, filters in zip(finished.done.rows, (4, 8), strict=True):
+        recipe = f"filters: {filters}\n"
+        assert [result.name[-5:] for result in ours.results] == ["seed0", "seed1"]
+        assert all(recipe in result.recipe for result in ours.results)
+        assert (ours.missing, ours.failures) == (0, ())
+        assert ours.pooled is not None
+    small, large = (ours.parameters for ours in finished.done.rows)
+    assert small is not None
+    assert large is not None
+    assert small < large
+
+
+def test_a_line_is_said_of_every_training(finished: Finish) -> None:
+    assert [line.split()[0] for line in finished.lines] == [f"{number}/8" for number in range(1, 9)]
+    assert sorted(line.split()[1][:-1] for line in finished.lines) == sorted(
+        f"{preset}-{what}" for preset in RECIPES if preset != "broken" for what in ("seed0", "seed1", *FOLDS)
+    )
+    assert all(" s; about " in line and line.endswith(" left") for line in finished.lines[:-1])
+    assert "left" not in finished.lines[-1]
+
+
+def test_folds_together_score_the_pixels_of_both(finished: Finish) -> None:
+    request, done = finished.request, finished.done
+    dataset = read_dataset(request.data)
+    _, folds = split_parts(dataset, request)
+    scored = np.concatenate([fold.validation for fold in folds])
+    pixels = [int((dataset.masks[scored] == label).sum()) for label in range(5)]
+    for ours in done.rows:
+        assert ours.pooled is not None
+        assert np.array(ours.pooled.confusion).sum(axis=1).tolist() == pixels
+
+
+def test_every_file_is_there(finished: Finish) -> None:
+    request, done = finished.request, finished.done
+    assert (request.out / "T9.md").read_text().startswith("# Table T9 beside ours")
+    assert len((request.out / "T9.csv").read_text().splitlines()) == 3
+    assert (request.out / "T9.png").read_bytes()[:4] == b"\x89PNG"
+    for ours in done.rows:
+        for result in ours.results:
+            document = json.loads((request.out / "runs" / f"{result.name}-{result.digest[:8]}.json").read_text())
+            assert document["best"]["miou"] == max(point["miou"] for point in document["curve"])
+            assert document["last"]["miou"] == document["curve"][-1]["miou"]
+            assert [point["number"] for point in document["curve"]] == [1, 2]
+            assert document["best_epoch"] in (1, 2)
+
+
+def test_what_is_finished_is_not_trained_again(finished: Finish) -> None:
+    request, done = finished.request, finished.done
+    before, logs = stamps(request.out), list((request.out / "logs").iterdir())
+    lines: list[str] = []
+    (again,) = train([TABLE], request, lines)
+    assert lines == ["8 of 8 trainings are there already"]
+    assert repr(again) == repr(done)
+    assert stamps(request.out) == before
+    assert list((request.out / "logs").iterdir()) == logs  # no child was started
+
+
+def test_only_what_is_missing_is_trained_and_gives_the_same(finished: Finish) -> None:
+    request, done = finished.request, finished.done
+    lost = next((request.out / "runs").glob("large-seed1-*"))
+    confusion = json.loads(lost.read_text())["best"]["confusion"]
+    lost.unlink()
+    before = stamps(request.out)
+    lines: list[str] = []
+    again, broken = train([TABLE, BROKEN], dataclasses.replace(request, seeds=2, folds=2), lines)
+    after = stamps(request.out)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {lost.name, *(name for name in after if name.startswith("broken"))}
+    assert json.loads(lost.read_text())["best"]["confusion"] == confusion  # the same seed, the same network
+    assert repr(again.rows[0]) == repr(done.rows[0])
+    assert len(broken.failures) == 4
+    assert "lava" in broken.failures[0]
+    assert sum("failed: SpaceError" in line for line in lines) == 4
+    text = (request.out / "T0.md").read_text()
+    assert "broken-seed0: SpaceError" in text
+    assert "No row has all of its folds yet." in text
+
+
+def test_a_stop_keeps_what_is_there_and_says_what_is_missing(finished: Finish, tmp_path: Path) -> None:
+    request, done = finished.request, finished.done
+    stop = threading.Event()
+    stop.set()
+    longer = dataclasses.replace(request, seeds=3, out=request.out)
+    (thin,) = reproduce([TABLE], longer, stop=stop, say=lambda _: None, load=RECIPES.__getitem__)
+    assert thin.missing == 2
+    assert repr(thin.rows[0].results) == repr(done.rows[0].results)
+    assert "2 trainings are not done yet" in (request.out / "T9.md").read_text()
+    empty = dataclasses.replace(request, out=tmp_path / "new")
+    (nothing,) = reproduce([TABLE], empty, stop=stop, say=lambda _: None, load=RECIPES.__getitem__)
+    assert nothing.missing == 8
+    assert (tmp_path / "new" / "T9.png").exists()
+
+
+def test_bad_requests_are_refused_before_anything_is_written(tiny_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(UsageError, match="--out"):
+        train([TABLE], request_of(tiny_data, tmp_path / "taken"), [])
+    with pytest.raises(UsageError, match="--device"):
+        train([TABLE], request_of(tiny_data, tmp_path / "out", device="tpu"), [])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_stops_the_command_in_order(tiny_data: Path, tmp_path: Path) -> None:
+    options = ("--table", "C1", "--epochs", "900", "--seeds", "1", "--width", "0.05", "--workers", "1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "search.cli", "reproduce", "--data", str(tiny_data), *options],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: bool(children(process)))
+    started = children(process)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "stopped; the same command again continues where it was" in said
+    assert "Traceback" not in said
+    assert out == (tmp_path / "reproduce" / "C1.md").read_text()
+    assert "6 trainings are not done yet" in out
+    psutil.wait_procs(started, timeout=20)
+    assert not [child for child in started if child.is_running()]
+
+
+def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [p for p in psutil.Process(process.pid).children() if "search.service.child" in " ".join(p.cmdline())]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    event = threading.Event()
+    for _ in range(1200):
+        if condition():
+            return
+        event.wait(0.05)
+    raise AssertionError("the condition never held")
+
+
+# One training at a time, with a child that only pretends.
+
+Script = Callable[[Train], Iterator[Message]]
+
+
+class PretendLink:
+    """A child that says what its script says."""
+
+    script: Script
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def __enter__(self) -> PretendLink:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def next_job(self) -> int:
+        return 1
+
+    def train(self, job: Train) -> Iterator[Message]:
+        return type(self).script(job)
+
+    def stop_current(self) -> None: ...
+
+
+def trained(number: int, miou: float) -> Trained:
+    return Trained(
+        job=1,
+        number=number,
+        train_loss=1.0,
+        validation_loss=1.0,
+        miou=miou,
+        miou_strict=miou,
+        accuracy=0.7,
+        iou=(0.5, None),
+        confusion=CONFUSION,
+        lr=1e-3,
+        seconds=2.0,
+        memory_mb=1.0,
+        parameters=9,
+        improved=True,
+        last=False,
+    )
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], stop: threading.Event) -> list[Result]:
+    class Scripted(PretendLink):
+        pass
+
+    Scripted.script = staticmethod(script)  # type: ignore[assignment,method-assign]
+    monkeypatch.setattr(pool, "Link", Scripted)
+    tasks = [make_task(name, Recipe(), preset=name, train=[0], validation=[1], data_digest="d") for name in names]
+    ground = Ground(data=Path("data.npz"), digest="d", facts=FACTS)
+    seat = Place(name="slot 1", device="cpu", environment={}, log=Path("log"))
+    found: list[Result] = []
+    train_all(tasks, ground, [seat], stop=stop, done=found.append)
+    return found
+
+
+def test_the_best_epoch_counts_and_the_last_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(job: Train) -> Iterator[Message]:
+        assert (job.objective, job.train, job.validation) == ("miou", (0,), (1,))
+        yield trained(1, 0.6)
+        yield dataclasses.replace(trained(2, 0.1), confusion=((0, 4), (6, 0)))
+        yield Finished(job=1, best=1)
+
+    (result,) = pretend(monkeypatch, script, ["a"], threading.Event())
+    assert result.best is not None
+    assert result.last is not None
+    assert (result.best_epoch, result.best.confusion) == (1, CONFUSION)
+    assert result.last.miou == 0
+    assert (result.seconds, result.parameters, result.failure) == (4.0, 9, "")
+
+
+def test_a_failed_training_is_recorded_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(job: Train) -> Iterator[Message]:
+        yield trained(1, 0.6)
+        yield Failed(job=1, reason="Diverged: the loss became nan in epoch 2", detail="")
+
+    (result,) = pretend(monkeypatch, script, ["a"], threading.Event())
+    assert (result.best, result.failure) == (None, "Diverged: the loss became nan in epoch 2")
+    assert len(result.curve) == 1
+    assert result.final
+
+
+def test_a_dead_child_is_recorded_and_the_next_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    deaths = itertools.count()
+
+    def script(job: Train) -> Iterator[Message]:
+        yield trained(1, 0.6)
+        if next(deaths) == 0:
+            raise ChildDied("killed by signal 9")
+        yield Finished(job=1, best=1)
+
+    first, second = pretend(monkeypatch, script, ["a", "b"], threading.Event())
+    assert (first.failure, first.final) == ("killed by signal 9", False)
+    assert second.failure == ""
+
+
+def test_children_that_only_die_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(job: Train) -> Iterator[Message]:
+        raise ChildDied("no such device")
+        yield
+
+    with pytest.raises(TrainingFailed, match="5 trainings in a row died, the last one with: no such device"):
+        pretend(monkeypatch, script, [str(number) for number in range(9)], threading.Event())
+
+
+@pytest.mark.parametrize("end", [Stopped(job=1), ChildDied("the child ended")])
+def test_nothing_is_kept_of_a_training_that_was_stopped(
+    monkeypatch: pytest.MonkeyPatch, end: Message | ChildDied
+) -> None:
+    stop = threading.Event()
+
+    def script(job: Train) -> Iterator[Message]:
+        yield trained(1, 0.6)
+        stop.set()
+        if isinstance(end, ChildDied):
+            raise end
+        yield end
+
+    assert pretend(monkeypatch, script, ["a", "b"], stop) == []
+
+
+def test_all_trainings_failed_is_a_failure(monkeypatch: pytest.MonkeyPatch, tiny_data: Path, tmp_path: Path) -> None:
+    class Failing(PretendLink):
+        def train(self, job: Train) -> Iterator[Message]:
+            yield Failed(job=1, reason="SpaceError: no such class", detail="")
+
+    monkeypatch.setattr(pool, "Link", Failing)
+    with pytest.raises(TrainingFailed, match="all 8 trainings failed, the last one with: SpaceError: no such class"):
+        train([TABLE], request_of(tiny_data, tmp_path), [])
+    assert "SpaceError" in (tmp_path / "T9.md").read_text()
+
+
+def test_a_stopped_reproduction_continues_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, tiny_data: Path, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    class Quick(PretendLink):
+        def train(self, job: Train) -> Iterator[Message]:
+            asked.append(job.recipe)
+            yield dataclasses.replace(trained(1, 0.5), confusion=tuple(map(tuple, np.eye(5, dtype=int).tolist())))
+            yield Finished(job=1, best=1)
+
+    monkeypatch.setattr(pool, "Link", Quick)
+    request = request_of(tiny_data, tmp_path, workers=1)
+    stop = threading.Event()
+    (thin,) = reproduce([TABLE], request, stop=stop, say=lambda _: stop.set(), load=RECIPES.__getitem__)
+    before = stamps(tmp_path)
+    assert [name[:12] for name in before] == ["small-seed0-"]
+    assert (thin.missing, len(asked)) == (7, 1)
+    lines: list[str] = []
+    (done,) = train([TABLE], request, lines)
+    assert (done.missing, len(asked)) == (0, 8)
+    assert lines[0] == "1 of 8 trainings are there already"
+    assert lines[1].startswith("2/8  large-seed0: ")  # the first training of each row comes first
+    assert {name: stamps(tmp_path)[name] for name in before} == before
+
+
+# The parts alone.
+
+
+def task(name: str, preset: str = "p", **changes: object) -> Task:
+    values: dict[str, object] = {"recipe": Recipe(), "train": [0, 1], "validation": [2], "data_digest": "d"}
+    return make_task(name, preset=preset, **(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_digest_is_of_recipe_data_and_samples_but_not_of_the_name() -> None:
+    digest = task("a").digest
+    assert task("b").digest == digest
+    others = [{"recipe": Recipe(seed=1)}, {"train": [0, 3]}, {"validation": [3]}, {"data_digest": "e"}]
+    assert len({digest, *(task("a", **other).digest for other in others)}) == 5
+
+
+@pytest.mark.parametrize("preset", [row.preset for table in TABLES.values() for row in table.rows])
+@pytest.mark.parametrize("width", [1.0, 0.5, 0.01])
+def test_every_row_fits_every_budget(preset: str, width: float) -> None:
+    plain = load_preset(preset)
+    recipe = at_budget(plain, epochs=7, width=width, seed=3)
+    assert (recipe.optimisation.epochs, recipe.optimisation.patience, recipe.seed) == (7, 7, 3)
+    assert recipe.model.network.filters == max(4, round(plain.model.network.filters * width))
+    if width == 1.0:
+        changes = {"optimisation": recipe.optimisation, "seed": 3}
+        assert recipe == plain.model_copy(update=changes)
+
+
+def test_the_background_network_is_narrowed_too() -> None:
+    recipe = at_budget(Recipe(background=Background(filters=20)), epochs=1, width=0.5, seed=0)
+    assert recipe.background is not None
+    assert recipe.background.filters == 10
+
+
+def test_first_trainings_come_first() -> None:
+    rows = [[task("a0"), task("a1"), task("a2")], [task("b0"), task("b1")]]
+    assert [found.name for found in in_turn(rows)] == ["a0", "b0", "a1", "b1", "a2"]
+    assert in_turn([]) == []
+
+
+def test_the_time_left_goes_by_what_each_preset_took() -> None:
+    tasks = [task("a0", "a"), task("a1", "a"), task("b0", "b"), task("b1", "b"), task("c0", "c")]
+
+    def took(name: str, seconds: float, failure: str = "") -> Result:
+        return Result(
+            name=name,
+            digest="",
+            data_digest="",
+            recipe="",
+            device="cpu",
+            best=None,
+            last=None,
+            best_epoch=0,
+            curve=(),
+            parameters=0,
+            seconds=seconds,
+            failure=failure,
+        )
+
+    results = {"a0": took("a0", 10.0), "b0": took("b0", 30.0)}
+    assert seconds_left(tasks, results, 1) == 10 + 30 + 20  # c as the mean of both
+    assert seconds_left(tasks, results, 2) == 30
+    assert seconds_left(tasks, results, 8) == 20  # three trainings cannot use more than three children
+    assert seconds_left(tasks, {"a0": took("a0", 1.0, "out of memory")}, 1) == 0  # nothing is known yet
+
+
+@settings(max_examples=60, deadline=None)
+@given(shows=st.lists(st.booleans(), min_size=1, max_size=40), data=st.data())
+def test_a_subset_keeps_the_share_of_the_rarest_class(shows: list[bool], data: st.DataObject) -> None:
+    masks = np.zeros((len(shows), 8, 8), np.uint8)
+    masks[:, 4:] = 1
+    masks[shows, 0, 0] = 2
+    dataset = build_dataset(images=masks, masks=masks, class_names=("ground", "soil", "rock"), excluded=("ground",))
+    samples = data.draw(st.lists(st.sampled_from(range(len(shows))), unique=True, min_size=1))
+    count = data.draw(st.integers(1, len(samples)))
+    seed = data.draw(st.integers(0, 9))
+    chosen = choose_tiles(dataset, samples, count, seed=seed)
+    assert len(chosen) == len(set(chosen)) == count
+    assert set(chosen) <= set(samples)
+    assert list(chosen) == sorted(chosen)
+    rare, there = sum(shows[sample] for sample in chosen), sum(shows[sample] for sample in samples)
+    assert abs(rare - count * there / len(samples)) <= 1
+    assert (rare > 0) == (there > 0)
+    assert chosen == choose_tiles(dataset, samples[::-1], count, seed=seed)
+
+
+def test_the_rarest_class_counts_in_the_mean_and_is_there() -> None:
+    masks = np.full((2, 8, 8), 3, np.uint8)
+    masks[0, 0, 0], masks[1, 0, :2] = 0, 1
+    dataset = build_dataset(images=masks, masks=masks, class_names=("a", "b", "c", "d"), excluded=("a",))
+    assert rarest_class(dataset) == 1
+
+
+def synthetic() -> Dataset:
+    return synthesise(train=120, test=0, seed=4, height=16, width=32)
+
+
+def test_the_parts_of_a_subset_are_clean_and_of_one_share() -> None:
+    dataset = synthetic()
+    whole, folds = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=40, folds=3))
+    contaminated = find_outliers(dataset, "mask")
+    for part in (whole, *folds):
+        assert len(part.train) == 40
+        assert len(part.validation) == round(40 / part.train_clean * part.validation_clean)
+        assert not contaminated[list(part.train)].any()
+        assert dataset.group is not None
+        assert not set(dataset.group[list(part.train)]) & set(dataset.group[list(part.validation)])
+
+
+def test_without_a_subset_the_recipe_cleans_for_itself() -> None:
+    dataset = synthetic()
+    whole, folds = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=None, folds=0))
+    assert folds == ()
+    assert len(whole.train) > whole.train_clean
+    assert len(whole.train) - whole.train_clean <= int(find_outliers(dataset, "mask").sum())
+    more, _ = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=5000, folds=0))
+    assert more == whole
+
+
+# Report D's searches.
+
+
+def test_the_space_of_d7_is_five_axes_and_holds_report_ds_best() -> None:
+    space = bind(MARS, searches.space_text(8, 1.0), epochs=8)
+    assert {path for path in space.searched if path.startswith("model.")} == {f"model.{name}" for name in D_BEST}
+    points = list(space.grid())
+    assert len(points) == 108
+    best = {f"model.{name}": value for name, value in D_BEST.items()}
+    assert best in points
+    recipe = space.recipe(best)
+    plain = load_preset(searches.BASE)
+    assert recipe.model == plain.model
+    assert recipe.loss == plain.loss
+    assert (recipe.optimisation.epochs, recipe.optimisation.patience) == (8, 8)
+
+
+def test_a_narrow_space_of_d7_has_no_value_twice() -> None:
+    points = list(bind(MARS, searches.space_text(8, 0.01), epochs=8).grid())
+    assert len(points) == 36
+    assert all("model.filters" not in point or point["model.filters"] == 4 for point in points)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_beginning_of_the_grids_order_is_even(seed: int) -> None:
+    axes = {"filters": (8, 16, 32), "activation": ("relu", "elu", "silu"), "kernel": (3, 5), "dropout": (0.0, 0.2, 0.4)}
+    points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    order = searches.spread_out(points, seed)
+    assert sorted(map(repr, order)) == sorted(map(repr, points))
+    for length in range(1, len(order) + 1):
+        for axis, values in axes.items():
+            counts = [sum(point[axis] == value for point in order[:length]) for value in values]
+            assert max(counts) - min(counts) <= 2
+    assert order == searches.spread_out(points, seed)
+    assert order != searches.spread_out(points, seed + 1)
+
+
+def test_the_three_studies_wait_with_the_same_budget(tiny_data: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    done = searches.search_again(request_of(tiny_data, tmp_path), 5, stop=stop, say=lambda _: None)
+    assert [(search.sampler, search.target, search.tried) for search in done.searches] == [
+        ("random", 5, ()),
+        ("grid", 5, ()),
+        ("tpe", 5, ()),
+    ]
+    done = searches.search_again(request_of(tiny_data, tmp_path), 500, stop=stop, say=lambda _: None)
+    points = done.points
+    assert [search.target for search in done.searches] == [500, points, 500]
+    store = open_store(f"sqlite:///{tmp_path / 'd7.db'}", str(tmp_path / "d7-artifacts"))
+    studies = {study.study_name: study for study in optuna.get_all_study_summaries(store.trials)}
+    store.close()
+    assert sorted(name.split("-")[1] for name in studies) == ["grid", "random", "tpe"]
+    grid = next(study for name, study in studies.items() if "grid" in name)
+    assert grid.n_trials == points  # the first five are not enqueued twice
+    assert "trials are not done yet" in (tmp_path / "D7.md").read_text()
+
+
+@pytest.mark.long
+def test_d7_searches_three_ways_and_continues(tiny_data: Path, tmp_path: Path) -> None:
+    request = request_of(tiny_data, tmp_path, epochs=1, width=0.25, workers=2)
+    lines: list[str] = []
+    first = searches.search_again(request, 2, stop=threading.Event(), say=lines.append)
+    assert [len(search.tried) for search in first.searches] == [2, 2, 2]
+    more = searches.search_again(request, 3, stop=threading.Event(), say=lines.append)
+    assert [len(search.tried) for search in more.searches] == [3, 3, 3]
+    for before, after in zip(first.searches, more.searches, strict=True):
+        assert after.tried[:2] == before.tried
+        assert after.best is not None
+    assert more.reference is not None
+    assert more.reference.values["filters"] == 4
+    text = (tmp_path / "D7.md").read_text()
+    assert "| report D | 16-32-64-128 | relu | 3 | 4 | 0.2 |" in text
+    assert len((tmp_path / "D7.csv").read_text().splitlines()) == 1 + 9 + 1
