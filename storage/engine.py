@@ -2,7 +2,9 @@
 
 SQLite: write-ahead log, a minute of patience with other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
 whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
-naive times). Whoever changes a schema, or must read before it writes, does so under `alone`.
+naive times). A connection that nobody uses is given back to the server, which has few, and a worker that falls silent
+in the middle of a transaction loses its locks. Whoever changes a schema, or must read before it writes, does so under
+`alone`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from storage.errors import DatabaseError
+from storage.retry import Patience, reason
 
 BUSY_S = 60  # how long a writer waits for the others, on either database
 CONNECT_S = 4  # per address: `localhost` has two, and an unreachable server is to be reported within 10 s
+IDLE_S = 300  # a connection unused for so long is closed by the server: a hundred is all it has by default
+HUNG_S = 60  # a worker silent for so long within a transaction loses its connection, and others its locks
 LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
 
 _SQLITE = {"sqlite", "sqlite+pysqlite"}
@@ -52,6 +57,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 @event.listens_for(PostgresPool, "connect")
 def _prepare_postgres(connection: Any, _record: Any) -> None:
     connection.execute("SET TIME ZONE 'UTC'").close()
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{HUNG_S}s'").close()
+    if connection.info.server_version >= 140_000:
+        connection.execute(f"SET idle_session_timeout = '{IDLE_S}s'").close()
     connection.commit()  # a rollback would take the setting back
 
 
@@ -104,10 +112,18 @@ def engine_options(url: str) -> dict[str, Any]:
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
-        "tcp_user_timeout": 60_000,  # milliseconds: a vanished server must not hold a worker for a quarter of an hour
+        "tcp_user_timeout": 20_000,  # milliseconds: a vanished server must not hold a worker for a quarter of an hour
     }
     ours = {key: value for key, value in connect.items() if key not in parsed.query}
-    return pool | {"poolclass": PostgresPool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": ours}
+    return (
+        pool
+        | {"poolclass": PostgresPool, "connect_args": ours}
+        | {
+            "pool_pre_ping": True,
+            "pool_recycle": 1800,
+            "pool_use_lifo": True,  # the rest may fall idle
+        }
+    )
 
 
 def prepare_folder(url: str) -> None:
@@ -122,7 +138,7 @@ def prepare_folder(url: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatabaseError(f"cannot create the folder of {file}: {_first_line(error)}; choose another") from error
+        raise DatabaseError(f"cannot create the folder of {file}: {reason(error)}; choose another") from error
     if file.is_dir():
         raise DatabaseError(f"{file} is a folder, an SQLite database is a file: name a file in it")
     if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
@@ -137,8 +153,7 @@ def plainly(url: str) -> Iterator[None]:
     except IntegrityError:
         raise  # a broken promise of ours, not of the database: its traceback is wanted
     except (DBAPIError, PoolTimeoutError) as error:
-        reason = _first_line(getattr(error, "orig", None) or error)
-        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason}") from error
+        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason(error)}") from error
 
 
 @contextmanager
@@ -152,19 +167,29 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def alone(engine: Engine) -> Iterator[None]:
+def alone(engine: Engine, patience: Patience | None = None) -> Iterator[None]:
     """Nobody else is in this block for the same database: not a thread, not a process, not another machine.
 
     PostgreSQL: an advisory lock on a connection of its own, given up by the server should we die. SQLite lives on one
     machine, so a lock on the file's folder does, which leaves no file behind. Not reentrant.
+    patience: with passing trouble on the way in; none when it is not given. A server that restarts meanwhile forgets
+    the lock, so what is done here must also keep its order by unique keys.
     Raises DatabaseError when the others hold it for longer than a minute.
     """
     if engine.dialect.name == "sqlite":
         with _folder_lock(Path(engine.url.database or "").parent):
             yield
         return
-    with plainly(str(engine.url)), engine.connect() as connection:
+    with plainly(str(engine.url)), ExitStack() as held:
+        (patience or Patience(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
+        yield
+
+
+@contextmanager
+def _advisory_lock(engine: Engine) -> Iterator[None]:
+    with engine.connect() as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S}s'"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # the holder is busy elsewhere
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         yield  # the connection's rollback at the end gives the lock back
 
@@ -189,8 +214,3 @@ def _locked(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from search.cli import bundle, data, demo, reproduce, space, study, watch
+from search.cli import bundle, control, data, demo, reproduce, space, study, watch
 from search.errors import SearchError, TrainingFailed
 from spaces.errors import SpaceError
 from storage.errors import StorageError
@@ -28,9 +28,17 @@ data_app.command("clean")(data.clean)
 space_app = typer.Typer(help="Look at the search space.", no_args_is_help=True, rich_markup_mode=None)
 space_app.command("show")(space.show)
 
+study_app = typer.Typer(help="List and steer studies.", no_args_is_help=True, rich_markup_mode=None)
+study_app.command("list")(control.list_studies)
+study_app.command("pause")(control.pause)
+study_app.command("resume")(control.resume)
+study_app.command("stop")(control.stop)
+study_app.command("delete")(control.delete)
+
 app.command("demo")(demo.demo)
 app.add_typer(data_app, name="data")
 app.add_typer(space_app, name="space")
+app.add_typer(study_app, name="study")
 app.command("create")(study.create)
 app.command("work")(study.work)
 app.command("run")(study.run)

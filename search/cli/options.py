@@ -30,6 +30,22 @@ WarmStart = Annotated[str, typer.Option(metavar="reports|FILE|none", help="recip
 Holdout = Annotated[float, typer.Option(metavar="SHARE", min=0.0, max=0.5, help="share of samples no trial sees")]
 Keep = Annotated[int, typer.Option(metavar="K", min=1, help="weights are kept for the best K trials")]
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
+MaxParams = Annotated[
+    int | None,
+    typer.Option(
+        "--max-params", metavar="N", min=1, max=2**63 - 1, help="refuse networks with more parameters; default no limit"
+    ),
+]
+MaxGpuGb = Annotated[
+    float | None,
+    typer.Option(
+        "--max-gpu-gb",
+        metavar="X",
+        min=0.001,
+        max=1e6,
+        help="refuse trainings estimated to take more GPU memory, in GiB; default what the device has",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or 2 cores"),

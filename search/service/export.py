@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from search.service.record import normalisation
 from search.service.study import OpenStudy, open_study, recipe_of
 from search.training.metrics import scores
 from storage.artifacts import load_file
+from storage.errors import ArtifactError
 from storage.runs import curve, kept_weights
 from storage.store import Store
 
@@ -71,7 +73,7 @@ def _contents(
         weights=tensors,
         mean=mean,
         std=std,
-        scores=scores(_confusion(pictures), opened.space.facts),
+        scores=scores(_confusion(trial, pictures), opened.space.facts),
         epoch=int(trial.user_attrs["best_epoch"]),
         data_digest=opened.plan.data_digest,
         study=opened.plan.study,
@@ -84,18 +86,27 @@ def _contents(
     )
 
 
-def _confusion(pictures: tuple[Path, ...]) -> NDArray[np.int64]:
-    """The confusion matrix (K, K) that the best epoch had, as recorded when the trial was told."""
-    (path,) = (picture for picture in pictures if picture.name == CONFUSION_CSV)
-    return np.loadtxt(path, dtype=np.int64, delimiter=",", ndmin=2)
+def _confusion(trial: FrozenTrial, pictures: tuple[Path, ...]) -> NDArray[np.int64]:
+    """The confusion matrix (K, K) that the best epoch had; older studies have it only as a file."""
+    noted = trial.user_attrs.get("confusion")
+    if noted is not None:
+        return np.asarray(noted, dtype=np.int64)
+    files = [picture for picture in pictures if picture.name == CONFUSION_CSV]
+    if not files:
+        raise UsageError(f"trial {trial.number}: its confusion matrix is not in the artifact store, train it again")
+    return np.loadtxt(files[0], dtype=np.int64, delimiter=",", ndmin=2)
 
 
 def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...]:
-    """The trial's artifacts as files; their names come from the database, so only the last part counts."""
+    """The trial's artifacts as files; their names come from the database, so only the last part counts.
+
+    Pictures that have not arrived in the artifact store are left out: the bundle is good without them.
+    """
     files = []
     for meta in get_all_artifact_meta(trial, storage=store.trials):
         path = folder / "pictures" / Path(meta.filename).name
         path.parent.mkdir(exist_ok=True)
-        load_file(store.artifacts, meta.artifact_id, path)
-        files.append(path)
+        with suppress(ArtifactError):
+            load_file(store.artifacts, meta.artifact_id, path)
+            files.append(path)
     return tuple(sorted(files))

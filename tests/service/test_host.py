@@ -19,13 +19,14 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from search.errors import TrainingFailed, UsageError
+from search.service.board import INTERRUPTED
 from search.service.export import export_trial
 from search.service.host import Order, work
-from search.service.objective import INTERRUPTED
 from search.service.progress import count
 from search.service.report import leaderboard, study_report, trial_reports
 from search.service.study import Created, Wish, create
 from search.service.view import View
+from storage.requeue import retried
 from storage.runs import curve, kept_weights, runs
 from storage.store import Store
 from storage.workers import workers
@@ -137,9 +138,12 @@ def test_a_killed_child_is_recorded_and_replaced(store: Store, wish: Callable[..
     assert outcome.finished == 3
     trials = trials_of(store)
     counts = count(trials)
-    assert (counts.complete, counts.failed) == (2, 1)
-    failed = next(t for t in trials if t.state is TrialState.FAIL)
+    assert (counts.complete, counts.failed) == (3, 0)
+    (failed,) = (t for t in trials if t.state is TrialState.FAIL)
     assert "killed by signal 9" in failed.user_attrs["reason"]
+    (again,) = (t for t in trials if retried(t) == [failed.number])
+    assert (again.params, again.system_attrs["own_failures"]) == (failed.params, 1)
+    assert [p.number for p in curve(store, "tiny", again.number)] == list(range(1, 9))
     assert [r.state for r in runs(store, "tiny")].count("failed") == 1
     assert children() == []
 
@@ -176,7 +180,9 @@ def test_a_host_whose_trainings_only_fail_gives_up(
     monkeypatch.setenv("PYTHONPATH", str(broken_torch(tmp_path)))
     with pytest.raises(TrainingFailed, match=r"5 trainings in a row failed, the last one with: .*no such device"):
         work(store, order(tmp_path, workers=1), quiet())
-    assert count(trials_of(store)).failed >= 5
+    trials = trials_of(store)
+    assert [t.state for t in trials].count(TrialState.FAIL) >= 5
+    assert count(trials).failed >= 1  # two retries, then it is given up
 
 
 def test_unknown_devices_are_refused(store: Store, created: Created, tmp_path: Path) -> None:

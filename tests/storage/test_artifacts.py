@@ -14,7 +14,17 @@ import pytest
 from optuna.artifacts import download_artifact, get_all_artifact_meta, upload_artifact
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from storage.artifacts import ArtifactStore, exists, load_file, open_artifacts, save_file
+import storage.s3
+from storage.artifacts import (
+    ArtifactStore,
+    artifact_ids,
+    exists,
+    free_bytes,
+    load_file,
+    open_artifacts,
+    remove_all,
+    save_file,
+)
 from storage.errors import ArtifactError
 
 BUCKET = "mars-artifacts"
@@ -82,6 +92,48 @@ def test_what_is_removed_is_gone(artifacts: ArtifactStore) -> None:
     assert not exists(artifacts, "a")
     with pytest.raises(ArtifactNotFound):
         artifacts.open_reader("a")
+
+
+def test_artifacts_are_listed_by_how_their_names_begin(artifacts: ArtifactStore) -> None:
+    for name in ("checkpoint-b", "weights-a", "checkpoint-a"):
+        artifacts.write(name, io.BytesIO(b"one"))
+    assert artifact_ids(artifacts, "checkpoint-") == ("checkpoint-a", "checkpoint-b")
+    assert artifact_ids(artifacts, "") == ("checkpoint-a", "checkpoint-b", "weights-a")
+    assert artifact_ids(artifacts, "nothing") == ()
+
+
+def test_many_artifacts_are_removed_at_once_missing_ones_too(
+    artifacts: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage.s3, "BATCH", 2)
+    for name in "abcdef":
+        artifacts.write(name, io.BytesIO(b"one"))
+    assert remove_all(artifacts, ["a", "b", "c", "missing", "e"]) >= 4
+    assert artifact_ids(artifacts, "") == ("d", "f")
+    assert remove_all(artifacts, []) == 0
+    with pytest.raises(ArtifactError, match="is no artifact id"):
+        remove_all(artifacts, ["../x"])
+
+
+def test_a_folder_knows_how_much_more_fits(artifacts: ArtifactStore, request: pytest.FixtureRequest) -> None:
+    free = free_bytes(artifacts)
+    assert free is None or free > 0
+    assert (free is None) == ("s3" in request.node.name)
+
+
+class Plain:
+    """A store that has Optuna's protocol and nothing else."""
+
+    def __init__(self, inner: ArtifactStore) -> None:
+        self.open_reader, self.write, self.remove = inner.open_reader, inner.write, inner.remove
+
+
+def test_a_store_of_optunas_protocol_only_can_be_cleared_but_not_listed(artifacts: ArtifactStore) -> None:
+    plain = Plain(artifacts)
+    plain.write("a", io.BytesIO(b"one"))
+    assert (artifact_ids(plain, ""), free_bytes(plain)) == ((), None)
+    remove_all(plain, ["a", "missing"])
+    assert not exists(artifacts, "a")
 
 
 def test_a_file_goes_in_and_comes_out(artifacts: ArtifactStore, tmp_path: Path) -> None:
