@@ -7,13 +7,13 @@ there whole or not at all. An id is one plain name: letters, digits, dot, dash a
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
-from urllib.parse import urlsplit
 
 from storage.artifact_id import checked, is_artifact_id
 from storage.artifact_id import not_found as not_found  # whoever reads artifacts needs it
@@ -124,14 +124,17 @@ def open_artifacts(url: str) -> ArtifactStore:
 
     Raises ArtifactError for another kind of URL, and for a folder that cannot be created or written.
     """
-    if "://" not in url:
-        if not url:
-            raise ArtifactError("the place for artifacts is empty: name a folder or s3://bucket/prefix")
+    if not url:
+        raise ArtifactError("the place for artifacts is empty: name a folder or s3://bucket/prefix")
+    if "://" not in url and not url.startswith("s3:"):
         return DirectoryArtifacts(Path(url))
-    parts = urlsplit(url)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise ArtifactError(f"cannot keep artifacts in {url!r}: name a folder or s3://bucket/prefix")
-    return S3Artifacts(parts.netloc, parts.path)
+    found = re.fullmatch(r"s3://([A-Za-z0-9][A-Za-z0-9._-]*)(/[^@]*)?", url)
+    if found is None:  # not shown: somebody may have put keys into it, which boto3 reads from the environment
+        raise ArtifactError(
+            f"cannot keep artifacts in a place of {url.partition(':')[0][:20]!r}: name a folder or s3://bucket/prefix,"
+            " with the keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+        )
+    return S3Artifacts(found[1], found[2] or "")
 
 
 def save_file(artifacts: ArtifactStore, artifact_id: str, path: Path) -> None:

@@ -37,7 +37,8 @@ LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
 
 _SQLITE = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
-_SECRET = re.compile(r"(password|passwd|pwd|sslpassword)", re.IGNORECASE)
+# of a URL's query; everything else may be a secret
+_SHOWN = {"user", "host", "port", "dbname", "sslmode", "connect_timeout", "application_name", "target_session_attrs"}
 
 
 class SqlitePool(QueuePool):
@@ -64,13 +65,28 @@ def _prepare_postgres(connection: Any, _record: Any) -> None:
 
 
 def redact(url: str) -> str:
-    """The URL as it may be shown: without the password, wherever in the URL it stands."""
+    """The URL as it may be shown: without the password, wherever in the URL it stands.
+
+    Of one that cannot be read with certainty, no more than its scheme: half a password may pass for a host.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        return re.sub(r"//[^/]*@", "//***@", url)
-    hidden = {key: "***" for key in parsed.query if _SECRET.fullmatch(key)}
+        return _scheme(url)
+    if _doubtful(url):
+        return _scheme(url)
+    hidden = {key: "***" for key in parsed.query if key not in _SHOWN}
     return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def _doubtful(url: str) -> bool:
+    """Whether the password seems to hold an @, which ends it for every reader."""
+    return url.count("@") > 1
+
+
+def _scheme(url: str) -> str:
+    known = re.match(r"[a-z0-9+]+://", url, re.IGNORECASE)
+    return f"{known[0]}***" if known else url if re.fullmatch(r"[\w./-]*", url) else "***"
 
 
 def read_url(url: str) -> URL:
@@ -83,8 +99,10 @@ def read_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise DatabaseError(f"{redact(url)!r} is not a database URL: {wanted}") from None
+    if _doubtful(url):
+        raise DatabaseError(f"{redact(url)!r} has more than one @: write one inside a name or password as %40")
     if parsed.drivername in _SQLITE:
-        if parsed.database in (None, "", ":memory:") or parsed.query:
+        if parsed.database in (None, "", ":memory:") or parsed.query or parsed.host:
             raise DatabaseError(
                 f"{redact(url)!r} is not a plain SQLite file that workers can share: use sqlite:///FILE"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -19,6 +20,7 @@ from storage.store import Store
 from storage.tables import DatasetTable, EpochTable, PlanTable, RunTable, WorkerTable, put
 
 METRIC = "val mIoU"
+LONGEST_NAME = 500  # characters of a study's name; Optuna's column takes 512
 FIXED = (
     "data_digest",
     "space_digest",
@@ -98,12 +100,21 @@ class DatasetRecord:
     artifact_id: str
 
 
+def check_name(study: str) -> None:
+    """Raise StudyError for a name that some database or terminal cannot write; any other one is as good as another."""
+    if not study.strip() or len(study) > LONGEST_NAME:
+        raise StudyError(f"a study's name has 1 to {LONGEST_NAME} characters, got {len(study)}: choose another")
+    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in study):
+        raise StudyError(f"the study's name {study!r:.80} holds characters that cannot be written: choose another")
+
+
 def create_study(store: Store, plan: StudyPlan) -> bool:
     """Create the study in Optuna (maximise) and write its plan; True when it is new.
 
     False when the same study exists: then only its `trials` and `keep` are brought up to date.
     Raises StudyError naming what differs, or when a study of that name is not ours.
     """
+    check_name(plan.study)
     created = datetime.now(UTC)  # before the first try: a plan of that moment is ours
     with _answers(store), alone(store.engine, store.patience):
         try:
@@ -136,6 +147,7 @@ def study_id(store: Store, study: str) -> int:
 
 def find_study(store: Store, study: str) -> tuple[int, PlanTable]:
     """Optuna's id of the study and its row. Raises StudyError for an unknown study, naming the known ones."""
+    check_name(study)
     try:
         with _answers(store):
             found = store.trials.get_study_id_from_name(study)

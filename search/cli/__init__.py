@@ -78,7 +78,9 @@ def answer(arguments: list[str]) -> int:
 
 
 def _say(text: str, status: int = 2) -> int:
-    print(f"marsearch: {' '.join(text.split())}", file=sys.stderr)
+    line = " ".join(text.split())  # what it quotes may hold what a terminal obeys
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+    print(f"marsearch: {shown}", file=sys.stderr)
     return status
 
 

@@ -11,6 +11,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial
+from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 
 from search.errors import UsageError
@@ -65,8 +66,13 @@ def _contents(
     store: Store, opened: OpenStudy, trial: FrozenTrial, weights: Path, pictures: tuple[Path, ...]
 ) -> BundleContents:
     validation = np.asarray(opened.validation, dtype=np.int64)
-    tensors = load_tensors(weights)
-    mean, std = normalisation(tensors)
+    try:
+        tensors = load_tensors(weights)
+        mean, std = normalisation(tensors)
+    except (SafetensorError, KeyError) as error:
+        raise UsageError(
+            f"trial {trial.number}: its weights in the artifact store are damaged ({error}): export another trial"
+        ) from error
     return BundleContents(
         recipe=recipe_of(opened.plan, opened.space, trial),
         facts=opened.space.facts,
@@ -105,6 +111,8 @@ def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...
     files = []
     for meta in get_all_artifact_meta(trial, storage=store.trials):
         path = folder / "pictures" / Path(meta.filename).name
+        if not path.name.isprintable():  # no database of ours, and no name that a bundle may list
+            continue
         path.parent.mkdir(exist_ok=True)
         with suppress(ArtifactError):
             load_file(store.artifacts, meta.artifact_id, path)

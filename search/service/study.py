@@ -23,7 +23,7 @@ from storage.outliers import find_outliers
 from storage.requeue import origin
 from storage.split import split_dataset
 from storage.store import Store
-from storage.studies import DatasetRecord, StudyPlan, create_study, load_plan, put_dataset
+from storage.studies import DatasetRecord, StudyPlan, check_name, create_study, load_plan, put_dataset
 
 VALIDATION_SHARE = 0.2
 
@@ -84,6 +84,7 @@ def create(store: Store, wish: Wish) -> Created:
 
     Raises DataError, SpaceError, StudyError or UsageError, each before anything is written.
     """
+    check_name(wish.study)
     dataset = read_dataset(wish.data)
     space = bind(facts_of(dataset), wish.space, epochs=wish.epochs, name=wish.space_name)
     points = list(space.grid()) if wish.sampler == "grid" else []
