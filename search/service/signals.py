@@ -37,7 +37,11 @@ class Signals:
 
 @contextmanager
 def counted_signals() -> Iterator[Signals]:
-    """Let both signals only count; outside the main thread (tests) there is nothing to set."""
+    """Let both signals only count; outside the main thread (tests) there is nothing to set.
+
+    Once one has come they go on being counted after the block: the process is leaving, and an impatient second Ctrl-C
+    must not break off its last steps.
+    """
     signals = Signals()
     if threading.current_thread() is not threading.main_thread():
         yield signals
@@ -50,5 +54,5 @@ def counted_signals() -> Iterator[Signals]:
     try:
         yield signals
     finally:
-        for number, handler in before.items():
+        for number, handler in before.items() if not signals.count else ():
             signal.signal(number, handler)

@@ -94,8 +94,12 @@ def test_a_host_leaves_in_time_though_the_database_does_not_answer(
     store.close()
 
 
-def test_a_second_signal_makes_a_host_leave_at_once(host: subprocess.Popen[str], marsearch: Run) -> None:
+def test_a_second_signal_makes_a_host_leave_at_once(
+    host: subprocess.Popen[str], marsearch: Run, tmp_path: Path
+) -> None:
     wait_for(lambda: training(marsearch))
+    with closing(sqlite3.connect(tmp_path / "runs" / "marsearch.db")) as database:
+        wait_for(lambda: database.execute("SELECT count(*) FROM marsearch_epochs").fetchone()[0] > 0)
     (child,) = children(host)
     child.suspend()  # it would have five seconds to end its batch
     host.send_signal(signal.SIGINT)

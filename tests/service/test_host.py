@@ -59,6 +59,17 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
+@contextmanager
+def handlers() -> Iterator[None]:
+    """A host that leaves keeps its hands on the signals; this process goes on, and wants them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
     event = threading.Event()
     for _ in range(int(seconds / 0.05)):
@@ -125,11 +136,14 @@ def test_the_same_study_gives_the_same_weights(store: Store, wish: Callable[...,
     assert all(np.array_equal(found[0][name], found[1][name]) for name in found[0])
 
 
-def test_a_killed_child_is_recorded_and_replaced(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+def test_a_killed_child_is_recorded_and_replaced(
+    store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path
+) -> None:
     create(store, wish(trials=3, epochs=8, pruner="none"))
 
     def kill_first() -> None:
-        wait_for(lambda: any(curve(store, "tiny", run.trial) for run in runs(store, "tiny")))
+        wait_for(lambda: any(len(curve(store, "tiny", run.trial)) == 4 for run in runs(store, "tiny")))
+        gate.touch()
         for pid in children():
             os.kill(pid, signal.SIGKILL)
 
@@ -155,7 +169,7 @@ def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., 
         wait_for(lambda: any(curve(store, "tiny", run.trial) for run in runs(store, "tiny")))
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with meanwhile(stop):
+    with meanwhile(stop), handlers():
         outcome = work(store, order(tmp_path, workers=1), quiet())
     assert outcome.finished < outcome.target
     assert children() == []
@@ -177,7 +191,7 @@ def test_a_host_whose_trainings_only_fail_gives_up(
     store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(store, wish(trials=40))
-    monkeypatch.setenv("PYTHONPATH", str(broken_torch(tmp_path)))
+    monkeypatch.setenv("PYTHONPATH", str(broken_torch(tmp_path)), prepend=os.pathsep)
     with pytest.raises(TrainingFailed, match=r"5 trainings in a row failed, the last one with: .*no such device"):
         work(store, order(tmp_path, workers=1), quiet())
     trials = trials_of(store)

@@ -52,57 +52,15 @@ from storage.store import Store
 # A host whose children write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
 HOST = """
 import sys
-from search.service import objective
+from search.service import objective, patrol
 from storage import patient
 objective.CHECKPOINT_S = 0.0
+patrol.REAP_S = 1.0
 patient.PatientStorage.__init__.__kwdefaults__.update(heartbeat_interval=1, grace_period={grace})
 from search.cli import main
 sys.argv[0] = "marsearch"
 main()
 """
-# A child in which a training step is not itself.
-BROKEN = """
-import importlib.abc, importlib.util, os, sys, time
-
-class After(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "search.training.fit":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        run = spec.loader.exec_module
-        def exec_module(module):
-            run(module)
-            step = module.train_step
-            def broken(setup, rows, number, *rest):
-                {what}
-                return step(setup, rows, number, *rest)
-            module.train_step = broken
-        spec.loader.exec_module = exec_module
-        return spec
-
-sys.meta_path.insert(0, After())
-"""
-
-
-class Gate:
-    """What holds each training up before its fifth epoch until it is opened, so that it can be cut off just there."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.hold = (
-            f"while number == 5 and not os.path.exists({str(file)!r}) and not setup.should_stop(): time.sleep(0.01)"
-        )
-
-    def open(self) -> None:
-        self.file.touch()
-
-
-@pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    gate = Gate(tmp_path / "open")
-    monkeypatch.setenv("PYTHONPATH", broken_child(tmp_path / "gate", gate.hold))
-    return gate
 
 
 @pytest.fixture(autouse=True)
@@ -181,12 +139,6 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
-def broken_child(folder: Path, what: str) -> str:
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(BROKEN.format(what=what))
-    return str(folder)
-
-
 @pytest.fixture
 def cut_and_whole(store: Store, wish: Callable[..., Wish]) -> None:
     """The same study of one trial twice: `whole` is never interrupted."""
@@ -222,13 +174,13 @@ def assert_as_if_never_cut(store: Store) -> FrozenTrial:
 
 @pytest.mark.usefixtures("cut_and_whole")
 def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happened(
-    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Gate, tmp_path: Path
+    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Path, tmp_path: Path
 ) -> None:
     host = start()
     wait_for_checkpoint(store, tmp_path / "home")
     bereaved = children_of(host.pid)
     host.kill()
-    gate.open()
+    gate.touch()
     work(store, order(tmp_path / "home"), quiet())
     work(store, order(tmp_path / "home", study="whole"), quiet())
     assert_as_if_never_cut(store)
@@ -242,7 +194,7 @@ def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happene
 
 @pytest.mark.usefixtures("cut_and_whole")
 def test_a_host_that_is_asked_to_go_leaves_its_checkpoint_to_the_next_one_anywhere(
-    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Gate, tmp_path: Path
+    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Path, tmp_path: Path
 ) -> None:
     host = start("first")
     wait_for(lambda: epochs_of(store) == 4)
@@ -254,7 +206,7 @@ def test_a_host_that_is_asked_to_go_leaves_its_checkpoint_to_the_next_one_anywhe
     assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.WAITING]
     artifact = artifact_of(stem_of(store, "tiny"), 0)
     assert exists(store.artifacts, artifact)
-    gate.open()
+    gate.touch()
     work(store, order(tmp_path / "second"), quiet())
     work(store, order(tmp_path / "second", study="whole"), quiet())
     last = assert_as_if_never_cut(store)
@@ -263,10 +215,10 @@ def test_a_host_that_is_asked_to_go_leaves_its_checkpoint_to_the_next_one_anywhe
 
 
 @pytest.mark.usefixtures("cut_and_whole")
-def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Gate, tmp_path: Path) -> None:
+def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, tmp_path: Path) -> None:
     def kill() -> None:
         wait_for_checkpoint(store, tmp_path)
-        gate.open()
+        gate.touch()
         for child in children_of(os.getpid()):
             child.kill()
 
@@ -280,7 +232,7 @@ def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Gate, 
 
 
 def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
-    store: Store, wish: Callable[..., Wish], start: Callable[..., subprocess.Popen[str]], gate: Gate
+    store: Store, wish: Callable[..., Wish], start: Callable[..., subprocess.Popen[str]], gate: Path
 ) -> None:
     create(store, wish(trials=1, keep=1, epochs=9, pruner="none"))
     first = start("first", grace=4)
@@ -290,7 +242,7 @@ def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
     wait_for(lambda: len(trials_of(store)) == 2 and epochs_of(store, 1) == 4)
     first.send_signal(signal.SIGCONT)
     wait_for(lambda: not children_of(first.pid))
-    gate.open()
+    gate.touch()
     assert second.wait(120) == 0
     said = first.communicate(timeout=60)[1]
     assert first.returncode == 0
@@ -332,11 +284,11 @@ def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_
 
 
 def test_a_training_that_diverges_is_not_tried_again(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
     create(store, wish(trials=2))
     nan = "if number == 2: return step(setup, rows, number, *rest) * float('nan')"
-    monkeypatch.setenv("PYTHONPATH", broken_child(tmp_path / "nan", nan))
+    break_child(nan)
     work(store, order(tmp_path), quiet())
     first, second = trials_of(store)
     assert first.state is second.state is TrialState.FAIL
@@ -346,10 +298,10 @@ def test_a_training_that_diverges_is_not_tried_again(
 
 
 def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_failed(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
     create(store, wish(trials=1))
-    monkeypatch.setenv("PYTHONPATH", broken_child(tmp_path / "odd", "if number == 2: raise KeyError('odd')"))
+    break_child("if number == 2: raise KeyError('odd')")
     outcome = work(store, order(tmp_path), quiet())
     trials = trials_of(store)
     assert [t.state for t in trials] == [TrialState.FAIL] * 3
@@ -360,7 +312,7 @@ def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_f
 
 
 def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
-    store: Store, wish: Callable[..., Wish], gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(store, wish(trials=1, epochs=9, pruner="none"))
     monkeypatch.setenv("MARSEARCH_EPOCH_LIMIT", "5")
@@ -368,7 +320,7 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
     def wait() -> None:
         wait_for_checkpoint(store, tmp_path)
         wait_for(lambda: trials_of(store)[0].state is TrialState.FAIL)
-        gate.open()
+        gate.touch()
 
     with meanwhile(wait):
         work(store, order(tmp_path), quiet())
@@ -378,9 +330,10 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
 
 
 def test_a_study_is_paused_resumed_and_stopped_between_two_epochs(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
     create(store, wish(trials=2, epochs=2000, pruner="none"))
+    break_child("time.sleep(0.15)")  # patience would end it after thirty epochs
     said = StringIO()
 
     def command() -> None:
