@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from storage.artifact_id import checked, is_artifact_id
 from storage.artifact_id import not_found as not_found  # whoever reads artifacts needs it
 from storage.errors import ArtifactError
+from storage.part import replacing, sweep
 from storage.s3 import S3Artifacts as S3Artifacts
 
 
@@ -82,7 +82,7 @@ class DirectoryArtifacts:
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
         path = self.folder / checked(artifact_id)
         try:
-            with _replacing(path) as target:
+            with replacing(path) as target:
                 shutil.copyfileobj(content_body, target, 1 << 20)
         except OSError as error:
             raise ArtifactError(f"cannot write artifact {artifact_id!r} to {self.folder}: {error.strerror}") from error
@@ -154,7 +154,7 @@ def load_file(artifacts: ArtifactStore, artifact_id: str, path: Path) -> None:
     except not_found() as error:
         raise ArtifactError(f"{error}: was it removed, or is this another artifact store?") from error
     try:
-        with reader, _replacing(path) as target:
+        with reader, replacing(path) as target:
             shutil.copyfileobj(reader, target, 1 << 20)
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
         raise ArtifactError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
@@ -194,22 +194,6 @@ def exists(artifacts: ArtifactStore, artifact_id: str) -> bool:
     return True
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the path's place only when all of it is on the disk."""
-    part = path.parent / f".{path.name}.{secrets.token_hex(6)}.part"
-    try:
-        with part.open("xb") as target:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            part.unlink()
-        raise
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)  # the new name, too, must outlive a power cut
-    finally:
-        os.close(handle)
+def sweep_artifacts(artifacts: ArtifactStore) -> int:
+    """Remove the unfinished files of writers that are gone; how many. S3 shows none before they are complete."""
+    return sweep(artifacts.folder) if isinstance(artifacts, DirectoryArtifacts) else 0

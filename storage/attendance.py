@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import psutil
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy import func, select
 
+from storage.machine import is_here, still_runs
 from storage.patient import GRACE_S
-from storage.reap import machine
 from storage.store import Store
 from storage.studies import study_id
 from storage.tables import RunTable
@@ -23,7 +22,7 @@ def alive(worker: Worker) -> bool:
     """Whether the worker is there: on this machine its process is, elsewhere it was heard of within a minute."""
     if worker.state == LEFT:
         return False
-    return _runs(worker) if _is_here(worker) else silence(worker) < SILENT_S
+    return still_runs(worker.pid, worker.started) if is_here(worker.id) else silence(worker) < SILENT_S
 
 
 def silence(worker: Worker) -> float:
@@ -45,7 +44,8 @@ def stranded(store: Store, study: str) -> tuple[int, ...]:
     running = _running(store, study)
     if not running:
         return ()
-    dead = {worker.id for worker in workers(store, study) if _is_here(worker) and not _runs(worker)}
+    here = [worker for worker in workers(store, study) if is_here(worker.id)]
+    dead = {worker.id for worker in here if not still_runs(worker.pid, worker.started)}
     return tuple(sorted(number for number, (worker, silent) in running.items() if silent or worker in dead))
 
 
@@ -68,19 +68,3 @@ def _running(store: Store, study: str) -> dict[int, tuple[str, bool]]:
 def _too_long(then: datetime | None, now: datetime) -> bool:
     """Whether both moments, by the database's clock and in UTC, lie further apart than a heartbeat may."""
     return then is None or now.replace(tzinfo=None) - then > timedelta(seconds=GRACE_S)
-
-
-def _is_here(worker: Worker) -> bool:
-    """Whether the worker runs, or ran, where its process id means something to us."""
-    return worker.id.endswith(f"-{machine()}")
-
-
-def _runs(worker: Worker) -> bool:
-    """Whether a process of that id is there that began before the worker did: numbers are given out again."""
-    try:
-        process = psutil.Process(worker.pid)
-        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= worker.started.timestamp() + 1
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True

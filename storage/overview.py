@@ -13,12 +13,11 @@ from optuna.trial import TrialState
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storage.requeue import COMES_BACK
+from storage.requeue import COMES_BACK, HISTORY
 from storage.store import Store
 from storage.tables import PlanTable
 
 CONSTRAINTS = "constraints"  # how Optuna's names of a trial's constraints begin
-RETRIES = "retry_history"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,7 @@ def _failed(session: Session) -> Counter[int]:
     retries = select(trial.study_id, said.value_json).join(said, said.trial_id == trial.trial_id)
     replaced = {
         (study, number)
-        for study, text in session.execute(retries.where(said.key == RETRIES))
+        for study, text in session.execute(retries.where(said.key == HISTORY))
         for number in json.loads(text)
     }
     ended = select(trial.study_id, trial.number).where(

@@ -115,12 +115,16 @@ class PatientStorage(RDBStorage):
         everyone else's trials for dead.
         """
         stale: list[int] = self.patience.call(functools.partial(super()._get_stale_trial_ids, study_id))
+        return stale if stale and not self.was_deaf() else []
+
+    def was_deaf(self) -> bool:
+        """Whether the database was away for so long, and until so lately, that nobody's silence means anything."""
         interval = self.heartbeat_interval or HEARTBEAT_S
         grace = self.grace_period or 2 * interval
         late = interval + self.patience.longest_s  # when everyone has had the time to be heard again
-        if not stale or self.patience.was_away(longer_than=grace - late, within=min(late, grace)):
-            return []
-        return [] if self.patience.call(lambda: self._just_started(min(late, grace))) else stale
+        if self.patience.was_away(longer_than=grace - late, within=min(late, grace)):
+            return True
+        return self.patience.call(lambda: self._just_started(min(late, grace)))
 
     def _just_started(self, seconds: float) -> bool:
         if self.engine.name != "postgresql":

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import socket
-import uuid
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import optuna
-import psutil
 from optuna.storages._rdb import models
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import func, select, update
 
 from storage.errors import ArtifactError
-from storage.requeue import COMES_BACK, requeue, take_back, unreturned
+from storage.machine import machine, still_runs
+from storage.requeue import COMES_BACK, database_of, requeue, take_back, unreturned
 from storage.runs import drop_weights
 from storage.store import Store
 from storage.tables import RunTable, WorkerTable
@@ -48,23 +43,6 @@ def reap(store: Store, study: str, *, local: bool = False) -> tuple[int, ...]:
     return taken
 
 
-def machine() -> str:
-    """Eight letters that are the same for all processes that see each other's process ids, and for no others.
-
-    Two containers may have one host's name, but not one space of process ids; a machine that was started again has
-    another life.
-    """
-    known = [socket.gethostname(), str(uuid.getnode())]
-    with suppress(OSError):
-        known = [Path("/proc/sys/kernel/random/boot_id").read_text("ascii"), str(Path("/proc/self/ns/pid").readlink())]
-    return hashlib.sha256("|".join(known).encode()).hexdigest()[:8]
-
-
-def worker_id() -> str:
-    """A new id for a worker in this process, from which others can tell the machine."""
-    return f"{uuid.uuid4().hex[:12]}-{machine()}"
-
-
 def _orphans(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     """By number, the running trials whose worker was on this machine and is dead, and why they are taken back."""
     running = {t.number: t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))}
@@ -81,26 +59,16 @@ def _orphans(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     return {
         number: (running[number], f"its host, process {worker.pid} on {worker.host}, died")
         for number, worker in workers.items()
-        if not _runs(worker.pid, worker.started)
+        if not still_runs(worker.pid, worker.started)
     }
-
-
-def _runs(pid: int, started: datetime) -> bool:
-    """Whether the process that was there at that time still is: a process id is given out again."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= started.timestamp() + 1
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
 
 
 def _silent(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     """By number, the running trials without a sign of life within the grace period."""
-    grace = _grace(store)
-    stale: Any = store.trials
-    silent = set(stale._get_stale_trial_ids(study._study_id)) | _unheard(store, study._study_id, grace)
+    database = database_of(store.trials)
+    grace = timedelta(seconds=database.grace_period or GRACE_S)
+    unheard = _unheard(store, study._study_id, grace)
+    silent = set(database._get_stale_trial_ids(study._study_id)) | (set() if database.was_deaf() else unheard)
     if not silent:
         return {}
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -121,12 +89,6 @@ def _unheard(store: Store, study_id: int, grace: timedelta) -> set[int]:
     )
     found = store.transact(lambda session: session.execute(query).all())
     return {number for number, began, now in found if began is None or now.replace(tzinfo=None) - began > grace}
-
-
-def _grace(store: Store) -> timedelta:
-    """How long a trial may be silent: the storage's own grace period."""
-    backend = getattr(store.trials, "_backend", store.trials)
-    return timedelta(seconds=getattr(backend, "grace_period", None) or GRACE_S)
 
 
 def _close_runs(store: Store, study_id: int, trial: int) -> None:

@@ -29,7 +29,7 @@ MOST_RETRIES = 2  # times that a trial which failed by itself is tried again; de
 
 OWN_FAILURES = "own_failures"  # system attributes: how often the trial has failed by itself,
 COMES_BACK = "comes_back"  # what its worker says before it fails it: "own" fault or the "host"'s,
-_HISTORY = "retry_history"  # and, as Optuna writes it, the numbers of its earlier attempts
+HISTORY = "retry_history"  # and, as Optuna writes it, the numbers of its earlier attempts
 _ATTEMPT = ("reason", "traceback", "resumed_from_epoch")  # user attributes that are said of one attempt only
 
 
@@ -40,7 +40,7 @@ def origin(trial: FrozenTrial) -> int:
 
 def retried(trial: FrozenTrial) -> list[int]:
     """The numbers of the failed trials that this one takes the place of, oldest first."""
-    return list(trial.system_attrs.get(_HISTORY, []))
+    return list(trial.system_attrs.get(HISTORY, []))
 
 
 def may_return(trial: FrozenTrial, *, own_fault: bool) -> bool:
@@ -80,7 +80,7 @@ def requeue(study: Study, trial: FrozenTrial, *, own_fault: bool = False) -> boo
     """
     if not may_return(trial, own_fault=own_fault):
         return False
-    backend = _backend(study._storage)
+    backend = database_of(study._storage)
     _in_turn(backend, study._study_id, lambda session: _copy(backend, session, trial, own_fault))
     return True
 
@@ -90,7 +90,7 @@ def take_back(storage: BaseStorage, study_id: int, trial: FrozenTrial, reason: s
 
     False when it was not running any more. Raises DatabaseError when the database stays away.
     """
-    backend = _backend(storage)
+    backend = database_of(storage)
 
     def work(session: Session) -> bool:
         if not _fail(session, trial._trial_id):
@@ -119,8 +119,8 @@ def _own_failures(trial: FrozenTrial) -> int:
     return int(trial.system_attrs.get(OWN_FAILURES, 0))
 
 
-def _backend(storage: BaseStorage) -> PatientStorage:
-    """The database behind Optuna's cache."""
+def database_of(storage: BaseStorage) -> PatientStorage:
+    """The database behind Optuna's cache. Raises TypeError for a storage that is none of ours."""
     backend = getattr(storage, "_backend", storage)
     if not isinstance(backend, PatientStorage):
         raise TypeError(f"trials are handed back in a database, got {type(storage).__name__}")
@@ -165,7 +165,7 @@ def _copy(backend: PatientStorage, session: Session, trial: FrozenTrial, own_fau
     histories = session.scalars(
         select(models.TrialSystemAttributeModel.value_json)
         .join(models.TrialModel, models.TrialModel.trial_id == models.TrialSystemAttributeModel.trial_id)
-        .where(models.TrialModel.study_id == study_id, models.TrialSystemAttributeModel.key == _HISTORY)
+        .where(models.TrialModel.study_id == study_id, models.TrialSystemAttributeModel.key == HISTORY)
     )
     if any(trial.number in json.loads(history) for history in histories):
         return
@@ -180,7 +180,7 @@ def _template(trial: FrozenTrial, own_fault: bool) -> FrozenTrial:
         params=trial.params,
         distributions=trial.distributions,
         user_attrs={name: value for name, value in trial.user_attrs.items() if name not in _ATTEMPT},
-        system_attrs={"failed_trial": history[0], _HISTORY: history}
+        system_attrs={"failed_trial": history[0], HISTORY: history}
         | ({OWN_FAILURES: failures} if failures else {})
         | {name: value for name, value in trial.system_attrs.items() if name == "fixed_params"},
     )

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sys
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
 from optuna.storages._base import DEFAULT_STUDY_NAME_PREFIX
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
@@ -27,15 +29,23 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from storage.errors import StudyFull
 from storage.patient import GRACE_S, PatientStorage
+from storage.requeue import HISTORY, database_of
 from storage.signature import CHANGED, MADE, changed, find_study, find_trial, new_mark, sign_study, sign_trial
 from storage.tables import put
 
-__all__ = ["GRACE_S", "TrialStorage"]
+__all__ = ["GRACE_S", "TrialStorage", "sample_at_most"]
 
 
 class TrialStorage(PatientStorage):
     """Optuna's storage as all of marsearch uses it; its arguments are those of `PatientStorage`."""
+
+    _most: dict[int, int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._most = {}
+        super().__init__(*args, **kwargs)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         """Make a study; its id. DuplicatedStudyError when another one has that name."""
@@ -90,6 +100,9 @@ class TrialStorage(PatientStorage):
                 if template is None
                 else self._get_prepared_new_trial(study_id, template, session)
             )
+            # After the insertion, which on SQLite is what locks; the error takes it back.
+            if template is None and _begun(session, study_id) > self._most.get(study_id, sys.maxsize):
+                raise StudyFull(f"study {study_id} has all of its {self._most[study_id]} trials")
             sign_trial(session, trial.trial_id, MADE, mark)
             return _frozen(trial, template)
 
@@ -119,6 +132,17 @@ class TrialStorage(PatientStorage):
         return True
 
 
+def sample_at_most(storage: BaseStorage, study_id: int, trials: int) -> None:
+    """From now on sample no trial of this study, through this storage, beyond so many: StudyFull is raised instead.
+
+    Retries of a trial count as that trial, and those that wait as if they had begun. Two hosts that ask for the last
+    one at the same moment would each get it otherwise.
+    """
+    database = database_of(storage)
+    assert isinstance(database, TrialStorage)
+    database._most[study_id] = trials
+
+
 def _prepare(study_id: int, session: Session) -> Any:
     """A running trial with the next number, in one statement: everyone else waits for it under the study's lock."""
     table: Any = models.TrialModel
@@ -127,6 +151,15 @@ def _prepare(study_id: int, session: Session) -> Any:
     session.add(trial)
     session.flush()
     return trial
+
+
+def _begun(session: Session, study_id: int) -> int:
+    """How many trials the study has, each with all of its retries as one."""
+    table: Any = models.TrialModel
+    attribute: Any = models.TrialSystemAttributeModel
+    own = select(func.count(table.trial_id)).where(table.study_id == study_id)
+    retries = own.join(attribute, attribute.trial_id == table.trial_id).where(attribute.key == HISTORY)
+    return int(session.scalar(own) or 0) - int(session.scalar(retries) or 0)
 
 
 def _frozen(trial: Any, template: FrozenTrial | None) -> FrozenTrial:

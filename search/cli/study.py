@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli import options
-from search.cli.options import open_storage, read_text, seconds
+from search.cli.options import WORKER_S, open_storage, read_text, seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def work(
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     limit = seconds(timeout)
-    with open_storage() as (store, settings):
+    with open_storage(WORKER_S) as (store, settings):
         serve(store, settings, study, workers, trials, limit, device)
 
 
@@ -104,7 +104,7 @@ def run(
         max_params,
         max_gpu_gb,
     )
-    with open_storage() as (store, settings):
+    with open_storage(WORKER_S) as (store, settings):
         make(store, wish)
         serve(store, settings, study, workers, None, limit, device)
 

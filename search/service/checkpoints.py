@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
@@ -18,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.service.checkpoint_file import epoch_of, remove_checkpoint
 from storage.artifacts import ArtifactStore, load_file, not_found, save_file
 from storage.errors import ArtifactError
-from storage.requeue import origin
+from storage.requeue import origin, unreturned
 from storage.store import Store
 from storage.studies import find_study
 
@@ -27,6 +28,7 @@ KEPT_PRUNED = 3  # the best pruned trials whose checkpoints stay in the artifact
 UPLOAD_S = 120.0  # least time between two uploads of one training
 AGAIN_S = 20.0  # until a failed one is tried again
 TROUBLE = (ArtifactError, OSError)  # what a store that is away, full or broken may raise
+SETTLED = timedelta(minutes=2)  # a trial that ended just now may still be clearing up after itself
 FETCH_TRIES = 4  # with pauses of 0.5, 1 and 2 s
 
 
@@ -151,7 +153,7 @@ def retire(checkpoint: Checkpoint, trial: FrozenTrial, trials: Sequence[FrozenTr
 
     trials: all of the study. limit: seconds that an upload may take. At most `KEPT_PRUNED` checkpoints stay behind.
     """
-    best = sorted((t for t in trials if _was_trained(t)), key=lambda t: (-(t.value or 0.0), t.number))
+    best = _best_pruned(trials)
     if trial.number not in [t.number for t in best[:KEPT_PRUNED]] or not checkpoint.flush(limit):
         checkpoint.drop()
         return
@@ -160,8 +162,30 @@ def retire(checkpoint: Checkpoint, trial: FrozenTrial, trials: Sequence[FrozenTr
         _forget(checkpoint._artifacts, artifact_of(stem, origin(surpassed)))
 
 
-def _was_trained(trial: FrozenTrial) -> bool:
-    return trial.state is TrialState.PRUNED and trial.value is not None
+def needed(trials: Sequence[FrozenTrial]) -> set[int]:
+    """The first attempts of the trials of a study whose checkpoints are needed, or were a moment ago."""
+    recent = datetime.now() - SETTLED  # Optuna's times are local
+    going_on = [t for t in trials if t.datetime_complete is None or t.datetime_complete > recent]
+    return {origin(trial) for trial in (*going_on, *unreturned(trials), *_best_pruned(trials)[:KEPT_PRUNED])}
+
+
+def sweep_local(home: Path, stem: str, trials: Sequence[FrozenTrial]) -> int:
+    """Remove from this host the checkpoints of trials that have ended elsewhere; how many.
+
+    stem: of the study's checkpoints. trials: all of the study; those of trials that ended just now stay for a while.
+    """
+    wanted = {local_path(home, stem, first) for first in needed(trials)}
+    stale = [path for path in (home / FOLDER).absolute().glob(f"{stem}-*.safetensors") if path not in wanted]
+    for path in stale:
+        with suppress(OSError):
+            remove_checkpoint(path)
+    return len(stale)
+
+
+def _best_pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The pruned trials that were trained at all, best first."""
+    pruned = [t for t in trials if t.state is TrialState.PRUNED and t.value is not None]
+    return sorted(pruned, key=lambda t: (-(t.value or 0.0), t.number))
 
 
 def _forget(artifacts: ArtifactStore, artifact: str) -> None:

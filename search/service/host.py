@@ -18,6 +18,7 @@ from search.service.board import Board
 from search.service.checkpoints import stem_of
 from search.service.devices import places
 from search.service.duty import bounded, duties
+from search.service.limits import Gpu, gpu_of
 from search.service.link import Link, Place
 from search.service.objective import kill_child
 from search.service.outbox import Outbox
@@ -26,8 +27,10 @@ from search.service.signals import Signals, counted_signals
 from search.service.slot import Crew, run_slot
 from search.service.study import open_study
 from search.service.view import View
-from storage.reap import worker_id
+from storage.machine import worker_id
 from storage.store import Store
+from storage.studies import study_id
+from storage.trials import sample_at_most
 from storage.workers import Worker, leave, register
 
 LOOK = 0.25  # seconds between two looks at signals and slots
@@ -92,9 +95,12 @@ def work(store: Store, order: Order, view: View) -> Outcome:
             worker=worker,
             target=order.trials or opened.plan.trials,
             sharing=_sharing(seats),
+            gpu=_smallest_gpu(seats),
             free=_pool(links),
         )
         patrol = Patrol(crew, view, len(links))
+        sample_at_most(store.trials, study_id(store, order.study), crew.target)
+        patrol.tidy()
         patrol.obey()
         stack.enter_context(view)
         with duties(patrol.duties(), crew.fail):
@@ -109,6 +115,7 @@ def _finish(patrol: Patrol, outbox: Outbox, board: Board) -> None:
     """A last look, and a last try for what the artifact store has not taken."""
     leaving = board.stop.is_set()
     bounded(patrol.look, LAST_S if leaving else 60.0)
+    bounded(patrol.tidy, LAST_S if leaving else 60.0)
     if not leaving and outbox.waiting():
         bounded(patrol.send, 60.0)
     waiting = outbox.waiting()
@@ -184,6 +191,12 @@ def _sharing(seats: tuple[Place, ...]) -> int:
     """How many children one GPU has at most."""
     gpus = [seat.environment.get("CUDA_VISIBLE_DEVICES", "") for seat in seats]
     return max(gpus.count(gpu) for gpu in gpus)
+
+
+def _smallest_gpu(seats: tuple[Place, ...]) -> Gpu | None:
+    """What every child has, so that whatever is proposed here fits each of them; None without a GPU."""
+    found = [gpu for gpu in (gpu_of(seat, _sharing(seats)) for seat in seats) if gpu is not None]
+    return min(found, key=lambda gpu: (gpu.gb, gpu.bfloat16), default=None)
 
 
 @contextmanager

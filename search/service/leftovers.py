@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from search.service.checkpoint_file import remove_checkpoint
-from search.service.checkpoints import FOLDER, KEPT_PRUNED, stem_of
+from search.service.checkpoints import FOLDER, needed, stem_of
 from storage.artifacts import artifact_ids, remove_all
 from storage.attendance import stranded
 from storage.control import Deleted, delete_study
 from storage.reap import reap
-from storage.requeue import origin, unreturned
 from storage.store import Store
 from storage.studies import list_studies
 
-SETTLED = timedelta(minutes=5)  # a trial that ended just now may still be clearing up after itself
 ARTIFACT = "checkpoint-"  # how the names of checkpoints begin in the artifact store
 
 _NAME = re.compile(r"(?:checkpoint-)?(?P<stem>[0-9a-f]+)-(?P<origin>[0-9]+)\.safetensors")
@@ -58,8 +55,8 @@ def checkpoints(store: Store, home: Path) -> tuple[Checkpoints, Checkpoints]:
     kept = artifact_ids(store.artifacts, ARTIFACT)
     stems = {parts["stem"] for parts in map(_NAME.fullmatch, (*local, *kept)) if parts is not None}
     known = {stem_of(store, study): study for study in list_studies(store)}
-    needed = {stem: _needed(_trials(store, known[stem])) for stem in stems & set(known)}
-    return _sorted(local, needed), _sorted(kept, needed)
+    wanted = {stem: needed(_trials(store, known[stem])) for stem in stems & set(known)}
+    return _sorted(local, wanted), _sorted(kept, wanted)
 
 
 def drop_orphans(store: Store, home: Path) -> int:
@@ -79,24 +76,15 @@ def remove_study(store: Store, home: Path, study: str, *, force: bool) -> Delete
     return replace(deleted, files=deleted.files + len(local))
 
 
-def _sorted(names: Iterable[str], needed: Mapping[str, set[int]]) -> Checkpoints:
+def _sorted(names: Iterable[str], wanted: Mapping[str, set[int]]) -> Checkpoints:
     found: dict[str, list[str]] = {"used": [], "orphaned": [], "foreign": []}
     for name in names:
         parts = _NAME.fullmatch(name)
-        if parts is None or parts["stem"] not in needed:
+        if parts is None or parts["stem"] not in wanted:
             found["foreign"].append(name)
         else:
-            found["used" if int(parts["origin"]) in needed[parts["stem"]] else "orphaned"].append(name)
+            found["used" if int(parts["origin"]) in wanted[parts["stem"]] else "orphaned"].append(name)
     return Checkpoints(**{kind: tuple(those) for kind, those in found.items()})
-
-
-def _needed(trials: Sequence[FrozenTrial]) -> set[int]:
-    """The first attempts of the trials whose checkpoints are needed, or were a moment ago."""
-    recent = datetime.now() - SETTLED  # Optuna's times are local
-    going_on = [t for t in trials if t.datetime_complete is None or t.datetime_complete > recent]
-    pruned = [t for t in trials if t.state is TrialState.PRUNED and t.value is not None]
-    best = sorted(pruned, key=lambda t: (-(t.value or 0.0), t.number))[:KEPT_PRUNED]
-    return {origin(trial) for trial in (*going_on, *unreturned(trials), *best)}
 
 
 def _trials(store: Store, study: str) -> list[FrozenTrial]:

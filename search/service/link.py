@@ -7,7 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from search.service.messages import Failed, Finished, Message, Ready, Stop, Stop
 
 START_LIMIT = 120.0  # seconds; a cold import of torch on a busy disk took 20 (measured)
 SLICE = 0.5  # seconds of waiting at a time
+SECRETS = ("MARSEARCH_", "PGPASS", "PGSERVICE", "AWS_")  # variables that are none of a child's business
 
 
 class ChildDied(TrainingFailed):
@@ -81,7 +82,7 @@ class Link:
         self._jobs += 1
         return self._jobs
 
-    def train(self, job: Train, *, silence: float | None = None) -> Iterator[Message]:
+    def train(self, job: Train, *, silence: float | None = None) -> Generator[Message, None, None]:
         """Send the job and yield what the child says until it closes the job.
 
         silence: seconds without a message after which the child counts as hung, None for any number. Time in which
@@ -175,7 +176,7 @@ class Link:
                 stderr=self._log,
                 text=True,
                 encoding="utf-8",
-                env={**os.environ, **self.place.environment},
+                env=_environment(self.place),
             )
         except OSError as error:  # no memory, too many processes
             self._log.close()
@@ -240,6 +241,12 @@ class Link:
         if hung:
             return end_of_log(self.place.log, self._log_start)
         return last_words(self._process, self.place.log, self._log_start)
+
+
+def _environment(place: Place) -> dict[str, str]:
+    """The host's environment and the place's own, without what opens the database and the artifact store."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+    return {**kept, **place.environment}
 
 
 def _read(process: subprocess.Popen[str], messages: queue.Queue[Message | None]) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,14 +177,15 @@ class Objective:
         job = self._job(recipe, self.checkpoint.path, again)
         self.board.killers[trial.number] = lambda: kill_child(self.link)
         try:
-            for message in self.link.train(job, silence=self.board.silence):
-                if trial.number in self.board.lost:
-                    raise TakenOver(f"trial {trial.number} was taken back while this host was silent")
-                if isinstance(message, Finished):
-                    return message.best
-                self._hear(trial, message, ledger, recipe)
-                if ledger.verdict or self.board.held:
-                    self.link.stop(job.job)
+            with closing(self.link.train(job, silence=self.board.silence)) as messages:
+                for message in messages:
+                    if trial.number in self.board.lost:
+                        raise TakenOver(f"trial {trial.number} was taken back while this host was silent")
+                    if isinstance(message, Finished):
+                        return message.best
+                    self._hear(trial, message, ledger, recipe)
+                    if ledger.verdict or self.board.held:
+                        self.link.stop(job.job)
         except ChildDied as error:
             if trial.number in self.board.lost:
                 raise TakenOver(f"trial {trial.number} was taken back while this host was silent") from error

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from typing import Any, BinaryIO
 
 from storage.artifacts import save_file
 from storage.errors import ArtifactError, StudyError
+from storage.part import replacing
 from storage.runs import Run, finish_run, runs
 from storage.store import Store
 
@@ -101,13 +100,17 @@ class Outbox:
     def _keep(self, artifact_id: str, content: bytes, note: dict[str, Any], why: Exception) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(self.folder / artifact_id, content)
-            _write(self.folder / f"{artifact_id}{NOTE}", json.dumps(note | {"artifacts": self._place()}).encode())
+            self._write(artifact_id, content)
+            self._write(f"{artifact_id}{NOTE}", json.dumps(note | {"artifacts": self._place()}).encode())
         except OSError as error:
             raise ArtifactError(f"{artifact_id} fits neither into the artifact store nor here: {why}; {error}") from why
         if not self._down:
             self._say(f"{why}: its files wait in {self.folder} and are sent as soon as it takes them")
         self._down = True
+
+    def _write(self, name: str, content: bytes) -> None:
+        with replacing(self.folder / name) as target:
+            target.write(content)
 
     def _deliver(self, artifact_id: str) -> None:
         path, note = self.folder / artifact_id, self._note(self.folder / f"{artifact_id}{NOTE}")
@@ -152,16 +155,3 @@ class Outbox:
     def _place(self) -> str:
         url = self._store.artifacts_url
         return url if "://" in url else str(Path(url).absolute())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it on the disk, or nothing."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
-    try:
-        with part.open("xb") as target:
-            target.write(content)
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

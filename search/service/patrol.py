@@ -5,12 +5,15 @@ from __future__ import annotations
 from optuna.trial import TrialState
 
 from search.service.board import Board
+from search.service.checkpoints import sweep_local
 from search.service.duty import Duty
 from search.service.progress import count
 from search.service.slot import Crew
 from search.service.view import View
+from storage.artifacts import sweep_artifacts
 from storage.control import command
 from storage.errors import StudyError
+from storage.part import sweep
 from storage.reap import reap
 from storage.runs import drop_weights, kept_weights
 from storage.workers import beat
@@ -19,6 +22,7 @@ LOOK_S = 0.5  # between two refreshes of the display
 OBEY_S = 2.0  # between two looks at what people have told the hosts of the study
 NEAR_S = 5.0  # between two looks for trials whose host has died on this machine,
 REAP_S = 30.0  # and for trials that are silent wherever they run
+TIDY_S = 60.0  # between two looks for files that nobody needs any more
 BEAT_S = 10.0  # between two notes of what this host is doing
 SEND_S = 30.0  # between two tries to send what waits in the outbox
 
@@ -44,6 +48,7 @@ class Patrol:
             Duty(name="obey", seconds=OBEY_S, act=self.obey),
             Duty(name="reap near", seconds=NEAR_S, act=lambda: reap(crew.store, name, local=True)),
             Duty(name="reap", seconds=REAP_S, act=lambda: reap(crew.store, name)),
+            Duty(name="tidy", seconds=TIDY_S, act=self.tidy),
             Duty(name="beat", seconds=BEAT_S, act=lambda: beat(crew.store, crew.worker, _busy(crew.board))),
             Duty(name="send", seconds=SEND_S, act=self.send),
         )
@@ -72,6 +77,13 @@ class Patrol:
         elif said == "run" and board.command != "run":
             board.say(f"study {name} goes on")
         board.command = said
+
+    def tidy(self) -> None:
+        """Remove here what is left of trials that others have ended, and of processes that have died."""
+        crew = self._crew
+        sweep_local(crew.home, crew.stem, self._study.get_trials(deepcopy=False))
+        sweep(crew.outbox.folder)
+        sweep_artifacts(crew.store.artifacts)
 
     def send(self) -> None:
         """Send what waits in the outbox, and keep the weights of the best trials only, as ever."""

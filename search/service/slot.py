@@ -19,13 +19,14 @@ from optuna.trial import FrozenTrial, TrialState
 from search.errors import TrainingFailed
 from search.service.board import Board
 from search.service.checkpoints import Checkpoint, retire
+from search.service.limits import Gpu, pixel_bytes_of
 from search.service.link import Link
 from search.service.lives import OneLifePruner
 from search.service.objective import FLUSH_S, Objective, own_fault
 from search.service.outbox import Outbox
 from search.service.progress import count
 from search.service.study import OpenStudy, attach
-from storage.errors import ArtifactError, StorageError, StudyError
+from storage.errors import ArtifactError, StorageError, StudyError, StudyFull
 from storage.requeue import COMES_BACK, requeue, retried, unreturned
 from storage.runs import drop_weights, finish_run
 from storage.store import Store
@@ -40,7 +41,8 @@ class Crew:
     """What the slots of one host share.
 
     home: the host's folder. stem: of the names of the study's checkpoints. target: finished trials that end the study.
-    worker: identity of this host. sharing: children on one GPU. free: children without a job.
+    worker: identity of this host. sharing: children on one GPU. gpu: what it offers to each, None without one.
+    free: children without a job.
     """
 
     store: Store
@@ -52,6 +54,7 @@ class Crew:
     worker: str
     target: int
     sharing: int
+    gpu: Gpu | None
     free: queue.Queue[Link]
     gate: threading.Lock = field(default_factory=threading.Lock)
     starting: int = 0
@@ -61,7 +64,7 @@ class Crew:
 
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however often it was taken up again."""
-        study = attach(self.store, self.opened.plan)
+        study = attach(self.store, self.opened.plan, self.gpu, pixel_bytes_of(self.opened.dataset.images))
         study.pruner = OneLifePruner(study.pruner)
         return study
 
@@ -147,6 +150,8 @@ def _optimize(crew: Crew, study: Study, objective: Objective) -> None:
     """Run one trial, and see to what is left of it, also when it was taken over or something unforeseen happened."""
     try:
         study.optimize(objective, n_trials=1, catch=(TrainingFailed,))
+    except StudyFull:
+        crew.board.stop.wait(POLL)  # another host was quicker; its trial may yet come back
     except Exception as error:
         if objective.trial is None:
             raise

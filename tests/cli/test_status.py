@@ -17,7 +17,7 @@ from optuna.trial import TrialState, create_trial
 from search.cli import answer
 from search.service.progress import count
 from storage.control import set_command
-from storage.reap import worker_id
+from storage.machine import worker_id
 from storage.store import Store, open_store
 from storage.studies import StudyPlan, create_study
 from storage.workers import Worker, leave, register

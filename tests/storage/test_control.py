@@ -24,8 +24,8 @@ from storage.attendance import alive, attending, stranded
 from storage.control import COMMAND, command, delete_study, set_command
 from storage.engine import transaction
 from storage.errors import StudyError
+from storage.machine import worker_id
 from storage.overview import standings
-from storage.reap import worker_id
 from storage.requeue import promise
 from storage.runs import EpochRow, add_epoch, finish_run, start_run
 from storage.store import Store, open_store

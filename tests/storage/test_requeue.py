@@ -17,8 +17,9 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import update
 
+from storage.machine import machine, worker_id
 from storage.patient import PatientStorage
-from storage.reap import LOST, machine, reap, worker_id
+from storage.reap import LOST, reap
 from storage.requeue import (
     MOST_RETRIES,
     claim_copy,
