@@ -94,9 +94,7 @@ def create(store: Store, wish: Wish) -> Created:
     new = create_study(store, plan)
     notes = list(skipped) if new else []
     if new:
-        _keep_data(
-            store, dataset, wish.data
-        )  # the last other study of these data may just have been deleted
+        _keep_data(store, dataset, wish.data)  # the last other study of these data may just have been deleted
         study = optuna.load_study(study_name=wish.study, storage=store.trials)
         for params in [*recipes, *points]:
             study.enqueue_trial(params, skip_if_exists=True)

@@ -31,11 +31,10 @@ from storage.runs import curve, kept_weights, runs
 from storage.store import open_store
 
 ALL = ["host", "host", "host", "child", "child", "child", "database", "database", "stop", "term", "disk"]
-SLOTS = 4
 MOST_BLOWS = 3  # killed children that cost a trial its life: two retries
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(400)
 def test_a_study_survives_a_killed_host_a_killed_child_and_a_crashed_database(scene, tmp_path):
     scene.create("--trials", "6", "--epochs", "60", "--pruner", "none", "--keep", "6")
     storm = Storm(scene, ["host", "child", "database"], seed=0, gap=(20, 60))
@@ -202,7 +201,7 @@ def _nobody_is_lost_or_done_twice(store, trials, counts, target):
         chain = [trials[number] for number in [*lost.system_attrs.get("retry_history", []), lost.number]]
         blows = [t for t in chain if "killed by signal 9" in t.user_attrs.get("reason", "")]
         assert len(blows) == MOST_BLOWS, (lost.number, states)  # only who was hit so often may stay down
-    assert target <= counts.finished <= target + SLOTS, states
+    assert counts.finished == target, states
     ended = Counter(origin(t) for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED))
     assert set(ended.values()) == {1}, states
     attempts = {t.number: origin(t) for t in trials}

@@ -65,11 +65,12 @@ class Hurt:
 
 
 class Watch(threading.Thread):
-    """Sees the arguments of every process that descends from ours."""
+    """Sees the arguments of every process that descends from ours, and the environment of those that train."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.seen: set[str] = set()
+        self.open: set[str] = set()
         self._over = threading.Event()
 
     def __enter__(self) -> Watch:
@@ -83,6 +84,17 @@ class Watch(threading.Thread):
     def run(self) -> None:
         while not self._over.wait(0.05):
             self.seen |= set(_command_lines())
+            self.open |= set(_open_children())
+
+
+def _open_children() -> Iterator[str]:
+    """The children whose environment opens the database."""
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "search.service.child" in process.cmdline() and traces(str(process.environ())):
+                yield str(process.environ())
+        except psutil.Error:
+            continue
 
 
 def _command_lines() -> Iterator[str]:
@@ -95,11 +107,15 @@ def _command_lines() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Searched:
-    """A folder with a finished study. url: its database, with the password. seen: the arguments of all processes."""
+    """A folder with a finished study. url: its database, with the password. seen: the arguments of all processes.
+
+    open: the environments of the children that could have opened the database.
+    """
 
     folder: Path
     url: str
     seen: str
+    open: frozenset[str]
     said: str
 
 
@@ -119,7 +135,7 @@ def searched(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathF
             work = [sys.executable, "-m", "search.cli", "work", "s", "--workers", "1", "--device", "cpu"]
             done = subprocess.run(work, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        yield Searched(folder, url, "\n".join(watch.seen), done.stdout + done.stderr)
+        yield Searched(folder, url, "\n".join(watch.seen), frozenset(watch.open), done.stdout + done.stderr)
 
 
 def test_a_password_stays_out_of_logs_tables_bundle_and_process_list(
@@ -129,6 +145,7 @@ def test_a_password_stays_out_of_logs_tables_bundle_and_process_list(
     assert "search.cli work" in searched.seen
     assert "search.service.child" in searched.seen
     assert traces(searched.seen + searched.said) == []
+    assert searched.open == frozenset()
     asked = ("status s", "status s --json", "trials s --format json", "study list", "doctor", "export s bundle")
     assert [answer(command.split()) for command in asked] == [0] * 6
     assert [answer(command.split()) for command in ("status unknown", "export s data.npz")] == [2, 2]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from search.service.checkpoints import (
     local_path,
     retire,
     stem_of,
+    sweep_local,
 )
 from search.service.host import Order, epoch_limit, work
 from search.service.lives import OneLifePruner
@@ -410,6 +412,22 @@ def test_only_the_best_pruned_trials_keep_their_checkpoints(store: Store, tmp_pa
     kept = [n for n in range(6) if exists(store.artifacts, artifact_of("f00d", n))]
     assert (len(kept), kept) == (KEPT_PRUNED, [2, 3, 5])
     assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_the_checkpoint_of_a_trial_that_ended_on_another_host_is_swept_here(tmp_path: Path) -> None:
+    from search.training.checkpoint import Snapshot, write_snapshot
+
+    long_ago = datetime.now() - timedelta(minutes=5)
+    states = {0: TrialState.RUNNING, 1: TrialState.COMPLETE, 2: TrialState.COMPLETE, 3: TrialState.WAITING}
+    trials = [create_trial(state=state, value=0.5 if state.is_finished() else None) for state in states.values()]
+    for number, trial in enumerate(trials):
+        trial.number = number
+        trial.datetime_complete = {1: long_ago, 2: datetime.now()}.get(number)
+        write_snapshot(local_path(tmp_path, "f00d", number), Snapshot(epoch=1, tensors={}, document={}))
+    write_snapshot(local_path(tmp_path, "beef", 1), Snapshot(epoch=1, tensors={}, document={}))
+    assert sweep_local(tmp_path, "f00d", trials) == 1
+    assert not local_path(tmp_path, "f00d", 1).exists()
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 4
 
 
 def test_a_rung_counts_once_for_all_lives_of_a_trial(store: Store, wish: Callable[..., Wish]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -24,8 +25,11 @@ from storage.artifacts import (
     open_artifacts,
     remove_all,
     save_file,
+    sweep_artifacts,
 )
 from storage.errors import ArtifactError
+from storage.machine import machine
+from storage.part import replacing
 
 BUCKET = "mars-artifacts"
 
@@ -200,6 +204,28 @@ def test_a_write_that_breaks_leaves_the_old_one(tmp_path: Path) -> None:
         artifacts.write("a", source)
     assert _content(artifacts, "a") == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_a_dead_writer_left_unfinished_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    write = "import os, sys; from storage.part import replacing; from pathlib import Path\n"
+    write += "with replacing(Path(sys.argv[1])) as target: target.write(b'half'); os.kill(os.getpid(), 9)"
+    artifacts = open_artifacts(str(tmp_path))
+    with replacing(tmp_path / "mine") as mine:
+        for _ in range(2):
+            subprocess.run([sys.executable, "-c", write, str(tmp_path / "weights")], check=False)
+        (unfinished,) = tmp_path.glob(".mine.*.part")
+        elsewhere = unfinished.name.replace(machine(), "0" * 8)
+        old, young = (tmp_path / elsewhere.replace("mine", name) for name in ("old", "young"))
+        young.touch()
+        old.touch()
+        os.utime(old, times=(0, 0))
+        (tmp_path / ".somebody.part").touch()
+        assert sweep_artifacts(artifacts) == 3
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+            [unfinished.name, young.name, ".somebody.part"]
+        )
+        mine.write(b"whole")
+    assert (tmp_path / "mine").read_bytes() == b"whole"
 
 
 def test_many_writers_of_one_name_leave_one_whole_file(tmp_path: Path) -> None:

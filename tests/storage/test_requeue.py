@@ -211,6 +211,23 @@ def test_a_trial_without_a_sign_of_life_is_taken_back_also_if_it_never_gave_one(
     assert [t.state for t in study.get_trials()] == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
 
 
+def test_nobody_is_taken_for_dead_after_the_database_itself_was_away(
+    store: Store, study: optuna.Study, plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: True)
+    ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=200)
+    for heard in (True, False):
+        trial = running_trial(study)
+        began = update(models.TrialModel).where(models.TrialModel.trial_id == trial._trial_id)
+        store.transact(lambda session, began=began: session.execute(began.values(_datetime_start_utc=ago)))  # type: ignore[misc]
+        if heard:
+            store.trials.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
+            store.transact(lambda session: session.execute(update(models.TrialHeartbeatModel).values(heartbeat=ago)))
+    assert reap(store, plan.study) == ()
+    monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: False)
+    assert reap(store, plan.study) == (0, 1)
+
+
 def test_a_promise_that_a_dead_worker_could_not_keep_is_kept_by_another(
     store: Store, study: optuna.Study, plan: StudyPlan, dead: int
 ) -> None:

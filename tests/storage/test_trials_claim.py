@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -18,8 +19,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from storage.engine import prepare_folder
+from storage.errors import StudyFull
+from storage.requeue import HISTORY
 from storage.store import open_store
-from storage.trials import TrialStorage
+from storage.trials import TrialStorage, sample_at_most
 
 SLOTS = 8
 WAITING = 40
@@ -91,6 +94,31 @@ def test_every_waiting_trial_is_claimed_exactly_once(storage: TrialStorage, stor
     claimed = _together(store_url, claim_all)
     assert Counter(claimed) == Counter(trials)
     assert {trial.state for trial in storage.get_all_trials(study)} == {TrialState.RUNNING}
+
+
+def test_no_trial_is_sampled_beyond_the_studys_target_whoever_asks_at_the_same_moment(
+    storage: TrialStorage, store_url: str
+) -> None:
+    study, (first, *_) = _study(storage, 2)
+    storage.set_trial_state_values(first, TrialState.RUNNING)
+    storage.set_trial_state_values(first, TrialState.FAIL)
+    retry = create_trial(state=TrialState.WAITING, system_attrs={HISTORY: [0]})
+    storage.create_new_trial(study, retry)  # the first again, and not one more
+
+    def ask_all(own: TrialStorage) -> list[int]:
+        sample_at_most(own, study, 12)
+        asked = []
+        with suppress(StudyFull):
+            while len(asked) < 12:
+                asked.append(own.create_new_trial(study))
+        return asked
+
+    assert len(_together(store_url, ask_all)) == 10
+    assert [trial.number for trial in storage.get_all_trials(study)] == list(range(13))
+    sample_at_most(storage, study, 12)
+    with pytest.raises(StudyFull, match="has all of its 12 trials"):
+        storage.create_new_trial(study)
+    storage.create_new_trial(study, create_trial(state=TrialState.WAITING))  # what a person enqueues is another matter
 
 
 def test_optunas_own_queue_gives_every_trial_to_one_slot(storage: TrialStorage, store_url: str) -> None:
