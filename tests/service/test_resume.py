@@ -418,6 +418,7 @@ def test_the_checkpoint_of_a_trial_that_ended_on_another_host_is_swept_here(tmp_
     from search.training.checkpoint import Snapshot, write_snapshot
 
     long_ago = datetime.now() - timedelta(minutes=5)
+    (tmp_path / "checkpoints").mkdir()
     states = {0: TrialState.RUNNING, 1: TrialState.COMPLETE, 2: TrialState.COMPLETE, 3: TrialState.WAITING}
     trials = [create_trial(state=state, value=0.5 if state.is_finished() else None) for state in states.values()]
     for number, trial in enumerate(trials):
