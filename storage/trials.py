@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import sys
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -101,8 +100,9 @@ class TrialStorage(PatientStorage):
                 else self._get_prepared_new_trial(study_id, template, session)
             )
             # After the insertion, which on SQLite is what locks; the error takes it back.
-            if template is None and _begun(session, study_id) > self._most.get(study_id, sys.maxsize):
-                raise StudyFull(f"study {study_id} has all of its {self._most[study_id]} trials")
+            most = self._most.get(study_id)
+            if template is None and most is not None and _more_than(most, session, study_id):
+                raise StudyFull(f"study {study_id} has all of its {most} trials")
             sign_trial(session, trial.trial_id, MADE, mark)
             return _frozen(trial, template)
 
@@ -153,13 +153,16 @@ def _prepare(study_id: int, session: Session) -> Any:
     return trial
 
 
-def _begun(session: Session, study_id: int) -> int:
-    """How many trials the study has, each with all of its retries as one."""
+def _more_than(most: int, session: Session, study_id: int) -> bool:
+    """Whether the study has more trials, each with all of its retries counted as one."""
     table: Any = models.TrialModel
     attribute: Any = models.TrialSystemAttributeModel
-    own = select(func.count(table.trial_id)).where(table.study_id == study_id)
-    retries = own.join(attribute, attribute.trial_id == table.trial_id).where(attribute.key == HISTORY)
-    return int(session.scalar(own) or 0) - int(session.scalar(retries) or 0)
+    query = select(func.count(table.trial_id)).where(table.study_id == study_id)
+    rows = int(session.scalar(query) or 0)
+    if rows <= most:
+        return False  # without a look at the retries, as nearly always
+    retries = query.join(attribute, attribute.trial_id == table.trial_id).where(attribute.key == HISTORY)
+    return rows - int(session.scalar(retries) or 0) > most
 
 
 def _frozen(trial: Any, template: FrozenTrial | None) -> FrozenTrial:
