@@ -15,7 +15,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -205,11 +205,15 @@ def alone(engine: Engine, patience: Patience | None = None) -> Iterator[None]:
 
 @contextmanager
 def _advisory_lock(engine: Engine) -> Iterator[None]:
-    with engine.connect() as connection:
+    connection = engine.connect()
+    try:
         connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S}s'"))
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # the holder is busy elsewhere
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-        yield  # the connection's rollback at the end gives the lock back
+        yield
+    finally:
+        with suppress(DBAPIError):  # a server that restarted meanwhile has forgotten the lock; what was done is done
+            connection.close()  # whose rollback gives the lock back
 
 
 @contextmanager

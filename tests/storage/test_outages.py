@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
+from storage.engine import alone
 from storage.retry import Patience
 from storage.runs import EpochRow, add_epoch, curve, finish_run, runs, start_run
 from storage.store import Store, open_store
@@ -198,6 +199,15 @@ def test_connections_that_are_cut_all_the_time_cost_nothing(server: Server, mars
             cuts += int(str(server.ask(cut)))
             time.sleep(0.05)
     assert_nothing_lost_nothing_doubled(mars, ended)
+
+
+def test_what_was_done_alone_is_done_though_the_lock_was_lost_meanwhile(server: Server, mars: Store) -> None:
+    holders = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory'"
+    for _ in range(20):  # more than the pool has connections
+        with alone(mars.engine):
+            assert server.ask(holders) == 1
+    with alone(mars.engine):
+        assert mars.transact(lambda session: session.execute(text("SELECT 1")).scalar_one()) == 1
 
 
 def test_too_few_connections_are_shared(server: Server, url: str, tmp_path: Path, plan: StudyPlan) -> None:
