@@ -40,7 +40,7 @@ def inputs(examples):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, no_second_tries):
     """A folder to work in, with data, a database and a study."""
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:

@@ -192,6 +192,7 @@ def _everything(url: str) -> str:
     return "\n".join(rows)
 
 
+@pytest.mark.usefixtures("no_second_tries")
 @pytest.mark.parametrize("template", WRONG)
 def test_what_is_wrong_with_a_url_is_said_without_its_password(
     template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
