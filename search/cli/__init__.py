@@ -8,10 +8,18 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from search.cli import bundle, control, data, demo, reproduce, space, study, watch
-from search.errors import SearchError, TrainingFailed
-from spaces.errors import SpaceError
-from storage.errors import StorageError
+try:
+    from search.cli import bundle, control, data, demo, reproduce, space, study, watch
+    from search.errors import SearchError, TrainingFailed
+    from spaces.errors import SpaceError
+    from storage.errors import StorageError
+except ModuleNotFoundError as error:
+    # The package index has an unrelated `spaces`, and one of two packages of a name hides the other.
+    theirs = (error.name or "").partition(".")[0]
+    if theirs not in ("spaces", "storage"):
+        raise
+    mend = f"pip uninstall {theirs}, then pip install --force-reinstall --no-deps marsearch"
+    raise SystemExit(f"marsearch: another package called {theirs} is in the way of ours: {mend}") from None
 
 app = typer.Typer(
     name="marsearch",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -285,3 +287,15 @@ def test_files_that_wait_for_the_artifact_store_are_found_and_sent(ask: Ask, sto
     assert "1 files wait" in said.findings["outbox"]["detail"]
     assert ask("--mend").unwell == []
     assert artifact_ids(store.artifacts, "") == ("panel.png",)
+
+
+def test_a_package_that_hides_ours_is_one_sentence_for_every_command(tmp_path: Path) -> None:
+    (tmp_path / "spaces").mkdir()
+    (tmp_path / "spaces" / "__init__.py").touch()
+    command = "import sys; sys.path.insert(0, sys.argv[1]); from search.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "marsearch: another package called spaces is in the way of ours: pip uninstall spaces"
+    )
+    assert done.stderr.count("\n") == 1
