@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution
 
+from spaces.axis import Axis
 from spaces.domain import Domain, Fixed, Kept, Searched, is_off, narrow
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
@@ -15,7 +16,7 @@ from spaces.part import Part
 from spaces.recipe import Recipe
 from spaces.space import Space
 from spaces.tree import Leaf, Node, Optional, PerClass, Plain, Section, children
-from spaces.yaml_text import load_mapping
+from spaces.yaml_text import load_mapping, sentence
 
 _ON_OR_OFF = CategoricalDistribution((True, False))
 
@@ -34,7 +35,7 @@ def bind(facts: DataFacts, text: str = "", *, epochs: int | None = None, name: s
             domains |= _domains(leaf, "optimisation.epochs", epochs, facts)
         return Space(facts, _sensible(facts, domains))
     except SpaceError as error:
-        raise SpaceError(str(error) if str(error).startswith(name) else f"{name}: {error}") from error
+        raise SpaceError(sentence(str(error) if str(error).startswith(name) else f"{name}: {error}")) from error
 
 
 _UNSAID: Any = object()
@@ -60,7 +61,7 @@ def _domains(node: Node, path: str, wish: Any, facts: DataFacts) -> dict[str, Do
         case Leaf(axis=axis, default=default, number=number):
             if wish is _UNSAID:
                 return {path: Searched(axis.distribution) if axis.searched else Kept(default, axis.distribution)}
-            return {path: narrow(path, axis, number, wish)}
+            return {path: _narrowed(path, axis, number, wish)}
         case PerClass():
             return _per_class(node, path, {} if wish is _UNSAID else wish, facts)
         case Section():
@@ -73,6 +74,13 @@ def _domains(node: Node, path: str, wish: Any, facts: DataFacts) -> dict[str, Do
     return {}
 
 
+def _narrowed(path: str, axis: Axis, number: type[int] | type[float] | None, wish: Any) -> Domain:
+    try:
+        return narrow(path, axis, number, wish)
+    except ArithmeticError as error:  # a step of 1e-300, say
+        raise SpaceError(f"{path}: no range can be made of {wish!r}") from error
+
+
 def _per_class(node: PerClass, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
     if not isinstance(wish, dict):
         raise SpaceError(f"{path}: a mapping from class name to factor was expected, got {wish!r}")
@@ -80,7 +88,9 @@ def _per_class(node: PerClass, path: str, wish: Any, facts: DataFacts) -> dict[s
         if label not in facts.class_names:
             raise SpaceError(f"{path}.{label}: no such class, the data has {', '.join(facts.class_names)}")
     kept: dict[str, Domain] = {f"{path}.{label}": Kept(None, node.axis.distribution) for label in facts.class_names}
-    return kept | {f"{path}.{label}": narrow(f"{path}.{label}", node.axis, float, said) for label, said in wish.items()}
+    return kept | {
+        f"{path}.{label}": _narrowed(f"{path}.{label}", node.axis, float, said) for label, said in wish.items()
+    }
 
 
 def _variants(node: Section, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
@@ -106,7 +116,7 @@ def _variants(node: Section, path: str, wish: Any, facts: DataFacts) -> dict[str
 def _families(node: Section, path: str, asked: Any) -> list[str]:
     names = asked if isinstance(asked, list) else [asked]
     for name in names:
-        if name not in node.options:
+        if not isinstance(name, str) or name not in node.options:
             raise SpaceError(f"{path}.{node.discriminator}: {name!r} is unknown, allowed is {', '.join(node.options)}")
     if not names or len(set(names)) != len(names):
         raise SpaceError(f"{path}.{node.discriminator}: a list of different values was expected, got {names!r}")

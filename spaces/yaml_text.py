@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -14,37 +15,57 @@ from spaces.part import Part
 from spaces.recipe import Recipe
 from spaces.tree import Optional, Section, children
 
-LARGEST_TEXT = 1_000_000  # characters; a recipe has about 1,000
+LARGEST_TEXT = 100_000  # characters; a recipe has about 1,000, with 255 class factors under 60,000
+DEEPEST = 30  # levels of nesting; a space file has 6
+LONGEST_NUMBER = 40  # digits; a seed has 19
+LONGEST_SENTENCE = 600  # characters of a message, whatever it quotes
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars on PyYAML's 1.1 parser: no aliases, no double keys, only true and false are booleans."""
+    """YAML 1.2 scalars on PyYAML's 1.1 parser: no tags, aliases or double keys, only true and false are booleans."""
 
+    _depth = 0
     # Resolvers are looked up per class: copy them before they are changed.
     yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float", ":timestamp"))]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith(":null")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not allowed")
-        return super().compose_node(parent, index)
+        if getattr(self.peek_event(), "tag", None) is not None:  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError("tags (!name) are not allowed")
+        if self._depth == DEEPEST:
+            raise yaml.YAMLError(f"nested deeper than {DEEPEST} levels")
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        doubled = {str(key) for key in keys if keys.count(key) > 1}
-        if doubled:
-            raise yaml.YAMLError(f"{', '.join(sorted(doubled))} stands twice")
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)  # which refuses keys that are no plain values
+        if len(mapping) < len(node.value):
+            keys = Counter(str(self.construct_object(key, deep=True)) for key, _ in node.value)
+            doubled = sorted(key for key, times in keys.items() if times > 1)
+            raise yaml.YAMLError(f"{', '.join(doubled)} stands twice")
+        return mapping
+
+    def construct_whole(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > LONGEST_NUMBER:
+            raise yaml.YAMLError(f"a number of {len(node.value):,} digits, at most {LONGEST_NUMBER} are read")
+        return int(node.value)
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
     list("-+0123456789."),
 )
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_whole)
 
 
 def load_mapping(text: str, name: str) -> dict[str, Any]:
@@ -59,7 +80,7 @@ def load_mapping(text: str, name: str) -> dict[str, Any]:
         # _Loader derives from SafeLoader: it builds plain values only.
         value = yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise SpaceError(f"{name}: not readable as YAML ({' '.join(str(error).split())})") from error
+        raise SpaceError(sentence(f"{name}: not readable as YAML ({error})")) from error
     value = {} if value is None else value
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise SpaceError(f"{name}: a mapping of sections was expected (model:, loss:, ...), got {type(value).__name__}")
@@ -71,7 +92,7 @@ def load_recipe(text: str, name: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(_with_families(Recipe, load_mapping(text, name)))
     except ValidationError as error:
-        raise SpaceError(f"{name}: {first_fault(error)}") from error
+        raise SpaceError(sentence(f"{name}: {first_fault(error)}")) from error
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -86,6 +107,13 @@ def first_fault(error: ValidationError) -> str:
     came = fault.get("input")
     shown = f" (got {came!r})" if isinstance(came, (bool, int, float, str)) else ""
     return f"{path}: {fault['msg']}{shown}" if path else f"{fault['msg']}"
+
+
+def sentence(text: str) -> str:
+    """The text as one line that a terminal can show: short, and without control characters of what it quotes."""
+    line = " ".join(text.split())
+    shown = line if len(line) <= LONGEST_SENTENCE else f"{line[: LONGEST_SENTENCE - 100]} ... {line[-80:]}"
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in shown)
 
 
 def _with_families(part: type[Part], mapping: dict[str, Any]) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
-from urllib.parse import urlsplit
+from typing import BinaryIO, Protocol, runtime_checkable
 
+from storage.artifact_id import checked, is_artifact_id
+from storage.artifact_id import not_found as not_found  # whoever reads artifacts needs it
 from storage.errors import ArtifactError
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+from storage.part import replacing, sweep
+from storage.s3 import S3Artifacts as S3Artifacts
 
 
 class ArtifactStore(Protocol):
@@ -40,6 +40,23 @@ class ArtifactStore(Protocol):
         ...
 
 
+@runtime_checkable
+class ListedArtifacts(Protocol):
+    """What our stores can do beyond Optuna's protocol. Every method raises ArtifactError for a store that fails."""
+
+    def ids(self, prefix: str) -> tuple[str, ...]:
+        """The ids that begin so, sorted."""
+        ...
+
+    def remove_all(self, artifact_ids: Iterable[str]) -> int:
+        """Forget these, as many at a time as the store can; how many were asked for or, where known, were there."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """How much more fits, None where nobody knows."""
+        ...
+
+
 class DirectoryArtifacts:
     """Artifacts as files in one folder, which is created with its parents.
 
@@ -56,78 +73,50 @@ class DirectoryArtifacts:
         self.folder = folder
 
     def open_reader(self, artifact_id: str) -> BinaryIO:  # noqa: D102
-        path = self.folder / _checked(artifact_id)
+        path = self.folder / checked(artifact_id)
         try:
             return path.open("rb")
         except FileNotFoundError as error:
             raise not_found()(f"artifact {artifact_id!r} is not in {self.folder}") from error
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
-        path = self.folder / _checked(artifact_id)
+        path = self.folder / checked(artifact_id)
         try:
-            with _replacing(path) as target:
+            with replacing(path) as target:
                 shutil.copyfileobj(content_body, target, 1 << 20)
         except OSError as error:
             raise ArtifactError(f"cannot write artifact {artifact_id!r} to {self.folder}: {error.strerror}") from error
 
     def remove(self, artifact_id: str) -> None:  # noqa: D102
-        path = self.folder / _checked(artifact_id)
+        path = self.folder / checked(artifact_id)
         try:
             path.unlink()
         except FileNotFoundError as error:
             raise not_found()(f"artifact {artifact_id!r} is not in {self.folder}") from error
 
+    def ids(self, prefix: str) -> tuple[str, ...]:  # noqa: D102
+        with self._plainly(), os.scandir(self.folder) as found:
+            return tuple(sorted(e.name for e in found if e.name.startswith(prefix) and is_artifact_id(e.name)))
 
-class S3Artifacts:
-    """Artifacts as objects of one bucket, below a prefix that may be empty.
+    def remove_all(self, artifact_ids: Iterable[str]) -> int:  # noqa: D102
+        removed = 0
+        with self._plainly():
+            for artifact_id in artifact_ids:
+                with suppress(FileNotFoundError):
+                    (self.folder / checked(artifact_id)).unlink()
+                    removed += 1
+        return removed
 
-    Credentials, region and endpoint come from the environment as boto3 reads it (``AWS_ENDPOINT_URL`` for other
-    providers). S3 shows an object only when it is complete. Raises ArtifactError when boto3 is not installed.
-    """
-
-    def __init__(self, bucket: str, prefix: str) -> None:
-        try:
-            import boto3
-            from botocore.config import Config
-        except ImportError as error:
-            raise ArtifactError(f"s3://{bucket} needs boto3: install marsearch[s3]") from error
-        self.bucket = bucket
-        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        limits = Config(connect_timeout=10, read_timeout=60, retries={"max_attempts": 4, "mode": "standard"})
-        self._client: Any = boto3.client("s3", config=limits)
-
-    def open_reader(self, artifact_id: str) -> BinaryIO:  # noqa: D102
-        key = self._key(artifact_id)
-        with self._plainly(artifact_id):
-            return cast("BinaryIO", self._client.get_object(Bucket=self.bucket, Key=key)["Body"])
-
-    def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
-        key = self._key(artifact_id)
-        with self._plainly(artifact_id):
-            self._client.upload_fileobj(content_body, self.bucket, key)
-
-    def remove(self, artifact_id: str) -> None:  # noqa: D102
-        key = self._key(artifact_id)
-        with self._plainly(artifact_id):
-            self._client.delete_object(Bucket=self.bucket, Key=key)
-
-    def _key(self, artifact_id: str) -> str:
-        return self.prefix + _checked(artifact_id)
+    def free_bytes(self) -> int | None:  # noqa: D102
+        with self._plainly():
+            return shutil.disk_usage(self.folder).free
 
     @contextmanager
-    def _plainly(self, artifact_id: str) -> Iterator[None]:
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        place = f"s3://{self.bucket}/{self.prefix}"
+    def _plainly(self) -> Iterator[None]:
         try:
             yield
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
-                raise not_found()(f"artifact {artifact_id!r} is not in {place}") from error
-            raise ArtifactError(f"{place} refused artifact {artifact_id!r}: {error}") from error
-        except (BotoCoreError, Boto3Error) as error:
-            raise ArtifactError(f"{place} does not answer: {error}") from error
+        except OSError as error:
+            raise ArtifactError(f"the artifact folder {self.folder} does not answer: {error.strerror}") from error
 
 
 def open_artifacts(url: str) -> ArtifactStore:
@@ -135,14 +124,17 @@ def open_artifacts(url: str) -> ArtifactStore:
 
     Raises ArtifactError for another kind of URL, and for a folder that cannot be created or written.
     """
-    if "://" not in url:
-        if not url:
-            raise ArtifactError("the place for artifacts is empty: name a folder or s3://bucket/prefix")
+    if not url:
+        raise ArtifactError("the place for artifacts is empty: name a folder or s3://bucket/prefix")
+    if "://" not in url and not url.startswith("s3:"):
         return DirectoryArtifacts(Path(url))
-    parts = urlsplit(url)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise ArtifactError(f"cannot keep artifacts in {url!r}: name a folder or s3://bucket/prefix")
-    return S3Artifacts(parts.netloc, parts.path)
+    found = re.fullmatch(r"s3://([A-Za-z0-9][A-Za-z0-9._-]*)(/[^@]*)?", url)
+    if found is None:  # not shown: somebody may have put keys into it, which boto3 reads from the environment
+        raise ArtifactError(
+            f"cannot keep artifacts in a place of {url.partition(':')[0][:20]!r}: name a folder or s3://bucket/prefix,"
+            " with the keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
+        )
+    return S3Artifacts(found[1], found[2] or "")
 
 
 def save_file(artifacts: ArtifactStore, artifact_id: str, path: Path) -> None:
@@ -162,10 +154,35 @@ def load_file(artifacts: ArtifactStore, artifact_id: str, path: Path) -> None:
     except not_found() as error:
         raise ArtifactError(f"{error}: was it removed, or is this another artifact store?") from error
     try:
-        with reader, _replacing(path) as target:
+        with reader, replacing(path) as target:
             shutil.copyfileobj(reader, target, 1 << 20)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
+        raise ArtifactError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def artifact_ids(artifacts: ArtifactStore, prefix: str) -> tuple[str, ...]:
+    """The ids that begin so, sorted; none for a store that cannot list. Raises ArtifactError when it fails."""
+    return artifacts.ids(prefix) if isinstance(artifacts, ListedArtifacts) else ()
+
+
+def remove_all(artifacts: ArtifactStore, wanted: Iterable[str]) -> int:
+    """Forget these artifacts, missing ones too; how many there were, as far as the store says.
+
+    Raises ArtifactError for an id that is no plain name, and when the store fails: some may be gone then.
+    """
+    if isinstance(artifacts, ListedArtifacts):
+        return artifacts.remove_all(wanted)
+    removed = 0
+    for artifact_id in wanted:
+        with suppress(not_found()):
+            artifacts.remove(artifact_id)
+            removed += 1
+    return removed
+
+
+def free_bytes(artifacts: ArtifactStore) -> int | None:
+    """How much more fits; None where nobody knows, as in S3. Raises ArtifactError when the store fails."""
+    return artifacts.free_bytes() if isinstance(artifacts, ListedArtifacts) else None
 
 
 def exists(artifacts: ArtifactStore, artifact_id: str) -> bool:
@@ -177,35 +194,6 @@ def exists(artifacts: ArtifactStore, artifact_id: str) -> bool:
     return True
 
 
-def not_found() -> type[Exception]:
-    """Optuna's ArtifactNotFound, imported only when it is needed: its package loads boto3."""
-    from optuna.artifacts.exceptions import ArtifactNotFound
-
-    return ArtifactNotFound
-
-
-def _checked(artifact_id: str) -> str:
-    if not _NAME.fullmatch(artifact_id):
-        raise ArtifactError(f"{artifact_id!r} is no artifact id: use letters, digits, dot, dash and underscore only")
-    return artifact_id
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the path's place only when all of it is on the disk."""
-    part = path.parent / f".{path.name}.{secrets.token_hex(6)}.part"
-    try:
-        with part.open("xb") as target:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            part.unlink()
-        raise
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)  # the new name, too, must outlive a power cut
-    finally:
-        os.close(handle)
+def sweep_artifacts(artifacts: ArtifactStore) -> int:
+    """Remove the unfinished files of writers that are gone; how many. S3 shows none before they are complete."""
+    return sweep(artifacts.folder) if isinstance(artifacts, DirectoryArtifacts) else 0

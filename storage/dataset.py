@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from storage.layouts import KEYS, Contents, from_arrays, to_arrays
 from storage.npz import read_arrays, write_arrays
 
 SMALLEST = 8  # pixels a side: less leaves nothing after the two halvings of the shallowest network
+LONGEST_NAME = 200  # characters of a class name, which is part of a parameter's name in the database
 IMAGE_DTYPES = ("uint8", "uint16", "float32")
+_UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of a character, line and paragraph ends
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +31,7 @@ class Dataset:
 
     images: (N,H,W) grey or (N,H,W,3) colour, uint8, uint16 or float32 in the data's own scale, all finite.
     masks: (N,H,W) uint8, each label under K or equal to ignore_label.
-    class_names: K different names in label order, K from 2 to 255.
+    class_names: K different names in label order, K from 2 to 255; at most 200 printable characters each.
     excluded: the names of the classes left out of the mean IoU, fewer than K.
     ignore_label: the label of pixels that never count, K to 255, or None.
     group: (N,) strings, samples of one group never straddle a split; or None.
@@ -168,6 +171,10 @@ def _check_names(class_names: tuple[str, ...], excluded: tuple[str, ...], ignore
         raise DataError(f"has {len(class_names)} class names; expected 2 to 255")
     if any(not name.strip() for name in class_names):
         raise DataError(f"has an empty class name among {list(class_names)}; name every class")
+    if long := next((name for name in class_names if len(name) > LONGEST_NAME), ""):
+        raise DataError(f"has a class name of {len(long)} characters; expected at most {LONGEST_NAME}")
+    if odd := [name for name in class_names if any(unicodedata.category(sign) in _UNWRITABLE for sign in name)]:
+        raise DataError(f"has the class name {odd[0]!r} with characters that cannot be written; use plain words")
     if twice := sorted({name for name in class_names if class_names.count(name) > 1}):
         raise DataError(f"has duplicate class names {twice}; give each class its own name")
     if unknown := sorted(set(excluded) - set(class_names)):

@@ -2,7 +2,9 @@
 
 SQLite: write-ahead log, a minute of patience with other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
 whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
-naive times). Whoever changes a schema, or must read before it writes, does so under `alone`.
+naive times). A connection that nobody uses is given back to the server, which has few, and a worker that falls silent
+in the middle of a transaction loses its locks. Whoever changes a schema, or must read before it writes, does so under
+`alone`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,18 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from storage.errors import DatabaseError
+from storage.retry import Patience, reason
 
 BUSY_S = 60  # how long a writer waits for the others, on either database
 CONNECT_S = 4  # per address: `localhost` has two, and an unreachable server is to be reported within 10 s
+IDLE_S = 300  # a connection unused for so long is closed by the server: a hundred is all it has by default
+HUNG_S = 60  # a worker silent for so long within a transaction loses its connection, and others its locks
 LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
 
 _SQLITE = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
-_SECRET = re.compile(r"(password|passwd|pwd|sslpassword)", re.IGNORECASE)
+# of a URL's query; everything else may be a secret
+_SHOWN = {"user", "host", "port", "dbname", "sslmode", "connect_timeout", "application_name", "target_session_attrs"}
 
 
 class SqlitePool(QueuePool):
@@ -52,17 +58,35 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 @event.listens_for(PostgresPool, "connect")
 def _prepare_postgres(connection: Any, _record: Any) -> None:
     connection.execute("SET TIME ZONE 'UTC'").close()
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{HUNG_S}s'").close()
+    if connection.info.server_version >= 140_000:
+        connection.execute(f"SET idle_session_timeout = '{IDLE_S}s'").close()
     connection.commit()  # a rollback would take the setting back
 
 
 def redact(url: str) -> str:
-    """The URL as it may be shown: without the password, wherever in the URL it stands."""
+    """The URL as it may be shown: without the password, wherever in the URL it stands.
+
+    Of one that cannot be read with certainty, no more than its scheme: half a password may pass for a host.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        return re.sub(r"//[^/]*@", "//***@", url)
-    hidden = {key: "***" for key in parsed.query if _SECRET.fullmatch(key)}
+        return _scheme(url)
+    if _doubtful(url):
+        return _scheme(url)
+    hidden = {key: "***" for key in parsed.query if key not in _SHOWN}
     return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def _doubtful(url: str) -> bool:
+    """Whether the password seems to hold an @, which ends it for every reader."""
+    return url.count("@") > 1
+
+
+def _scheme(url: str) -> str:
+    known = re.match(r"[a-z0-9+]+://", url, re.IGNORECASE)
+    return f"{known[0]}***" if known else url if re.fullmatch(r"[\w./-]*", url) else "***"
 
 
 def read_url(url: str) -> URL:
@@ -75,8 +99,10 @@ def read_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise DatabaseError(f"{redact(url)!r} is not a database URL: {wanted}") from None
+    if _doubtful(url):
+        raise DatabaseError(f"{redact(url)!r} has more than one @: write one inside a name or password as %40")
     if parsed.drivername in _SQLITE:
-        if parsed.database in (None, "", ":memory:") or parsed.query:
+        if parsed.database in (None, "", ":memory:") or parsed.query or parsed.host:
             raise DatabaseError(
                 f"{redact(url)!r} is not a plain SQLite file that workers can share: use sqlite:///FILE"
             )
@@ -104,10 +130,18 @@ def engine_options(url: str) -> dict[str, Any]:
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
-        "tcp_user_timeout": 60_000,  # milliseconds: a vanished server must not hold a worker for a quarter of an hour
+        "tcp_user_timeout": 20_000,  # milliseconds: a vanished server must not hold a worker for a quarter of an hour
     }
     ours = {key: value for key, value in connect.items() if key not in parsed.query}
-    return pool | {"poolclass": PostgresPool, "pool_pre_ping": True, "pool_recycle": 1800, "connect_args": ours}
+    return (
+        pool
+        | {"poolclass": PostgresPool, "connect_args": ours}
+        | {
+            "pool_pre_ping": True,
+            "pool_recycle": 1800,
+            "pool_use_lifo": True,  # the rest may fall idle
+        }
+    )
 
 
 def prepare_folder(url: str) -> None:
@@ -122,7 +156,7 @@ def prepare_folder(url: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatabaseError(f"cannot create the folder of {file}: {_first_line(error)}; choose another") from error
+        raise DatabaseError(f"cannot create the folder of {file}: {reason(error)}; choose another") from error
     if file.is_dir():
         raise DatabaseError(f"{file} is a folder, an SQLite database is a file: name a file in it")
     if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
@@ -137,8 +171,7 @@ def plainly(url: str) -> Iterator[None]:
     except IntegrityError:
         raise  # a broken promise of ours, not of the database: its traceback is wanted
     except (DBAPIError, PoolTimeoutError) as error:
-        reason = _first_line(getattr(error, "orig", None) or error)
-        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason}") from error
+        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason(error)}") from error
 
 
 @contextmanager
@@ -152,21 +185,35 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def alone(engine: Engine) -> Iterator[None]:
+def alone(engine: Engine, patience: Patience | None = None) -> Iterator[None]:
     """Nobody else is in this block for the same database: not a thread, not a process, not another machine.
 
     PostgreSQL: an advisory lock on a connection of its own, given up by the server should we die. SQLite lives on one
     machine, so a lock on the file's folder does, which leaves no file behind. Not reentrant.
+    patience: with passing trouble on the way in; none when it is not given. A server that restarts meanwhile forgets
+    the lock, so what is done here must also keep its order by unique keys.
     Raises DatabaseError when the others hold it for longer than a minute.
     """
     if engine.dialect.name == "sqlite":
         with _folder_lock(Path(engine.url.database or "").parent):
             yield
         return
-    with plainly(str(engine.url)), engine.connect() as connection:
+    with plainly(str(engine.url)), ExitStack() as held:
+        (patience or Patience(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
+        yield
+
+
+@contextmanager
+def _advisory_lock(engine: Engine) -> Iterator[None]:
+    connection = engine.connect()
+    try:
         connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S}s'"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # the holder is busy elsewhere
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-        yield  # the connection's rollback at the end gives the lock back
+        yield
+    finally:
+        with suppress(DBAPIError):  # a server that restarted meanwhile has forgotten the lock; what was done is done
+            connection.close()  # whose rollback gives the lock back
 
 
 @contextmanager
@@ -189,8 +236,3 @@ def _locked(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

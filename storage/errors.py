@@ -4,6 +4,7 @@ StorageError
     DataError       a data file cannot be read, or says something impossible
     DatabaseError   the database is unreachable, its URL is nonsense, or its schema is not ours
     StudyError      the study is unknown, or exists with another space, data set or setting
+    StudyFull       the study has all the trials it was to have
     ArtifactError   an artifact is missing, misnamed, or its store cannot be used
 """
 
@@ -22,6 +23,10 @@ class DatabaseError(StorageError):
 
 class StudyError(StorageError):
     """A study is unknown, or exists already with something else than what was asked for."""
+
+
+class StudyFull(StudyError):
+    """A study has all the trials it was to have: whoever asks for one more has been overtaken by another host."""
 
 
 class ArtifactError(StorageError):

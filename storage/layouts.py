@@ -20,6 +20,7 @@ HOMEWORK_CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
 HOMEWORK_KEYS = ("training_set", "test_set")
 GENERAL_KEYS = ("images", "masks", "class_names", "test_images")
 COMMON_KEYS = ("class_names", "group", "ignore_label", "excluded_from_mean")
+MOST_CLASSES = 255  # a label is a byte, and one value is left over for the ignored
 KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *COMMON_KEYS))
 
 
@@ -104,6 +105,8 @@ def _class_names(array: NDArray[Any]) -> tuple[str, ...]:
         raise DataError(
             f"'class_names' has shape {array.shape} and dtype {array.dtype}; expected one row of strings in label order"
         )
+    if len(array) > MOST_CLASSES:  # before a tuple is made of them: deflate packs a million into a kilobyte
+        raise DataError(f"has {len(array)} class names; expected 2 to {MOST_CLASSES}")
     return tuple(str(name) for name in array)
 
 
@@ -113,6 +116,8 @@ def _excluded(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], default:
     array = np.atleast_1d(arrays["excluded_from_mean"])
     if array.ndim != 1 or (array.size and array.dtype.kind not in "Uiu"):
         raise DataError(f"'excluded_from_mean' has dtype {array.dtype}; expected class names or labels")
+    if array.size > len(names):
+        raise DataError(f"'excluded_from_mean' has {array.size} entries, but there are {len(names)} classes")
     if array.dtype.kind == "U" or not array.size:
         return tuple(str(name) for name in array)
     wrong = [int(label) for label in array if not 0 <= label < len(names)]

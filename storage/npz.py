@@ -6,9 +6,11 @@ bytes themselves), and a broken or hostile file lets them disagree.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import struct
+import sys
 import tokenize
 import uuid
 import zipfile
@@ -17,12 +19,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from storage.errors import DataError
 
 MAX_BYTES = 16 * 2**30  # of all arrays together; a larger set would not stay resident in a training anyway
+MAX_HEADER = 10_000  # bytes of one member's npy header, as numpy's own limit; ours have about 100
 MAX_EXPANSION = 1040  # deflate cannot unpack one byte to more than 1032 (zlib's technical notes), plus headers
 # all that zipfile, zlib and the npy reader were seen to raise on cut, flipped and forged files
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, struct.error, RuntimeError)
@@ -73,10 +77,13 @@ def memory_limit() -> int:
 
 
 def _open(path: Path) -> zipfile.ZipFile:
-    if not path.exists():
-        raise DataError("no such file; give the path of an .npz data set")
-    if not path.is_file():
-        raise DataError("is not a file (a folder?); give the path of an .npz data set")
+    try:
+        if not path.exists():
+            raise DataError("no such file; give the path of an .npz data set")
+        if not path.is_file():
+            raise DataError("is not a file (a folder?); give the path of an .npz data set")
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise DataError(f"cannot be looked at ({error.strerror}); give the path of an .npz data set") from error
     start = _first_bytes(path)
     if start.startswith(b"\x93NUMPY"):
         raise DataError("is a single .npy array; expected an .npz archive, as numpy.savez writes")
@@ -121,9 +128,7 @@ def _announced(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
     """The bytes that a member's npy header announces, and the length of the header itself."""
     try:
         with archive.open(name) as member:
-            version = npy.read_magic(member)
-            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read_header(member)
+            shape, dtype = _header(member)
             header = member.tell()
     except BROKEN_MEMBER as error:
         raise DataError(f"array '{name[:-4]}' is truncated or damaged; write or copy the file again") from error
@@ -131,16 +136,42 @@ def _announced(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
         raise DataError(f"array '{name[:-4]}' holds pickled Python objects, which are refused; store plain numbers")
     if any(length < 0 for length in shape):
         raise DataError(f"array '{name[:-4]}' announces a negative shape {shape}")
-    return math.prod(int(length) for length in shape) * dtype.itemsize, header
+    items = math.prod(int(length) for length in shape)
+    if items and dtype.itemsize == 0:  # no bytes in the file, but numpy makes room for at least one an item
+        raise DataError(f"array '{name[:-4]}' announces {items:,} items of no bytes; store plain numbers")
+    return items * dtype.itemsize, header
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that a member announces; of a header no more is read than any array of ours needs.
+
+    numpy looks at its length only after it has read it: four bytes may announce 4 GiB, which deflate packs into 4 MiB.
+    """
+    start = member.read(12)
+    magic = io.BytesIO(start)
+    version = npy.read_magic(magic)
+    width = 2 if version == (1, 0) else 4
+    length = int.from_bytes(start[8 : 8 + width], "little")
+    if length > MAX_HEADER:
+        raise ValueError(f"a header of {length} bytes")
+    member.seek(0)
+    member.read(8)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(member)
+    return tuple(int(side) for side in shape), dtype
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     try:
         with archive.open(name) as member:
             array: NDArray[Any] = npy.read_array(member, allow_pickle=False)
-            return array
     except BROKEN_MEMBER as error:
         raise DataError(f"array '{name[:-4]}' is truncated or damaged; write or copy the file again") from error
+    if array.dtype.kind == "U" and array.size:
+        signs = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).view(np.uint32)
+        if signs.max() > sys.maxunicode:  # a string made of them would break Python itself
+            raise DataError(f"array '{name[:-4]}' holds text with numbers that are no characters; store plain text")
+    return array
 
 
 def _compress(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from storage.artifacts import not_found
-from storage.engine import transaction
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies import study_id
-from storage.tables import EpochTable, RunTable, put
+from storage.tables import EpochTable, PlanTable, RunTable, put
 
 RUNNING = "running"
 _MEASURED = ("train_loss", "validation_loss", "miou", "miou_strict", "lr", "seconds", "memory_mb")
@@ -91,31 +91,36 @@ class KeptWeights:
 
 
 def start_run(store: Store, *, study: str, trial: int, worker: str, device: str) -> int:
-    """Note that a training begins; the new run's id. Raises StudyError for an unknown study."""
-    row = RunTable(
-        study_id=study_id(store, study),
-        trial=trial,
-        worker=worker,
-        device=device,
-        state=RUNNING,
-        reason="",
-        value=None,
-        parameters=0,
-        weights_artifact="",
-        started=datetime.now(UTC),
-        finished=None,
-    )
-    with transaction(store.engine) as session:
+    """Note that a training begins; the run's id. A trial has one run: again gives the same.
+
+    Raises StudyError for an unknown study.
+    """
+    number = study_id(store, study)
+    known = select(RunTable.id).where(RunTable.study_id == number, RunTable.trial == trial).order_by(RunTable.id.desc())
+    began = datetime.now(UTC)
+
+    def work(session: Session) -> int:
+        # An update locks, on SQLite too: an earlier try of ours has ended before we look.
+        session.execute(update(PlanTable).where(PlanTable.study_id == number).values(study=PlanTable.study))
+        found = session.scalars(known.limit(1)).one_or_none()
+        if found is not None:
+            return found
+        row = RunTable(
+            study_id=number, trial=trial, worker=worker, device=device, state=RUNNING, reason="", started=began
+        )
+        row.parameters, row.weights_artifact = 0, ""
         session.add(row)
-    return row.id
+        session.flush()
+        return row.id
+
+    return store.transact(work)
 
 
 def add_epoch(store: Store, run: int, row: EpochRow) -> None:
     """Write one epoch; the same number again replaces it, so that a doubtful write may be repeated."""
     values = asdict(row) | {name: _null(getattr(row, name)) for name in _MEASURED}
     values |= {"run_id": run, "iou": [_null(share) for share in row.iou], "recorded": datetime.now(UTC)}
-    with transaction(store.engine) as session:
-        put(session, EpochTable, values, ["run_id", "number"])
+    store.transact(lambda session: put(session, EpochTable, values, ["run_id", "number"]))
 
 
 def finish_run(
@@ -129,12 +134,15 @@ def finish_run(
     weights_artifact: str = "",
 ) -> None:
     """Note how a run ended; the same again changes nothing but the time. Raises StudyError for an unknown run."""
-    with transaction(store.engine) as session:
+
+    def work(session: Session) -> None:
         row = session.get(RunTable, run)
         if row is None:
             raise StudyError(f"there is no run {run} in {store.url}: was its study deleted while it ran?")
         row.state, row.reason, row.value = state, reason, None if value is None else _null(value)
         row.parameters, row.weights_artifact, row.finished = parameters, weights_artifact, datetime.now(UTC)
+
+    store.transact(work)
 
 
 def curve(store: Store, study: str, trial: int) -> tuple[EpochRow, ...]:
@@ -146,16 +154,15 @@ def curve(store: Store, study: str, trial: int) -> tuple[EpochRow, ...]:
         .limit(1)
         .scalar_subquery()
     )
-    with transaction(store.engine) as session:
-        rows = session.scalars(select(EpochTable).where(EpochTable.run_id == latest).order_by(EpochTable.number)).all()
+    epochs = select(EpochTable).where(EpochTable.run_id == latest).order_by(EpochTable.number)
+    rows = store.transact(lambda session: session.scalars(epochs).all())
     return tuple(_epoch(row) for row in rows)
 
 
 def runs(store: Store, study: str) -> tuple[Run, ...]:
     """Every run of the study, oldest first. Raises StudyError for an unknown study."""
     of_study = select(RunTable).where(RunTable.study_id == study_id(store, study)).order_by(RunTable.id)
-    with transaction(store.engine) as session:
-        rows = session.scalars(of_study).all()
+    rows = store.transact(lambda session: session.scalars(of_study).all())
     return tuple(Run(**{field.name: getattr(row, field.name) for field in fields(Run)}) for row in rows)
 
 
@@ -174,13 +181,16 @@ def drop_weights(store: Store, run: int) -> None:
 
     The file goes first: a crash in between leaves an id without a file, which the next call clears.
     """
-    with transaction(store.engine) as session:
-        row = session.get(RunTable, run)
-        if row is None or not row.weights_artifact:
-            return
-        with suppress(not_found()):
-            store.artifacts.remove(row.weights_artifact)
-        row.weights_artifact = ""
+    of_run = select(RunTable.weights_artifact).where(RunTable.id == run)
+    artifact = store.transact(lambda session: session.scalar(of_run))
+    if not artifact:
+        return
+    with suppress(not_found()):
+        store.artifacts.remove(artifact)
+    forget = (
+        update(RunTable).where(RunTable.id == run, RunTable.weights_artifact == artifact).values(weights_artifact="")
+    )
+    store.transact(lambda session: session.execute(forget))
 
 
 def _epoch(row: EpochTable) -> EpochRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from alembic.util.exc import CommandError
 from optuna.exceptions import StorageInternalError
@@ -13,14 +14,20 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from storage import migrations
 from storage.artifacts import ArtifactStore, open_artifacts
-from storage.engine import alone, engine_options, plainly, prepare_folder, read_url, redact
+from storage.engine import alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
 from storage.errors import DatabaseError
 from storage.requeue import requeue
+from storage.retry import Patience
 from storage.trials import TrialStorage
 
+T = TypeVar("T")
+
+FIRST_TRIES_S = 2.0  # for a server that starts just now, or has no connection to spare
+OPENING_S = 10.0  # for what comes after the first answer
 FIRST_ANSWER_S = 9.5  # name look-up and handshake together, so that an unreachable server is reported within 10 s
 
 
@@ -33,6 +40,7 @@ class Store:
     trials: Optuna's cached storage over `TrialStorage`, for `optuna.load_study(storage=...)`.
     artifacts: where files are kept, after Optuna's artifact protocol.
     artifacts_url: the folder or ``s3://bucket/prefix`` of the artifacts.
+    patience: how long every access waits for a database that is away; a host that must leave lets it hurry.
     """
 
     url: str
@@ -40,27 +48,44 @@ class Store:
     trials: BaseStorage
     artifacts: ArtifactStore
     artifacts_url: str
+    patience: Patience
+
+    def transact(self, work: Callable[[Session], T]) -> T:
+        """What `work` returns, done in one transaction, and again after passing trouble.
+
+        `work` must be safe to repeat, also when it was committed and only the answer was lost; what it returns must not
+        need the session any more. Raises DatabaseError when the database does not take it, or not in time.
+        """
+
+        def once() -> T:
+            with transaction(self.engine) as session:
+                return work(session)
+
+        return self.patience.call(once)
 
     def close(self) -> None:
         """Close the pool's connections; the store must not be used afterwards."""
         self.engine.dispose()
 
 
-def open_store(url: str, artifacts_url: str) -> Store:
+def open_store(url: str, artifacts_url: str, patience: Patience | None = None) -> Store:
     """Connect, create or upgrade Optuna's schema and ours, and open the artifacts.
 
     Any number of processes may do this at once on a database that does not exist yet.
     Raises DatabaseError within 10 s when the database cannot be reached, and at once for a URL, folder or schema that
     cannot be used; ArtifactError for the artifacts.
+    patience: what the store waits with afterwards, ten minutes if not given.
     """
+    patience = patience or Patience()
     prepare_folder(url)
     first = create_engine(read_url(url), **engine_options(url))
     try:
         with plainly(url):
             if first.dialect.name != "sqlite":  # whose first connection changes the file, so not before we are alone
-                _answer_in_time(lambda: first.connect().close(), url)
-            with alone(first):
-                trials = _open_trials(url)
+                _answer_in_time(lambda: Patience(FIRST_TRIES_S, quiet=True).call(lambda: _connect(first, url)), url)
+            opening = Patience(OPENING_S)
+            with alone(first, opening):
+                trials = opening.call(lambda: _open_trials(url, patience))
     finally:
         first.dispose()
     try:
@@ -74,7 +99,13 @@ def open_store(url: str, artifacts_url: str) -> Store:
         trials=get_storage(trials),
         artifacts=artifacts,
         artifacts_url=artifacts_url,
+        patience=patience,
     )
+
+
+def _connect(engine: Engine, url: str) -> None:
+    with plainly(url):
+        engine.connect().close()
 
 
 def _answer_in_time(connect: Callable[[], None], url: str) -> None:
@@ -96,9 +127,9 @@ def _answer_in_time(connect: Callable[[], None], url: str) -> None:
         raise failures[0]
 
 
-def _open_trials(url: str) -> TrialStorage:
+def _open_trials(url: str, patience: Patience) -> TrialStorage:
     try:
-        trials = TrialStorage(url, heartbeat_stale_trial_callback=_hand_back)
+        trials = TrialStorage(url, heartbeat_stale_trial_callback=_hand_back, patience=patience)
     except StorageInternalError as error:
         if isinstance(error.__cause__, DBAPIError):
             raise error.__cause__ from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -13,13 +14,25 @@ from optuna.study import StudyDirection
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from storage.engine import alone, plainly, transaction
+from storage.engine import alone, plainly
 from storage.errors import StudyError
 from storage.store import Store
 from storage.tables import DatasetTable, EpochTable, PlanTable, RunTable, WorkerTable, put
 
 METRIC = "val mIoU"
-FIXED = ("data_digest", "space_digest", "sampler", "pruner", "objective", "epochs", "holdout", "seed")
+LONGEST_NAME = 500  # characters of a study's name; Optuna's column takes 512
+FIXED = (
+    "data_digest",
+    "space_digest",
+    "sampler",
+    "pruner",
+    "objective",
+    "epochs",
+    "holdout",
+    "seed",
+    "max_params",
+    "max_gpu_gb",
+)
 SHOWN = ("space_digest", "data_digest", "sampler", "pruner", "objective", "trials", "epochs", "seed")
 
 
@@ -39,6 +52,8 @@ class StudyPlan:
     keep: for how many of the best trials the weights are kept.
     seed: of the sampler, the split and every trial's own generator.
     split: JSON of the index lists, the method and the seed.
+    max_params: the most trainable numbers a recipe may have; None for no limit.
+    max_gpu_gb: the most GPU memory in GiB its training may take; None for what the device has.
     """
 
     study: str
@@ -56,6 +71,8 @@ class StudyPlan:
     keep: int
     seed: int
     split: str
+    max_params: int | None = None
+    max_gpu_gb: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,22 +100,30 @@ class DatasetRecord:
     artifact_id: str
 
 
+def check_name(study: str) -> None:
+    """Raise StudyError for a name that some database or terminal cannot write; any other one is as good as another."""
+    if not study.strip() or len(study) > LONGEST_NAME:
+        raise StudyError(f"a study's name has 1 to {LONGEST_NAME} characters, got {len(study)}: choose another")
+    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in study):
+        raise StudyError(f"the study's name {study!r:.80} holds characters that cannot be written: choose another")
+
+
 def create_study(store: Store, plan: StudyPlan) -> bool:
     """Create the study in Optuna (maximise) and write its plan; True when it is new.
 
     False when the same study exists: then only its `trials` and `keep` are brought up to date.
     Raises StudyError naming what differs, or when a study of that name is not ours.
     """
-    with _answers(store), alone(store.engine):
+    check_name(plan.study)
+    created = datetime.now(UTC)  # before the first try: a plan of that moment is ours
+    with _answers(store), alone(store.engine, store.patience):
         try:
             study_id = store.trials.create_new_study([StudyDirection.MAXIMIZE], plan.study)
         except DuplicatedStudyError:
             study_id = store.trials.get_study_id_from_name(plan.study)
             if _continue(store, study_id, plan):
                 return False
-        with transaction(store.engine) as session:
-            _forget(session, study_id, plan.study)
-            session.add(PlanTable(study_id=study_id, created=datetime.now(UTC), **asdict(plan)))
+        store.transact(lambda session: _write(session, study_id, plan, created))
         _describe(store, study_id, plan)
         return True
 
@@ -110,8 +135,7 @@ def load_plan(store: Store, study: str) -> StudyPlan:
 
 def list_studies(store: Store) -> tuple[str, ...]:
     """The names of the studies in this store, sorted."""
-    with transaction(store.engine) as session:
-        ours = set(session.scalars(select(PlanTable.study)))
+    ours = store.transact(lambda session: set(session.scalars(select(PlanTable.study))))
     with _answers(store):
         return tuple(sorted(study.study_name for study in store.trials.get_all_studies() if study.study_name in ours))
 
@@ -123,11 +147,11 @@ def study_id(store: Store, study: str) -> int:
 
 def find_study(store: Store, study: str) -> tuple[int, PlanTable]:
     """Optuna's id of the study and its row. Raises StudyError for an unknown study, naming the known ones."""
+    check_name(study)
     try:
         with _answers(store):
             found = store.trials.get_study_id_from_name(study)
-        with transaction(store.engine) as session:
-            row = session.get(PlanTable, found)
+        row = store.transact(lambda session: session.get(PlanTable, found))
     except KeyError:
         row = None
     if row is None or row.study != study:
@@ -140,19 +164,17 @@ def find_study(store: Store, study: str) -> tuple[int, PlanTable]:
 
 def put_dataset(store: Store, record: DatasetRecord) -> None:
     """Remember a data set; the same digest again replaces what was said of it."""
-    with transaction(store.engine) as session:
-        values = asdict(record) | {
-            "class_names": list(record.class_names),
-            "class_shares": list(record.class_shares),
-            "created": datetime.now(UTC),
-        }
-        put(session, DatasetTable, values, ["digest"])
+    values = asdict(record) | {
+        "class_names": list(record.class_names),
+        "class_shares": list(record.class_shares),
+        "created": datetime.now(UTC),
+    }
+    store.transact(lambda session: put(session, DatasetTable, values, ["digest"]))
 
 
 def get_dataset(store: Store, digest: str) -> DatasetRecord:
     """The data set of that digest. Raises StudyError when the store does not know it."""
-    with transaction(store.engine) as session:
-        row = session.get(DatasetTable, digest)
+    row = store.transact(lambda session: session.get(DatasetTable, digest))
     if row is None:
         raise StudyError(f"no data set with digest {digest[:12]} in {store.url}: create a study with it first")
     values = _values(row, DatasetRecord)
@@ -173,18 +195,16 @@ def _answers(store: Store) -> Iterator[None]:
 
 def _continue(store: Store, study_id: int, plan: StudyPlan) -> bool:
     """Bring the existing plan up to date; False when there is none to continue and nothing was tried yet."""
-    with transaction(store.engine) as session:
-        row = session.get(PlanTable, study_id)
-        if row is None or row.study != plan.study:
-            # A creator that died between Optuna's tables and ours leaves an empty study, which is finished here.
-            if store.trials.get_n_trials(study_id):
-                raise StudyError(f"study {plan.study!r} in {store.url} was not created by marsearch: use another name")
-            return False
-        _check_same(_plan(row), plan, store.url)
-        if (row.trials, row.keep) != (plan.trials, plan.keep):
-            session.execute(
-                update(PlanTable).where(PlanTable.study_id == study_id).values(trials=plan.trials, keep=plan.keep)
-            )
+    row = store.transact(lambda session: session.get(PlanTable, study_id))
+    if row is None or row.study != plan.study:
+        # A creator that died between Optuna's tables and ours leaves an empty study, which is finished here.
+        if store.trials.get_n_trials(study_id):
+            raise StudyError(f"study {plan.study!r} in {store.url} was not created by marsearch: use another name")
+        return False
+    _check_same(_plan(row), plan, store.url)
+    if (row.trials, row.keep) != (plan.trials, plan.keep):
+        changed = update(PlanTable).where(PlanTable.study_id == study_id).values(trials=plan.trials, keep=plan.keep)
+        store.transact(lambda session: session.execute(changed))
     told = store.trials.get_study_user_attrs(study_id)
     if any(told.get(name) != getattr(plan, name) for name in SHOWN):
         _describe(store, study_id, plan)
@@ -207,6 +227,15 @@ def _describe(store: Store, study_id: int, plan: StudyPlan) -> None:
     store.trials.set_study_system_attr(study_id, "study:metric_names", [METRIC])  # what Study.set_metric_names does
     for name in SHOWN:
         store.trials.set_study_user_attr(study_id, name, getattr(plan, name))
+
+
+def _write(session: Session, study_id: int, plan: StudyPlan, created: datetime) -> None:
+    """Write the plan, unless an earlier try did so and only its answer was lost."""
+    row = session.get(PlanTable, study_id)
+    if row is not None and (row.study, row.created) == (plan.study, created):
+        return
+    _forget(session, study_id, plan.study)
+    session.add(PlanTable(study_id=study_id, created=created, **asdict(plan)))
 
 
 def _forget(session: Session, study_id: int, study: str) -> None:

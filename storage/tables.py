@@ -72,6 +72,8 @@ class PlanTable(Table):
     seed: Mapped[int] = mapped_column(BigInteger)
     split: Mapped[str] = mapped_column(Text)
     created: Mapped[datetime]
+    max_params: Mapped[int | None] = mapped_column(BigInteger)
+    max_gpu_gb: Mapped[float | None]
 
 
 class DatasetTable(Table):

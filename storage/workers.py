@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 
 from storage.engine import transaction
+from storage.retry import OutOfPatience
 from storage.store import Store
 from storage.studies import study_id
 from storage.tables import WorkerTable, put
 
 LEFT = "left"
+BEAT_S = 10.0  # how long a beat waits for a database that is away
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,25 +50,31 @@ def register(store: Store, worker: Worker) -> None:
     """Note that the worker is there; the same id again replaces it. Raises StudyError for an unknown study."""
     values = asdict(worker) | {"study_id": study_id(store, worker.study)}
     del values["study"]
-    with transaction(store.engine) as session:
-        put(session, WorkerTable, values, ["id"])
+    store.transact(lambda session: put(session, WorkerTable, values, ["id"]))
 
 
 def beat(store: Store, worker_id: str, trials: str) -> None:
-    """Note that the worker was heard of now, and what it trains; an unknown or departed one stays as it is."""
-    _note(store, worker_id, trials=trials)
+    """Note that the worker was heard of now, and what it trains; an unknown or departed one stays as it is.
+
+    A database that is away is waited for until the next beat is due, and then left alone: a sign of life is no reason
+    to stop the worker. Raises DatabaseError for trouble that does not pass by itself.
+    """
+    try:
+        store.patience.call(lambda: _note(store, worker_id, trials=trials), limit_s=BEAT_S)
+    except OutOfPatience as error:
+        _logger.warning("worker %s could not say that it is there: %s", worker_id, error)
 
 
 def leave(store: Store, worker_id: str) -> None:
     """Note that the worker has gone in order."""
-    _note(store, worker_id, trials="", state=LEFT)
+    store.patience.call(lambda: _note(store, worker_id, trials="", state=LEFT))
 
 
 def workers(store: Store, study: str) -> tuple[Worker, ...]:
     """The study's workers, departed ones too, in the order they came. Raises StudyError for an unknown study."""
     of_study = select(WorkerTable).where(WorkerTable.study_id == study_id(store, study))
-    with transaction(store.engine) as session:
-        rows = session.scalars(of_study.order_by(WorkerTable.started, WorkerTable.id)).all()
+    ordered = of_study.order_by(WorkerTable.started, WorkerTable.id)
+    rows = store.transact(lambda session: session.scalars(ordered).all())
     names = [field.name for field in fields(Worker) if field.name != "study"]
     return tuple(Worker(study=study, **{name: getattr(row, name) for name in names}) for row in rows)
 

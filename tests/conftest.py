@@ -51,6 +51,14 @@ def postgres_url(new_database: Callable[[], str]) -> str:
     return new_database()
 
 
+@pytest.fixture(scope="module")
+def no_second_tries() -> Iterator[None]:
+    """A server that refuses is not asked again for two seconds, as one that starts just now would be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storage.store.FIRST_TRIES_S", 0.05)
+        yield
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of an SQLite file that does not exist yet, in a folder that does not either."""

@@ -8,10 +8,18 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from search.cli import bundle, data, demo, reproduce, space, study, watch
-from search.errors import SearchError, TrainingFailed
-from spaces.errors import SpaceError
-from storage.errors import StorageError
+try:
+    from search.cli import bundle, control, data, demo, reproduce, space, study, watch
+    from search.errors import SearchError, TrainingFailed
+    from spaces.errors import SpaceError
+    from storage.errors import StorageError
+except ModuleNotFoundError as error:
+    # The package index has an unrelated `spaces`, and one of two packages of a name hides the other.
+    theirs = (error.name or "").partition(".")[0]
+    if theirs not in ("spaces", "storage"):
+        raise
+    mend = f"pip uninstall {theirs}, then pip install --force-reinstall --no-deps marsearch"
+    raise SystemExit(f"marsearch: another package called {theirs} is in the way of ours: {mend}") from None
 
 app = typer.Typer(
     name="marsearch",
@@ -28,9 +36,17 @@ data_app.command("clean")(data.clean)
 space_app = typer.Typer(help="Look at the search space.", no_args_is_help=True, rich_markup_mode=None)
 space_app.command("show")(space.show)
 
+study_app = typer.Typer(help="List and steer studies.", no_args_is_help=True, rich_markup_mode=None)
+study_app.command("list")(control.list_studies)
+study_app.command("pause")(control.pause)
+study_app.command("resume")(control.resume)
+study_app.command("stop")(control.stop)
+study_app.command("delete")(control.delete)
+
 app.command("demo")(demo.demo)
 app.add_typer(data_app, name="data")
 app.add_typer(space_app, name="space")
+app.add_typer(study_app, name="study")
 app.command("create")(study.create)
 app.command("work")(study.work)
 app.command("run")(study.run)
@@ -70,7 +86,9 @@ def answer(arguments: list[str]) -> int:
 
 
 def _say(text: str, status: int = 2) -> int:
-    print(f"marsearch: {' '.join(text.split())}", file=sys.stderr)
+    line = " ".join(text.split())  # what it quotes may hold what a terminal obeys
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+    print(f"marsearch: {shown}", file=sys.stderr)
     return status
 
 

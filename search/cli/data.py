@@ -28,6 +28,7 @@ def synth(
 ) -> None:
     """Write a synthetic, Mars-like data set."""
     from storage.dataset import write_dataset
+    from storage.npz import memory_limit
     from storage.synthetic import synthesise
 
     match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", size)
@@ -35,8 +36,11 @@ def synth(
         raise UsageError(f"--size {size}: HxW in pixels was expected, from 8x8 to 4096x4096, such as 64x128")
     if channels == 2:
         raise UsageError("--channels 2: 1 (grey) or 3 (colour) was expected")
-    _check_folder(out)
     height, width = int(match[1]), int(match[2])
+    needed, limit = (train + test) * height * width * (channels + 1), memory_limit()
+    if needed > limit:
+        raise UsageError(f"--train {train} --size {size}: {needed:,} bytes of data, at most {limit:,} are made")
+    _check_folder(out)
     dataset = synthesise(
         train=train, test=test, seed=seed, height=height, width=width, channels=channels, classes=classes
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from search.cli import options
-from search.cli.options import open_storage
+from search.cli.options import WORKER_S, open_storage
 from search.cli.study import make, serve
 
 
@@ -31,7 +31,7 @@ def demo(
     from storage.dataset import write_dataset
     from storage.synthetic import synthesise
 
-    with open_storage() as (store, settings):
+    with open_storage(WORKER_S) as (store, settings):
         bundle = out or settings.home / "demo-bundle"
         check_target(bundle)
         data = settings.home / "demo.npz"

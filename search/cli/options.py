@@ -16,6 +16,9 @@ from search.settings import Settings, read_settings
 if TYPE_CHECKING:
     from storage.store import Store
 
+PATIENCE_S = 20.0  # of a person who waits for an answer
+WORKER_S = 600.0  # of a worker: a restart, a failover, a reboot
+
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.npz)")]
 SpaceFile = Annotated[
@@ -30,6 +33,22 @@ WarmStart = Annotated[str, typer.Option(metavar="reports|FILE|none", help="recip
 Holdout = Annotated[float, typer.Option(metavar="SHARE", min=0.0, max=0.5, help="share of samples no trial sees")]
 Keep = Annotated[int, typer.Option(metavar="K", min=1, help="weights are kept for the best K trials")]
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
+MaxParams = Annotated[
+    int | None,
+    typer.Option(
+        "--max-params", metavar="N", min=1, max=2**63 - 1, help="refuse networks with more parameters; default no limit"
+    ),
+]
+MaxGpuGb = Annotated[
+    float | None,
+    typer.Option(
+        "--max-gpu-gb",
+        metavar="X",
+        min=0.001,
+        max=1e6,
+        help="refuse trainings estimated to take more GPU memory, in GiB; default what the device has",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or 2 cores"),
@@ -40,19 +59,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stand
 
 
 @contextmanager
-def open_storage() -> Iterator[tuple[Store, Settings]]:
-    """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError."""
+def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settings]]:
+    """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError.
+
+    patience_s: for how long each access waits for a database that is away, seconds.
+    """
     import warnings
 
     import optuna
 
+    from storage.retry import Patience
     from storage.store import open_store
 
     # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own progress says the same in fewer words
     settings = read_settings()
-    store = open_store(settings.storage, settings.artifacts)
+    store = open_store(settings.storage, settings.artifacts, Patience(patience_s))
     try:
         yield store, settings
     finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli import options
-from search.cli.options import open_storage, read_text, seconds
+from search.cli.options import WORKER_S, open_storage, read_text, seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +30,26 @@ def create(
     holdout: options.Holdout = 0.0,
     keep: options.Keep = 20,
     seed: options.Seed = 0,
+    max_params: options.MaxParams = None,
+    max_gpu_gb: options.MaxGpuGb = None,
 ) -> None:
     """Create a study; the same data and options again change nothing."""
-    wish = _wish(study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed)
+    wish = _wish(
+        study,
+        data,
+        space,
+        sampler,
+        pruner,
+        objective,
+        trials,
+        epochs,
+        warm_start,
+        holdout,
+        keep,
+        seed,
+        max_params,
+        max_gpu_gb,
+    )
     with open_storage() as (store, _):
         make(store, wish)
 
@@ -46,7 +63,7 @@ def work(
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     limit = seconds(timeout)
-    with open_storage() as (store, settings):
+    with open_storage(WORKER_S) as (store, settings):
         serve(store, settings, study, workers, trials, limit, device)
 
 
@@ -63,14 +80,31 @@ def run(
     holdout: options.Holdout = 0.0,
     keep: options.Keep = 20,
     seed: options.Seed = 0,
+    max_params: options.MaxParams = None,
+    max_gpu_gb: options.MaxGpuGb = None,
     workers: options.Workers = None,
     timeout: options.Timeout = None,
     device: options.Device = "auto",
 ) -> None:
     """Create a study and work on it; the same command again continues."""
     limit = seconds(timeout)
-    wish = _wish(study, data, space, sampler, pruner, objective, trials, epochs, warm_start, holdout, keep, seed)
-    with open_storage() as (store, settings):
+    wish = _wish(
+        study,
+        data,
+        space,
+        sampler,
+        pruner,
+        objective,
+        trials,
+        epochs,
+        warm_start,
+        holdout,
+        keep,
+        seed,
+        max_params,
+        max_gpu_gb,
+    )
+    with open_storage(WORKER_S) as (store, settings):
         make(store, wish)
         serve(store, settings, study, workers, None, limit, device)
 
@@ -89,7 +123,7 @@ def enqueue(
 
 def make(store: Store, wish: Wish) -> Created:
     """Create the study and say what came of it."""
-    from search.service.size import weights_note
+    from search.service.size import limits_note, weights_note
     from search.service.study import create as create_study
 
     created = create_study(store, wish)
@@ -97,6 +131,8 @@ def make(store: Store, wish: Wish) -> Created:
         typer.echo(note, err=True)
     if created.new:
         typer.echo(f"study {wish.study} created in {store.url}; {weights_note(created.plan)}", err=True)
+        if limits := limits_note(created.plan):
+            typer.echo(limits, err=True)
     else:
         typer.echo(f"study {wish.study} is there already, with the same data and space", err=True)
     return created
@@ -136,6 +172,8 @@ def _wish(
     holdout: float,
     keep: int,
     seed: int,
+    max_params: int | None,
+    max_gpu_gb: float | None,
 ) -> Wish:
     from search.service.study import Wish
 
@@ -153,4 +191,6 @@ def _wish(
         holdout=holdout,
         keep=keep,
         seed=seed,
+        max_params=max_params,
+        max_gpu_gb=max_gpu_gb,
     )

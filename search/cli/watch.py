@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -14,12 +15,14 @@ from search.cli.options import open_storage
 if TYPE_CHECKING:
     from storage.store import Store
 
+SHOWN_S = 3600.0  # for so long a lost worker has a line of its own
+
 
 def status(
     study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="name of a study; all of them without")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show trials by state, the best one and the workers."""
+    """Show state, trials, the best one, and what each worker trains."""
     from search.service.report import study_report
     from storage.studies import list_studies
 
@@ -63,29 +66,61 @@ def dashboard(
         serve(store, host, port)
 
 
-def doctor() -> None:
-    """Check installation, devices, database and artifact store."""
+def doctor(
+    mend: Annotated[bool, typer.Option("--mend", help="take up stale trials, remove orphaned checkpoints")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check installation, devices, storage and what was left behind; status 1 when something is not well."""
+    import optuna
+
     from search.service.doctor import examine
+    from search.service.doctor import mend as mend_all
     from search.settings import read_settings
 
-    findings = examine(read_settings())
-    for finding in findings:
-        typer.echo(f"{'ok  ' if finding.well else 'FAIL'}  {finding.what}: {finding.detail}")
-    if not all(finding.well for finding in findings):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    settings = read_settings()
+    for sentence in mend_all(settings) if mend else ():
+        typer.echo(sentence, err=True)
+    findings = examine(settings)
+    well = all(finding.well for finding in findings)
+    if as_json:
+        typer.echo(json.dumps({"well": well, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok  ' if finding.well else 'FAIL'}  {finding.what}: {finding.detail}")
+            if finding.mend:
+                typer.echo(f"      mend: {finding.mend}")
+    if not well:
         raise typer.Exit(1)
 
 
 def _as_text(report: dict[str, Any]) -> str:
+    from search.service.view import clock
+
     counts = ", ".join(f"{number} {state}" for state, number in report["trials"].items() if number)
-    best = report["best"]
+    name, state, best = report["study"], report["state"], report["best"]
     lines = [
-        f"study {report['study']}: {report['finished']} of {report['target']} trials finished ({counts or 'none yet'})",
+        f"study {name}: {state}, {report['finished']} of {report['target']} trials finished ({counts or 'none yet'})",
         f"  best  {best['value']:.4f}, trial {best['number']}" if best else "  best  no complete trial yet",
     ]
+    gone = {"left": 0, "lost": 0}
     for worker in report["workers"]:
-        doing = f", trial {worker['trials']}" if worker["trials"] else ""
-        lines.append(f"  worker {worker['id']} on {worker['host']} ({worker['device']}), {worker['state']}{doing}")
+        if worker["state"] == "left" or (worker["state"] == "lost" and worker["beat_age_s"] > SHOWN_S):
+            gone[worker["state"]] += 1
+        else:
+            where = f"{worker['id']} on {worker['host']} ({worker['device']})"
+            heard = f"heard of {clock(worker['beat_age_s'])} ago"
+            lines.append(f"  worker {where}, {worker['state']}, {heard}{_training(worker)}")
+    if any(gone.values()):
+        lines.append(f"  workers gone: {gone['left']} left in order, {gone['lost']} lost")
+    if state in ("paused", "stopped"):
+        lines.append(f"  go on with: marsearch study resume {name}")
     return "\n".join(lines)
+
+
+def _training(worker: dict[str, Any]) -> str:
+    told = ", ".join(f"trial {t['trial']} epoch {t['epoch']} of {t['epochs']}" for t in worker["training"])
+    return f": {told}" if told else ""
 
 
 def _frame(rows: list[dict[str, Any]]) -> Any:

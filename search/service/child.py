@@ -5,22 +5,28 @@ Started as ``python -m search.service.child``; `search.service.messages` says wh
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import queue
 import signal
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
 
-# Ctrl-C goes to the whole process group, and only the host decides: ignored before torch takes its seconds to load.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+# Ctrl-C and a service manager's SIGTERM go to the whole process group, and only the host decides: ignored before torch
+# takes its seconds to load. The child goes when its input ends.
+for _signal in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(_signal, signal.SIG_IGN)
 
-from search.service.messages import Failed, Finished, Message, Ready, Stop, Stopped, Train, Trained, from_line, to_line  # noqa: E402
+from search.service.course import train  # noqa: E402
+from search.service.messages import Failed, Message, Ready, Stop, Train, from_line, to_line  # noqa: E402
 
 if TYPE_CHECKING:
-    from search.training.fit import Epoch
     from storage.dataset import Dataset
+
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
 class Inbox:
@@ -36,32 +42,39 @@ class Inbox:
         return job in self._stopped
 
     def _read(self, lines: TextIO) -> None:
-        for line in lines:
-            message = from_line(line)
-            if isinstance(message, Train):
-                self.jobs.put(message)
-            elif isinstance(message, Stop):
-                self._stopped.add(message.job)
+        try:
+            for line in lines:
+                message = from_line(line)
+                if isinstance(message, Train):
+                    self.jobs.put(message)
+                elif isinstance(message, Stop):
+                    self._stopped.add(message.job)
+        except ValueError:
+            traceback.print_exc()
+            os._exit(2)
         os._exit(0)
 
 
 class Outbox:
-    """The way to the host."""
+    """The way to the host; any thread may send."""
 
     def __init__(self, lines: TextIO) -> None:
         self._lines = lines
+        self._writing = threading.Lock()
 
     def send(self, message: Message) -> None:
         """Write the message through at once; a host that is gone ends the child."""
         try:
-            self._lines.write(to_line(message))
-            self._lines.flush()
+            with self._writing:
+                self._lines.write(to_line(message))
+                self._lines.flush()
         except (BrokenPipeError, ValueError):
             os._exit(0)
 
 
 def main() -> None:
     """Take jobs until the host is gone."""
+    faulthandler.enable()  # a crash in native code leaves its traceback in the log
     outbox = Outbox(_private_stdout())
     inbox = Inbox(sys.stdin)
     import torch
@@ -72,9 +85,9 @@ def main() -> None:
     while True:
         job = inbox.jobs.get()
         try:
-            outbox.send(train(job, shelf, inbox, outbox))
+            outbox.send(_train(job, shelf, inbox, outbox))
         except Exception as error:
-            outbox.send(Failed(job=job.job, reason=_sentence(error), detail=traceback.format_exc()[-20_000:]))
+            outbox.send(_failed(job.job, error))
 
 
 class Shelf:
@@ -86,8 +99,6 @@ class Shelf:
 
     def read(self, path: str) -> Dataset:
         """The data set of that file."""
-        from pathlib import Path
-
         from storage.dataset import read_dataset
 
         if self._dataset is None or path != self._path:
@@ -95,49 +106,8 @@ class Shelf:
         return self._dataset
 
 
-def train(job: Train, shelf: Shelf, inbox: Inbox, outbox: Outbox) -> Finished | Stopped:
-    """Train one job to its end, telling the host of each epoch."""
-    from search.service.record import save_result, training_data
-    from search.training.fit import Stopped as TrainingStopped
-    from search.training.fit import fit
-    from spaces import load_recipe
-
-    recipe = load_recipe(job.recipe)
-    dataset = shelf.read(job.data)
-    data = training_data(dataset, recipe.data.cleaning, job.train, job.validation)
-    best: Epoch | None = None
-    try:
-        for epoch in fit(
-            recipe, data, device=job.device, objective=job.objective, should_stop=lambda: inbox.stopped(job.job)
-        ):
-            best = epoch if epoch.improved else best
-            outbox.send(_trained(job.job, epoch))
-    except TrainingStopped:
-        return Stopped(job=job.job)
-    if best is None:
-        raise ArithmeticError("no epoch gave a defined validation score")
-    save_result(job, recipe, dataset, data, best)
-    return Finished(job=job.job, best=best.number)
-
-
-def _trained(job: int, epoch: Epoch) -> Trained:
-    return Trained(
-        job=job,
-        number=epoch.number,
-        train_loss=epoch.train_loss,
-        validation_loss=epoch.validation_loss,
-        miou=epoch.scores.miou,
-        miou_strict=epoch.scores.miou_strict,
-        accuracy=epoch.scores.accuracy,
-        iou=tuple(None if value != value else value for value in epoch.scores.iou),
-        confusion=epoch.scores.confusion,
-        lr=epoch.lr,
-        seconds=epoch.seconds,
-        memory_mb=epoch.memory_mb,
-        parameters=epoch.parameters,
-        improved=epoch.improved,
-        last=epoch.last,
-    )
+def _train(job: Train, shelf: Shelf, inbox: Inbox, outbox: Outbox) -> Message:
+    return train(job, shelf.read(job.data), lambda: inbox.stopped(job.job), outbox.send)
 
 
 def _private_stdout() -> TextIO:
@@ -147,10 +117,21 @@ def _private_stdout() -> TextIO:
     return private
 
 
-def _sentence(error: Exception) -> str:
+def _failed(job: int, error: Exception) -> Failed:
+    kind = _kind(error)
     text = " ".join(str(error).split()) or "no message"
-    kind = "out of memory" if "out of memory" in text.lower() else type(error).__name__
-    return f"{kind}: {text[:500]}"
+    name = "out of memory" if kind == "memory" else type(error).__name__
+    return Failed(job=job, reason=f"{name}: {text[:500]}", detail=traceback.format_exc()[-20_000:], kind=kind)
+
+
+def _kind(error: Exception) -> Literal["diverged", "memory", "error"]:
+    """What went wrong, seen from the host; torch has no type of its own for a CPU that runs out of memory."""
+    from search.training.fit import Diverged
+
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or any(words in text for words in _MEMORY_WORDS):
+        return "memory"
+    return "diverged" if isinstance(error, Diverged) else "error"
 
 
 if __name__ == "__main__":

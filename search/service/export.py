@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial
+from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 
 from search.errors import UsageError
@@ -21,6 +23,7 @@ from search.service.record import normalisation
 from search.service.study import OpenStudy, open_study, recipe_of
 from search.training.metrics import scores
 from storage.artifacts import load_file
+from storage.errors import ArtifactError
 from storage.runs import curve, kept_weights
 from storage.store import Store
 
@@ -63,15 +66,20 @@ def _contents(
     store: Store, opened: OpenStudy, trial: FrozenTrial, weights: Path, pictures: tuple[Path, ...]
 ) -> BundleContents:
     validation = np.asarray(opened.validation, dtype=np.int64)
-    tensors = load_tensors(weights)
-    mean, std = normalisation(tensors)
+    try:
+        tensors = load_tensors(weights)
+        mean, std = normalisation(tensors)
+    except (SafetensorError, KeyError) as error:
+        raise UsageError(
+            f"trial {trial.number}: its weights in the artifact store are damaged ({error}): export another trial"
+        ) from error
     return BundleContents(
         recipe=recipe_of(opened.plan, opened.space, trial),
         facts=opened.space.facts,
         weights=tensors,
         mean=mean,
         std=std,
-        scores=scores(_confusion(pictures), opened.space.facts),
+        scores=scores(_confusion(trial, pictures), opened.space.facts),
         epoch=int(trial.user_attrs["best_epoch"]),
         data_digest=opened.plan.data_digest,
         study=opened.plan.study,
@@ -84,18 +92,29 @@ def _contents(
     )
 
 
-def _confusion(pictures: tuple[Path, ...]) -> NDArray[np.int64]:
-    """The confusion matrix (K, K) that the best epoch had, as recorded when the trial was told."""
-    (path,) = (picture for picture in pictures if picture.name == CONFUSION_CSV)
-    return np.loadtxt(path, dtype=np.int64, delimiter=",", ndmin=2)
+def _confusion(trial: FrozenTrial, pictures: tuple[Path, ...]) -> NDArray[np.int64]:
+    """The confusion matrix (K, K) that the best epoch had; older studies have it only as a file."""
+    noted = trial.user_attrs.get("confusion")
+    if noted is not None:
+        return np.asarray(noted, dtype=np.int64)
+    files = [picture for picture in pictures if picture.name == CONFUSION_CSV]
+    if not files:
+        raise UsageError(f"trial {trial.number}: its confusion matrix is not in the artifact store, train it again")
+    return np.loadtxt(files[0], dtype=np.int64, delimiter=",", ndmin=2)
 
 
 def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...]:
-    """The trial's artifacts as files; their names come from the database, so only the last part counts."""
+    """The trial's artifacts as files; their names come from the database, so only the last part counts.
+
+    Pictures that have not arrived in the artifact store are left out: the bundle is good without them.
+    """
     files = []
     for meta in get_all_artifact_meta(trial, storage=store.trials):
         path = folder / "pictures" / Path(meta.filename).name
+        if not path.name.isprintable():  # no database of ours, and no name that a bundle may list
+            continue
         path.parent.mkdir(exist_ok=True)
-        load_file(store.artifacts, meta.artifact_id, path)
-        files.append(path)
+        with suppress(ArtifactError):
+            load_file(store.artifacts, meta.artifact_id, path)
+            files.append(path)
     return tuple(sorted(files))

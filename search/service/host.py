@@ -7,29 +7,39 @@ import queue
 import socket
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import optuna
-
+from search.errors import UsageError
+from search.service.board import Board
+from search.service.checkpoints import stem_of
 from search.service.devices import places
-from search.service.link import Link
-from search.service.objective import Board
-from search.service.progress import count
-from search.service.signals import stop_on_signals
+from search.service.duty import bounded, duties
+from search.service.limits import Gpu, gpu_of
+from search.service.link import Link, Place
+from search.service.objective import kill_child
+from search.service.outbox import Outbox
+from search.service.patrol import Patrol
+from search.service.signals import Signals, counted_signals
 from search.service.slot import Crew, run_slot
-from search.service.study import attach, open_study
+from search.service.study import open_study
 from search.service.view import View
+from storage.machine import worker_id
 from storage.store import Store
-from storage.workers import Worker, beat, leave, register
+from storage.studies import study_id
+from storage.trials import sample_at_most
+from storage.workers import Worker, leave, register
 
-LOOK = 0.5  # seconds between two refreshes of the display
-BEAT = 10.0  # seconds between two notes of what this host is doing
-REAP = 30.0  # seconds between two looks for trials whose host has died
+LOOK = 0.25  # seconds between two looks at signals and slots
+# A host that leaves has ten seconds, `docker stop` waits no longer:
+STOP_S = 5.0  # for children to finish their batch and write their checkpoint, then they are killed;
+UPLOAD_S = 6.0  # until uploads are given up;
+HAND_BACK_S = 7.0  # until the trials must be handed back; what is not by then, others take back
+HARDER_S = 1.0  # for all of that, once the host is asked a second time
+LAST_S = 0.5  # for a last look, and for saying goodbye
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +47,7 @@ class Order:
     """What a host is asked to do; the field names are the options of `marsearch work`.
 
     workers: trainings at a time, None for one per GPU or pair of cores. trials: target, None for the study's own.
-    timeout: seconds, None for none. home: directory for caches and logs.
+    timeout: seconds, None for none. home: directory for caches, checkpoints and logs.
     """
 
     study: str
@@ -53,10 +63,12 @@ class Outcome:
     """How a host's work ended.
 
     finished: trials of the study that count towards its target; fewer than target when the host was stopped.
+    abandoned: something did not end in time; the process should exit without waiting for it.
     """
 
     finished: int
     target: int
+    abandoned: bool = False
 
 
 def work(store: Store, order: Order, view: View) -> Outcome:
@@ -64,52 +76,108 @@ def work(store: Store, order: Order, view: View) -> Outcome:
 
     Raises StudyError for an unknown study, and what went wrong in a slot after all of them have ended.
     """
-    opened = open_study(store, order.study, order.home)
-    seats = places(order.device, order.workers, order.home / "logs")
-    board = Board()
-    target = order.trials or opened.plan.trials
     with ExitStack() as stack:
-        worker = stack.enter_context(_registered(store, order.study, seats[0].device, len(seats)))
+        signals = stack.enter_context(counted_signals())
+        limit = epoch_limit(os.environ)
+        opened = open_study(store, order.study, order.home)
+        seats = places(order.device, order.workers, order.home / "logs")
+        board = Board(say=view.say, epoch_limit=limit)
+        outbox = Outbox(store, order.home, view.say, board.stop.is_set)
+        worker = stack.enter_context(_registered(store, order.study, seats, board))
         links = [stack.enter_context(Link(seat)) for seat in seats]
-        crew = Crew(store=store, opened=opened, board=board, worker=worker, target=target, free=_pool(links))
-        stack.enter_context(stop_on_signals(board.stop))
+        crew = Crew(
+            store=store,
+            opened=opened,
+            board=board,
+            outbox=outbox,
+            home=order.home,
+            stem=stem_of(store, order.study),
+            worker=worker,
+            target=order.trials or opened.plan.trials,
+            sharing=_sharing(seats),
+            gpu=_smallest_gpu(seats),
+            free=_pool(links),
+        )
+        patrol = Patrol(crew, view, len(links))
+        sample_at_most(store.trials, study_id(store, order.study), crew.target)
+        patrol.tidy()
+        patrol.obey()
         stack.enter_context(view)
-        _supervise(crew, links, order, view)
+        with duties(patrol.duties(), crew.fail):
+            ended = _supervise(crew, links, order, signals)
+        _finish(patrol, outbox, board)
     if crew.trouble:
         raise crew.trouble[0]
-    finished = count(attach(store, opened.plan).get_trials(deepcopy=False)).finished
-    return Outcome(finished=finished, target=target)
+    return Outcome(finished=patrol.finished, target=crew.target, abandoned=not ended)
 
 
-def _supervise(crew: Crew, links: list[Link], order: Order, view: View) -> None:
+def _finish(patrol: Patrol, outbox: Outbox, board: Board) -> None:
+    """A last look, and a last try for what the artifact store has not taken."""
+    leaving = board.stop.is_set()
+    bounded(patrol.look, LAST_S if leaving else 60.0)
+    bounded(patrol.tidy, LAST_S if leaving else 60.0)
+    if not leaving and outbox.waiting():
+        bounded(patrol.send, 60.0)
+    waiting = outbox.waiting()
+    if waiting:
+        board.say(f"{len(waiting)} files wait in {outbox.folder}: the next marsearch work with this home sends them")
+
+
+def epoch_limit(environment: Mapping[str, str]) -> float | None:
+    """`MARSEARCH_EPOCH_LIMIT`: seconds without a word after which a child counts as hung, None to go by its epochs.
+
+    Raises UsageError for anything but a positive number.
+    """
+    text = environment.get("MARSEARCH_EPOCH_LIMIT") or ""
+    if not text:
+        return None
+    with suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise UsageError(f"MARSEARCH_EPOCH_LIMIT={text}: a number of seconds was expected, such as 900")
+
+
+def _supervise(crew: Crew, links: list[Link], order: Order, signals: Signals) -> bool:
+    """Look after the slots until they have ended, or until the host must go; whether all of them have."""
     slots = [threading.Thread(target=run_slot, args=(crew,), daemon=True) for _ in range(2 * len(links))]
     for slot in slots:
         slot.start()
-    try:
-        _watch(crew, slots, order, view)
-    finally:
-        crew.board.stop.set()
-        while any(slot.is_alive() for slot in slots):
-            for link in links:
-                link.stop_current()
-            for slot in slots:
-                slot.join(LOOK)
+    end = time.monotonic() + order.timeout if order.timeout is not None else float("inf")
+    while any(slot.is_alive() for slot in slots):
+        if crew.board.stop.is_set() or signals.count or time.monotonic() > end:
+            return _leave(crew, links, slots, signals)
+        _wait(slots, LOOK)
+    return True
 
 
-def _watch(crew: Crew, slots: list[threading.Thread], order: Order, view: View) -> None:
-    """Look after the slots until they have ended or the host is to stop."""
-    study = attach(crew.store, crew.opened.plan)
-    end = time.monotonic() + order.timeout if order.timeout is not None else None
-    reap = _every(REAP, lambda: optuna.storages.fail_stale_trials(study))  # Optuna looks only before a new trial
-    heartbeat = _every(BEAT, lambda: beat(crew.store, crew.worker, _busy(crew.board)))
-    while any(slot.is_alive() for slot in slots) and not crew.board.stop.is_set():
-        view.refresh(study, crew.board, crew.target, len(slots) // 2)
-        reap()
-        heartbeat()
-        if end is not None and time.monotonic() > end:
-            return
-        slots[-1].join(LOOK)
-    view.refresh(study, crew.board, crew.target, len(slots) // 2)
+def _leave(crew: Crew, links: list[Link], slots: list[threading.Thread], signals: Signals) -> bool:
+    """Stop the children, let the slots hand their trials back, wait no longer than a host has; whether all ended."""
+    began = time.monotonic()
+    kill_at, end = began + STOP_S, began + HAND_BACK_S
+    crew.board.upload_by = began + UPLOAD_S
+    crew.board.stop.set()
+    crew.store.patience.hurry()
+    harder = False
+    while any(slot.is_alive() for slot in slots) and time.monotonic() < end:
+        if signals.count > 1 and not harder:
+            harder, kill_at = True, 0.0
+            end = min(end, time.monotonic() + HARDER_S)
+            crew.board.upload_by = min(crew.board.upload_by, end - 0.5)
+        for link in links:
+            link.stop_current()
+            if time.monotonic() >= kill_at:
+                kill_child(link)
+        _wait(slots, 0.1)
+    for link in links:
+        kill_child(link)
+    return not any(slot.is_alive() for slot in slots)
+
+
+def _wait(slots: list[threading.Thread], seconds: float) -> None:
+    """Wait for a slot that has not ended yet."""
+    alive = [slot for slot in slots if slot.is_alive()]
+    if alive:
+        alive[0].join(seconds)
 
 
 def _pool(links: list[Link]) -> queue.Queue[Link]:
@@ -119,32 +187,28 @@ def _pool(links: list[Link]) -> queue.Queue[Link]:
     return free
 
 
-def _busy(board: Board) -> str:
-    return ", ".join(f"{trial}: {epoch}/{epochs}" for trial, epoch, epochs, _ in sorted(board.running.values()))
+def _sharing(seats: tuple[Place, ...]) -> int:
+    """How many children one GPU has at most."""
+    gpus = [seat.environment.get("CUDA_VISIBLE_DEVICES", "") for seat in seats]
+    return max(gpus.count(gpu) for gpu in gpus)
 
 
-def _every(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
-    due = time.monotonic() + seconds
-
-    def perhaps() -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + seconds
-            act()
-
-    return perhaps
+def _smallest_gpu(seats: tuple[Place, ...]) -> Gpu | None:
+    """What every child has, so that whatever is proposed here fits each of them; None without a GPU."""
+    found = [gpu for gpu in (gpu_of(seat, _sharing(seats)) for seat in seats) if gpu is not None]
+    return min(found, key=lambda gpu: (gpu.gb, gpu.bfloat16), default=None)
 
 
 @contextmanager
-def _registered(store: Store, study: str, device: str, slots: int) -> Iterator[str]:
+def _registered(store: Store, study: str, seats: tuple[Place, ...], board: Board) -> Iterator[str]:
     now = datetime.now(UTC)
     worker = Worker(
-        id=uuid.uuid4().hex[:12],
+        id=worker_id(),
         study=study,
         host=socket.gethostname(),
         pid=os.getpid(),
-        device=device,
-        slots=slots,
+        device=seats[0].device,
+        slots=len(seats),
         started=now,
         beat=now,
         state="working",
@@ -154,4 +218,4 @@ def _registered(store: Store, study: str, device: str, slots: int) -> Iterator[s
     try:
         yield worker.id
     finally:
-        leave(store, worker.id)
+        bounded(lambda: leave(store, worker.id), LAST_S if board.stop.is_set() else 60.0)

@@ -1,20 +1,33 @@
-"""What host and child say to each other: one JSON document a line, each carrying its job.
+"""What host and child say to each other: one JSON document a line, with the name of its class and its job.
 
 The protocol, for one child:
 
 - the child says `Ready` once, when it can take a job;
-- the host sends `Train`; the child answers `Trained` (one an epoch) and closes the job with exactly one of
-  `Finished`, `Stopped`, `Failed`;
-- the host may send `Stop` at any time: it is sticky for its job, and a job that has finished by then stays finished;
+- the host sends `Train`; the child closes the job with exactly one of `Finished`, `Stopped`, `Failed`, and says nothing
+  of it afterwards. Before that come, in this order:
+    1. `Resumed`, if the job goes on from a checkpoint: then the next `Trained` is the one after its epoch, or none if
+       that was the last. A job whose `resume` cannot be used starts at epoch 1, after a `Note` that says why;
+    2. `Trained`, one an epoch, numbered without a gap;
+    3. `Saved`, at any place among them: the epoch's checkpoint lies on the disk, and none after it yet. Numbers grow,
+       many epochs have none;
+    4. `Note`, anywhere: something a person should know, which the job survives (a full disk);
+- a checkpoint holds all `Trained` up to its epoch, so `Resumed` brings the whole curve, also to another host;
+- checkpoints are written beside the training, at most every `checkpoint_seconds`, and only the newest: the training
+  never waits for the disk. Nothing is written after the job is closed: its files are the host's then;
+- the host may send `Stop` at any time: it is sticky for its job, and a job that has finished by then stays finished.
+  The child ends its batch and, if the newest completed epoch is not on the disk yet, writes its checkpoint (`Saved`);
+  then it says `Stopped`. The epoch under way is given up; resumed, it is trained again to the same bits;
 - the child never waits for the host, it only looks whether a `Stop` has come;
-- the end of the child's input means that the host is gone: the child exits at once.
+- the end of the child's input means that the host is gone: the child exits at once;
+- a line that is no message ends the one who reads it: the two are of different versions, or one of them is broken.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +47,9 @@ class Train:
     out: existing directory for the weights and predictions.
     device: as torch names it.
     objective: "miou" or "miou_strict".
+    checkpoint: path, in an existing directory, that the child keeps its newest checkpoint at; "" for none.
+    resume: path of the checkpoint to go on from, may be the same; "" for none.
+    checkpoint_seconds: least time between two checkpoints, or from the start to the first.
     """
 
     job: int
@@ -45,6 +61,9 @@ class Train:
     out: str
     device: str
     objective: Literal["miou", "miou_strict"]
+    checkpoint: str = ""
+    resume: str = ""
+    checkpoint_seconds: float = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +98,43 @@ class Trained:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """The training goes on after this epoch.
+
+    history: the fields of the `Trained` of epochs 1 .. epoch. seconds: what they took, all together.
+    """
+
+    job: int
+    epoch: int
+    history: tuple[Mapping[str, Any], ...]
+    seconds: float
+
+    def epochs(self) -> tuple[Trained, ...]:
+        """What was said of each epoch until now, as messages of this job."""
+        return trained_epochs(self.history, self.job)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """The checkpoint of that epoch lies on the disk."""
+
+    job: int
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something that a person should know, in one sentence; the job goes on."""
+
+    job: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """The training ran to its end; `weights.safetensors` and `panel.npz` of the best epoch lie in the job's `out`.
 
-    best: number of the best epoch.
+    best: number of the best epoch, which may be one from before a resume.
     """
 
     job: int
@@ -98,30 +150,57 @@ class Stopped:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The job ended by an error of its own; reason is one sentence, detail the traceback."""
+    """The job ended by an error of its own; reason is one sentence, detail the traceback.
+
+    kind: "diverged" for a loss that is no number, "memory" for too little of it on device or host.
+    """
 
     job: int
     reason: str
     detail: str
+    kind: Literal["diverged", "memory", "error"] = "error"
 
 
-Message = Ready | Train | Stop | Trained | Finished | Stopped | Failed
+Message = Ready | Train | Stop | Trained | Resumed | Saved | Note | Finished | Stopped | Failed
+M = TypeVar("M", bound=Message)
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Ready, Train, Stop, Trained, Finished, Stopped, Failed)
+    kind.__name__: kind for kind in (Ready, Train, Stop, Trained, Resumed, Saved, Note, Finished, Stopped, Failed)
 }
 
 
 def to_line(message: Message) -> str:
     """The message as one line, newline included."""
-    return json.dumps({"kind": type(message).__name__} | asdict(message)) + "\n"
+    return json.dumps({"message": type(message).__name__} | asdict(message)) + "\n"
 
 
 def from_line(line: str) -> Message:
     """The message of a line. Raises ValueError for anything that is none."""
     value = json.loads(line)
-    if not isinstance(value, dict) or value.get("kind") not in _KINDS:
+    if not isinstance(value, dict) or value.get("message") not in _KINDS:
         raise ValueError(f"a message was expected, got {line[:80]!r}")
-    return _KINDS[value.pop("kind")](**{name: _frozen(field) for name, field in value.items()})
+    return _made(_KINDS[value.pop("message")], value)
+
+
+def trained_epochs(history: object, job: int) -> tuple[Trained, ...]:
+    """The messages of epochs 1, 2, ... from the fields of each, under that job's number.
+
+    Raises ValueError for anything else, such as a gap.
+    """
+    if not isinstance(history, list | tuple):
+        raise ValueError(f"the epochs of a training were expected, got {type(history).__name__}")
+    if not all(isinstance(fields, Mapping) for fields in history):
+        raise ValueError("the epochs of a training were expected, each with its fields")
+    epochs = tuple(_made(Trained, {**fields, "job": job}) for fields in history)
+    if [epoch.number for epoch in epochs] != list(range(1, len(epochs) + 1)):
+        raise ValueError("the epochs of a training are not numbered one after the other")
+    return epochs
+
+
+def _made(kind: type[M], fields: Mapping[str, Any]) -> M:
+    try:
+        return kind(**{name: _frozen(field) for name, field in fields.items()})
+    except TypeError as error:
+        raise ValueError(f"a message {kind.__name__} has other fields: {error}") from error
 
 
 def _frozen(value: Any) -> Any:

@@ -16,17 +16,26 @@ from search.service.record import read_panel
 from search.service.study import OpenStudy
 from search.training.metrics import Scores, scores
 from spaces import DataFacts, Recipe, dump_recipe
+from storage.artifacts import ArtifactStore
 from storage.runs import EpochRow
-from storage.store import Store
 
-CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back
+CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back where the trial does not say
 _TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
 
 
 def attach_pictures(
-    store: Store, trial: Trial, opened: OpenStudy, recipe: Recipe, epochs: Sequence[Trained], best: Trained, out: Path
+    artifacts: ArtifactStore,
+    trial: Trial,
+    opened: OpenStudy,
+    recipe: Recipe,
+    epochs: Sequence[Trained],
+    best: Trained,
+    out: Path,
 ) -> None:
-    """Draw the trial's pictures into out and upload them; must come before the trial is told."""
+    """Draw the trial's pictures into out and upload them; must come before the trial is told.
+
+    Raises ArtifactError when they cannot be kept.
+    """
     samples = np.asarray(opened.panel, dtype=np.int64)
     files = draw_trial(
         out,
@@ -43,7 +52,7 @@ def attach_pictures(
     np.savetxt(out / CONFUSION_CSV, best.confusion, fmt="%d", delimiter=",")
     for file in (*files, out / RECIPE, out / CONFUSION_CSV):
         upload_artifact(
-            artifact_store=store.artifacts,
+            artifact_store=artifacts,
             file_path=str(file),
             study_or_trial=trial,
             mimetype=_TYPES.get(file.suffix, "application/octet-stream"),

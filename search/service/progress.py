@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.requeue import retried
+from storage.requeue import retried, unreturned
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Trials by state; failed ones that a retry has replaced are not among them."""
+    """Trials by state; failed ones that a retry has replaced are not among them.
+
+    waiting: those that failed and come back, too, also before their copy is there.
+    """
 
     complete: int
     pruned: int
@@ -29,13 +32,14 @@ class Counts:
 def count(trials: Sequence[FrozenTrial]) -> Counts:
     """Count the trials of a study."""
     replaced = {number for trial in trials for number in retried(trial)}
-    states = [t.state for t in trials if t.state is not TrialState.FAIL or t.number not in replaced]
+    returning = {trial.number for trial in unreturned(trials)}
+    states = [t.state for t in trials if t.state is not TrialState.FAIL or t.number not in replaced | returning]
     return Counts(
         complete=states.count(TrialState.COMPLETE),
         pruned=states.count(TrialState.PRUNED),
         failed=states.count(TrialState.FAIL),
         running=states.count(TrialState.RUNNING),
-        waiting=states.count(TrialState.WAITING),
+        waiting=states.count(TrialState.WAITING) + len(returning),
     )
 
 

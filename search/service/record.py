@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from search.service.messages import Train
-    from search.training.fit import Epoch
     from storage.dataset import Dataset
 
 WEIGHTS = "weights.safetensors"
@@ -62,14 +61,14 @@ def panel_samples(dataset: Dataset, validation: Sequence[int], count: int = 6) -
     return tuple(int(i) for i in indices[np.argsort(-rarity, kind="stable")[:count]])
 
 
-def save_result(job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData, best: Epoch) -> None:
+def save_result(job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData, best: Mapping[str, Tensor]) -> None:
     """Write the best epoch's weights and its predictions of the panel into the job's directory."""
     from safetensors.torch import save
 
     from search.training.predict import predict_labels
     from spaces.build.network import build_network
 
-    weights = {name: tensor.contiguous() for name, tensor in (best.weights or {}).items()}
+    weights = {name: tensor.contiguous() for name, tensor in best.items()}
     mean, std = normalisation(weights)
     network = build_network(recipe, data.facts, mean=mean, std=std)
     network.load_state_dict(weights)

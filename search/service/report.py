@@ -1,10 +1,12 @@
-"""What there is to tell of a study: for `status`, `trials` and the leaderboard."""
+"""What there is to tell of studies: for `status`, `study list`, `trials` and the leaderboard."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -13,24 +15,33 @@ from search.outcome.leaderboard import Row, summarise
 from search.service.progress import best_of, count
 from search.service.study import recipe_of, space_of
 from spaces import Space, SpaceError
+from storage.attendance import alive, attending, silence
+from storage.control import Command, command
+from storage.overview import standings
 from storage.requeue import retried
 from storage.store import Store
 from storage.studies import StudyPlan, load_plan
-from storage.workers import workers
+from storage.workers import LEFT, Worker, workers
+
+State = Literal["running", "idle", "paused", "stopped", "finished"]
+
+_TRAINING = re.compile(r"([0-9]+): ([0-9]+)/([0-9]+)")  # as a host writes what it trains: trial, epoch, epochs
 
 
 def study_report(store: Store, name: str) -> dict[str, Any]:
-    """Counts by state, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
+    """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
     plan = load_plan(store, name)
     trials = _trials(store, name)
     counts, best = count(trials), best_of(trials)
+    known = workers(store, name)
     return {
         "study": name,
+        "state": state_of(counts.finished, plan.trials, command(store, name), [w for w in known if alive(w)]),
         "target": plan.trials,
         "finished": counts.finished,
         "trials": asdict(counts),
         "best": _best(plan, best) if best is not None else None,
-        "workers": [_plain(asdict(worker)) for worker in workers(store, name)],
+        "workers": [_worker(worker) for worker in known],
         "objective": plan.objective,
         "sampler": plan.sampler,
         "pruner": plan.pruner,
@@ -38,6 +49,38 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
         "data_digest": plan.data_digest,
         "space_digest": plan.space_digest,
     }
+
+
+def study_list(store: Store) -> list[dict[str, Any]]:
+    """Every study at a glance, by name, ready for JSON."""
+    now = datetime.now(UTC)
+    reports = []
+    for standing in standings(store):
+        there = attending(store, standing.study)
+        said = command(store, standing.study)
+        reports.append(
+            {
+                "study": standing.study,
+                "state": state_of(standing.finished, standing.target, said, there),
+                "finished": standing.finished,
+                "target": standing.target,
+                "running": standing.running,
+                "best": standing.best,
+                "workers": len(there),
+                "created": standing.created.isoformat(),
+                "age_s": max(0.0, (now - standing.created).total_seconds()),
+            }
+        )
+    return reports
+
+
+def state_of(finished: int, target: int, command: Command, there: Sequence[Worker]) -> State:
+    """What a study is in, in one word; "idle" when it might go on but nobody works on it."""
+    if finished >= target:
+        return "finished"
+    if command != "run":
+        return "paused" if command == "pause" else "stopped"
+    return "running" if there else "idle"
 
 
 def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
@@ -114,5 +157,16 @@ def _value(trial: FrozenTrial) -> float | None:
     return trial.intermediate_values[trial.last_step] if trial.last_step is not None else None
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+def _worker(worker: Worker) -> dict[str, Any]:
+    """One worker, ready for JSON. state "lost": it has neither left nor shown any sign of life."""
+    row: dict[str, Any] = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(worker).items()
+    }
+    return row | {
+        "state": "lost" if worker.state != LEFT and not alive(worker) else worker.state,
+        "beat_age_s": round(silence(worker), 1),
+        "training": [
+            {"trial": int(trial), "epoch": int(epoch), "epochs": int(epochs)}
+            for trial, epoch, epochs in _TRAINING.findall(worker.trials)
+        ],
+    }

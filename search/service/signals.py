@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a flag: whoever works looks at it and leaves in order."""
+"""SIGINT and SIGTERM as a flag or a count: whoever works looks at it and leaves in order."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
@@ -24,4 +25,34 @@ def stop_on_signals(stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class Signals:
+    """How often the process was asked to leave. A handler that only counts meets no lock that its own thread holds."""
+
+    count: int = 0
+
+
+@contextmanager
+def counted_signals() -> Iterator[Signals]:
+    """Let both signals only count; outside the main thread (tests) there is nothing to set.
+
+    Once one has come they go on being counted after the block: the process is leaving, and an impatient second Ctrl-C
+    must not break off its last steps.
+    """
+    signals = Signals()
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signals.count += 1
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items() if not signals.count else ():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""How much disk the kept weights of a study may take."""
+"""What random recipes of a study need: disk for the kept weights, and whether they keep its limits."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import statistics
 
 import numpy as np
 import optuna
-import torch
 
+from search.service.limits import excess
 from search.service.strategy import trial_seed
 from search.service.study import space_of
+from search.training.footprint import sketch
 from spaces import Recipe, Space
-from spaces.build.network import build_network, count_parameters
+from spaces.build.network import count_parameters
 from storage.studies import StudyPlan
 
 SAMPLES = 24
@@ -28,12 +29,28 @@ def weights_note(plan: StudyPlan) -> str:
     )
 
 
+def limits_note(plan: StudyPlan) -> str:
+    """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
+
+    What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
+    advice.
+    """
+    options = {"--max-params": plan.max_params, "--max-gpu-gb": plan.max_gpu_gb}
+    named = " and ".join(f"{name} {value:,}" for name, value in options.items() if value is not None)
+    if not named:
+        return ""
+    space = space_of(plan)
+    every = [excess(recipe, space.facts, plan, None, pixel_bytes=1) for recipe in _random_recipes(space, plan.seed)]
+    refused = sum(any(value > 0 for value in over.values()) for over in every)
+    if refused == SAMPLES:
+        return f"{named}: refuses all of {SAMPLES} random recipes; a larger limit or a narrower space finds more"
+    note = f"{named}: refuses {refused} of {SAMPLES} random recipes"
+    return f"{note}; they count as pruned trials, so plan for more of them" if 2 * refused > SAMPLES else note
+
+
 def weights_bytes(recipe: Recipe, space: Space) -> int:
     """The size of a recipe's float32 weights, counted without taking memory for them."""
-    channels = space.facts.channels
-    with torch.device("meta"):
-        network = build_network(recipe, space.facts, mean=[0.0] * channels, std=[1.0] * channels)
-    return 4 * count_parameters(network)
+    return 4 * count_parameters(sketch(recipe, space.facts))
 
 
 def _random_recipes(space: Space, seed: int) -> list[Recipe]:

@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from search.service.screening import Draft, ScreeningSampler
 from storage.studies import StudyPlan
 
 SAMPLERS = ("tpe", "random", "grid")
@@ -22,7 +23,8 @@ REDUCTION = 3  # eta of successive halving (arXiv 1810.05934 uses 3 and 4)
 class StartupPruner(BasePruner):
     """A pruner whose verdict on the first trials of a study is not carried out: there is nothing yet to compare with.
 
-    It is asked all the same, since successive halving notes which trial reached which rung.
+    It is asked all the same, since successive halving notes which trial reached which rung. Trials that a limit
+    refused (`search.service.limits`) trained nothing and are not counted among the first.
     """
 
     def __init__(self, pruner: BasePruner, startup: int) -> None:
@@ -30,7 +32,13 @@ class StartupPruner(BasePruner):
         self._startup = startup
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
-        return self._pruner.prune(study, trial) and trial.number >= self._startup
+        return self._pruner.prune(study, trial) and self._others(study, trial) >= self._startup
+
+    def _others(self, study: Study, trial: FrozenTrial) -> int:
+        """How many trials before this one were allowed to train."""
+        if trial.number < self._startup:
+            return trial.number
+        return sum(feasible(other) for other in study.get_trials(deepcopy=False) if other.number < trial.number)
 
 
 class SeededSampler(BaseSampler):
@@ -65,19 +73,30 @@ class SeededSampler(BaseSampler):
         self._sampler.after_trial(study, trial, state, values)
 
 
+def feasible(trial: FrozenTrial) -> bool:
+    """Whether the trial keeps every limit; one that has not been measured against any does."""
+    return all(value <= 0 for value in trial.constraints.values())
+
+
 def trial_seed(study_seed: int, number: int) -> int:
     """The seed of a trial's recipe and sampler, in [0, 2**63)."""
     return int(np.random.SeedSequence([study_seed, number]).generate_state(1, np.uint64)[0]) >> 1
 
 
-def build_sampler(plan: StudyPlan) -> BaseSampler:
-    """The study's sampler. A grid's points are enqueued, so its sampler only fills up what is missing at random."""
+def build_sampler(plan: StudyPlan, violation: Callable[[Draft], float] | None = None) -> BaseSampler:
+    """The study's sampler. A grid's points are enqueued, so its sampler only fills up what is missing at random.
+
+    violation: how far a proposal is over the study's limits, see `ScreeningSampler`; None where nothing is limited.
+    """
     makes: dict[str, Callable[[int], BaseSampler]] = {
         "tpe": lambda seed: _tpe(plan.trials, seed),
         "random": lambda seed: RandomSampler(seed=seed),
         "grid": lambda seed: RandomSampler(seed=seed),
     }
-    return SeededSampler(makes[plan.sampler], plan.seed)
+    make = makes[plan.sampler]
+    if violation is None:
+        return SeededSampler(make, plan.seed)
+    return SeededSampler(lambda seed: ScreeningSampler(make(seed), violation), plan.seed)
 
 
 def build_pruner(plan: StudyPlan) -> BasePruner:

@@ -12,6 +12,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from search.errors import UsageError
+from search.service.limits import Gpu, excess, refusal, violation_of
 from search.service.record import facts_of, panel_samples
 from search.service.strategy import build_pruner, build_sampler, trial_seed
 from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
@@ -19,9 +20,10 @@ from spaces.domain import Searched
 from storage.artifacts import exists, load_file, save_file
 from storage.dataset import Dataset, class_shares, read_dataset, write_dataset
 from storage.outliers import find_outliers
+from storage.requeue import origin
 from storage.split import split_dataset
 from storage.store import Store
-from storage.studies import DatasetRecord, StudyPlan, create_study, load_plan, put_dataset
+from storage.studies import DatasetRecord, StudyPlan, check_name, create_study, load_plan, put_dataset
 
 VALIDATION_SHARE = 0.2
 
@@ -32,6 +34,7 @@ class Wish:
 
     space: text of the space file, "" for the whole space. space_name: what the text is called in messages.
     warm_start: "reports" (`spaces.FINALS`), "none", the name of a preset or the path of a recipe file.
+    max_params, max_gpu_gb: limits of a recipe, see `search.service.limits`; None for none, and for the device's own.
     """
 
     study: str
@@ -47,6 +50,8 @@ class Wish:
     holdout: float
     keep: int
     seed: int
+    max_params: int | None = None
+    max_gpu_gb: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,7 @@ def create(store: Store, wish: Wish) -> Created:
 
     Raises DataError, SpaceError, StudyError or UsageError, each before anything is written.
     """
+    check_name(wish.study)
     dataset = read_dataset(wish.data)
     space = bind(facts_of(dataset), wish.space, epochs=wish.epochs, name=wish.space_name)
     points = list(space.grid()) if wish.sampler == "grid" else []
@@ -88,6 +94,7 @@ def create(store: Store, wish: Wish) -> Created:
     new = create_study(store, plan)
     notes = list(skipped) if new else []
     if new:
+        _keep_data(store, dataset, wish.data)  # the last other study of these data may just have been deleted
         study = optuna.load_study(study_name=wish.study, storage=store.trials)
         for params in [*recipes, *points]:
             study.enqueue_trial(params, skip_if_exists=True)
@@ -121,22 +128,28 @@ def space_of(plan: StudyPlan) -> Space:
 
 
 def recipe_of(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Recipe:
-    """The recipe of a trial that has been sampled: its parameters, and the seed that its number gives."""
-    return space.recipe(trial.params, seed=trial_seed(plan.seed, trial.number))
+    """The recipe of a trial that has been sampled: its parameters, and the seed that its first attempt gives."""
+    return space.recipe(trial.params, seed=trial_seed(plan.seed, origin(trial)))
 
 
-def attach(store: Store, plan: StudyPlan) -> Study:
-    """A study object of its own for one thread, with the study's sampler and pruner."""
-    return optuna.load_study(
-        study_name=plan.study, storage=store.trials, sampler=build_sampler(plan), pruner=build_pruner(plan)
-    )
+def attach(store: Store, plan: StudyPlan, gpu: Gpu | None = None, pixel_bytes: int = 1) -> Study:
+    """A study object of its own for one thread, with the study's sampler and pruner.
+
+    gpu, pixel_bytes: of the trainings that the thread will run, so that recipes too large for them are not proposed.
+    """
+    sampler = build_sampler(plan, violation_of(space_of(plan), plan, gpu, pixel_bytes))
+    return optuna.load_study(study_name=plan.study, storage=store.trials, sampler=sampler, pruner=build_pruner(plan))
 
 
 def enqueue(store: Store, name: str, recipe: Recipe) -> None:
-    """Let the next free worker try this recipe. Raises SpaceError when it lies outside the study's space."""
+    """Let the next free worker try this recipe.
+
+    Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits.
+    """
     plan = load_plan(store, name)
     space = space_of(plan)
     params = space.params(as_planned(recipe, space))
+    _check_limits(recipe, space, plan)
     optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
 
 
@@ -178,14 +191,30 @@ def _warm_starts(space: Space, plan: StudyPlan) -> tuple[list[dict[str, bool | i
     if plan.warm_start == "none":
         return [], []
     if plan.warm_start != "reports":
-        return [space.params(as_planned(recipe_for(plan, plan.warm_start), space))], []
+        recipe = as_planned(recipe_for(plan, plan.warm_start), space)
+        params = space.params(recipe)
+        _check_limits(recipe, space, plan)
+        return [params], []
     taken, skipped = [], []
     for name in FINALS:
         try:
-            taken.append(space.params(as_planned(recipe_for(plan, name), space)))
+            recipe = as_planned(recipe_for(plan, name), space)
+            params = space.params(recipe)
+            _check_limits(recipe, space, plan)
+            taken.append(params)
         except SpaceError as error:
             skipped.append(f"preset {name} is not in this space and is skipped ({error})")
+        except UsageError as error:
+            skipped.append(f"preset {name} is skipped ({error})")
     return taken, skipped
+
+
+def _check_limits(recipe: Recipe, space: Space, plan: StudyPlan) -> None:
+    """Raise UsageError for a recipe over the study's own limits; what a device has, each worker sees for itself."""
+    # One byte per pixel at least: the worker, which has the data, counts them exactly.
+    why = refusal(excess(recipe, space.facts, plan, None, pixel_bytes=1), plan, None)
+    if why:
+        raise UsageError(f"over the limits of study {plan.study}: {why.removeprefix('refused before training: ')}")
 
 
 def _plan(wish: Wish, dataset: Dataset, space: Space) -> StudyPlan:
@@ -215,6 +244,8 @@ def _plan(wish: Wish, dataset: Dataset, space: Space) -> StudyPlan:
         keep=wish.keep,
         seed=wish.seed,
         split=json.dumps({**parts, "method": split.method, "seed": split.seed}),
+        max_params=wish.max_params,
+        max_gpu_gb=wish.max_gpu_gb,
     )
 
 

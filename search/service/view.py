@@ -15,8 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.service.objective import Board
+from search.service.board import Board
 from search.service.progress import best_of, count, remaining_seconds
+from storage.requeue import comes_back
 
 
 class View:
@@ -39,6 +40,10 @@ class View:
     ) -> None:
         if self._console.is_terminal:
             self._live.stop()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence above the progress; any thread may."""
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
     def refresh(self, study: Study, board: Board, target: int, workers: int) -> None:
         """Show the study as it is now."""
@@ -63,7 +68,7 @@ def sentence(trial: FrozenTrial, finished: int, target: int) -> str:
     what = {
         TrialState.COMPLETE: f"complete, {trial.value or 0.0:.4f}",
         TrialState.PRUNED: str(trial.user_attrs.get("reason", "pruned")),
-        TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', 'no reason is known')}",
+        TrialState.FAIL: f"{'goes back' if comes_back(trial) else 'failed'}: {trial.user_attrs.get('reason', 'lost')}",
     }[trial.state]
     return f"{finished}/{target}  trial {trial.number} {what}{took}"
 
@@ -86,13 +91,24 @@ def render(name: str, trials: list[FrozenTrial], board: Board, target: int, work
     for slot, (trial, epoch, epochs, value) in sorted(board.running.items()):
         bar = ProgressBar(total=epochs, completed=epoch, width=30)
         table.add_row(slot, f"trial {trial}", bar, f"epoch {epoch}/{epochs}", f"mIoU {value:.4f}")
-    stopping = Text("stopping: trials under way go back to the queue", "yellow") if board.stop.is_set() else Text("")
-    return Group(head, tail, table, stopping)
+    return Group(head, tail, table, Text(_held(name, board), "yellow"))
+
+
+def _held(name: str, board: Board) -> str:
+    """Why nothing new begins here, and how it goes on; empty while it does."""
+    if board.stop.is_set():
+        return "stopping: trials under way go back to the queue"
+    if board.command == "run":
+        return ""
+    does = "waits" if board.command == "pause" else "leaves"
+    return f"the study is to {board.command}: this host {does}; go on with: marsearch study resume {name}"
 
 
 def clock(seconds: float) -> str:
-    """A duration in words of two units: ``2 h 5 min``, ``3 min 20 s``."""
+    """A duration in words of two units: ``3 d 4 h``, ``2 h 5 min``, ``3 min 20 s``."""
     whole = round(seconds)
+    if whole >= 86400:
+        return f"{whole // 86400} d {whole % 86400 // 3600} h"
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

@@ -2,7 +2,7 @@
 
 The caller's loop body is where reporting, pruning and progress happen; between two epochs nothing runs.
 The steps of an epoch never wait for the device: losses stay on it and are looked at once, at the end.
-Same recipe, data, machine and number of threads give bitwise equal weights on a CPU.
+Same recipe, data, machine and number of threads give bitwise equal weights on a CPU, in one go or resumed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -18,12 +19,14 @@ from torch import Tensor
 
 from search.training.arrays import TrainingData
 from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, stream
+from search.training.checkpoint import Snapshot
 from search.training.device import image_batch, peak_memory_mb
 from search.training.metrics import Scores, confusion_matrix, scores
 from search.training.setup import Setup, prepare
+from search.training.state import State
 from search.training.step import Tally, train_step
 from search.training.threshold import ThresholdSearch
-from spaces.build.network import Network, count_parameters
+from spaces.build.network import count_parameters
 from spaces.recipe import Recipe
 
 Objective = Literal["miou", "miou_strict"]
@@ -52,6 +55,8 @@ class Epoch:
     last: no epoch follows, because all are done or patience has run out.
     weights: the network's state by name, copied to the CPU, when improved; otherwise None.
     parameters: trainable numbers in the network.
+    snapshot: gives all that a training needs to go on from here, and the best weights so far; to be called before
+        the next epoch is asked for, else it raises RuntimeError.
     """
 
     number: int
@@ -65,6 +70,7 @@ class Epoch:
     last: bool
     weights: Mapping[str, Tensor] | None
     parameters: int
+    snapshot: Callable[[], Snapshot]
 
 
 def _never() -> bool:
@@ -78,28 +84,36 @@ def fit(
     *,
     objective: Objective = "miou",
     should_stop: Callable[[], bool] = _never,
+    resume: Snapshot | None = None,
 ) -> Iterator[Epoch]:
     """Train the recipe's network on data and yield once per epoch, up to the last one.
 
     objective: the score that early stop, the plateau schedule and `improved` go by.
     should_stop: asked before every batch; True ends the training with Stopped.
-    Raises Stopped; Diverged for a NaN or infinite loss; SpaceError for class weights that do not fit the data.
+    resume: go on after this snapshot's epoch, as if the training had never been cut. What was best until then stands
+        in the snapshot: no later epoch may improve on it, and after a last epoch none is yielded.
+    At once raises SpaceError for class weights that do not fit the data and CheckpointError for a snapshot of another
+    training; later Stopped, or Diverged for a NaN or infinite loss.
     """
     setup = prepare(recipe, data, torch.device(device), should_stop)
+    state = State(setup, objective)
+    if resume is not None:
+        state.restore(resume)
+    return _epochs(setup, state, objective)
+
+
+def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]:
     parameters = count_parameters(setup.network)
-    best, best_number = -math.inf, 0
-    for number in range(1, recipe.optimisation.epochs + 1):
+    while not state.last:
+        number = state.epoch + 1
         started = time.perf_counter()
+        state.settled = False
         train_loss, lr = _train(setup, number)
         validation_loss, reached = _validate(setup, number)
         score = getattr(reached, objective)
         for schedule in setup.schedules:
             schedule.observe(score)
-
-        improved = number == 1 or score > best
-        if improved:
-            best, best_number = (-math.inf if math.isnan(score) else score), number
-        last = number == recipe.optimisation.epochs or number - best_number >= recipe.optimisation.patience
+        improved = state.end(number, score)
         yield Epoch(
             number=number,
             train_loss=train_loss,
@@ -109,12 +123,11 @@ def fit(
             seconds=time.perf_counter() - started,
             memory_mb=peak_memory_mb(setup.device),
             improved=improved,
-            last=last,
-            weights=_copy_weights(setup.network) if improved else None,
+            last=state.last,
+            weights=state.best_weights if improved else None,
             parameters=parameters,
+            snapshot=partial(state.snapshot, number),
         )
-        if last:
-            return
 
 
 def _train(setup: Setup, number: int) -> tuple[float, float]:
@@ -182,11 +195,3 @@ def _validate(setup: Setup, number: int) -> tuple[float, Scores]:
     found, reached = threshold.best()
     setup.network.threshold.fill_(found)
     return loss, reached
-
-
-def _copy_weights(network: Network) -> dict[str, Tensor]:
-    """The network's state by name, on the CPU, contiguous and independent of the network."""
-    return {
-        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from torch.nn import Parameter
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -79,6 +80,9 @@ def _ease(start: float, end: float, progress: float) -> float:
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+_PLATEAU_STATE = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
+"""What torch's plateau schedule counts; the rest of it follows from the recipe."""
+
 _courses: dict[str, Callable[[int, int], float]] = {
     "none": constant,
     "plateau": constant,
@@ -126,6 +130,23 @@ class Schedule:
         """Take an epoch's validation score, higher is better; only the plateau schedule listens."""
         if self._plateau is not None:
             self._plateau.step(score)
+
+    def state(self) -> dict[str, Any]:
+        """How far the course is, as JSON holds it: steps taken, the rate of each group, what the plateau counts."""
+        counted = {} if self._plateau is None else {name: getattr(self._plateau, name) for name in _PLATEAU_STATE}
+        rates = [float(group["lr"]) for group in self._optimizer.param_groups]
+        return {"taken": self._taken, "lr": rates, "plateau": counted}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned. Raises KeyError or ValueError for the state of another schedule."""
+        counted = dict(state["plateau"])
+        if sorted(counted) != sorted(() if self._plateau is None else _PLATEAU_STATE):
+            raise ValueError(f"the state of another schedule: it counts {sorted(counted)}")
+        for group, rate in zip(self._optimizer.param_groups, state["lr"], strict=True):
+            group["lr"] = float(rate)
+        self._taken = int(state["taken"])
+        for name, value in counted.items():
+            setattr(self._plateau, name, float(value) if name == "best" else int(value))
 
     def _set_rate(self) -> None:
         if self._plateau is None:

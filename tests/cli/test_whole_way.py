@@ -131,12 +131,6 @@ def test_data_commands(marsearch: Run, tmp_path: Path) -> None:
     assert "class shares" in text
 
 
-def test_doctor_finds_all_well(marsearch: Run) -> None:
-    seen = marsearch("doctor")
-    assert seen.returncode == 0, seen.stdout
-    assert [line.split()[0] for line in seen.stdout.splitlines()] == ["ok", "ok", "ok"]
-
-
 def test_the_real_tiles_lose_exactly_the_contaminated(marsearch: Run) -> None:
     tiles = os.environ.get("MARSEARCH_TEST_DATA")
     if not tiles:

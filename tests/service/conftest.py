@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,53 @@ augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null,
 optimisation: {optimizer: adamw, batch_size: 16, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none}
 data: {oversample: null}
 """
+
+
+# A child in which a training step is not itself.
+BROKEN = """
+import importlib.abc, importlib.util, os, sys, time
+
+class After(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "search.training.fit":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+        def exec_module(module):
+            run(module)
+            step = module.train_step
+            def broken(setup, rows, number, *rest):
+                {what}
+                return step(setup, rows, number, *rest)
+            module.train_step = broken
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, After())
+"""
+
+
+@pytest.fixture
+def break_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let every training step of the children to come begin with this line; `number` is its epoch."""
+
+    def breaking(what: str) -> None:
+        (tmp_path / "broken").mkdir()
+        (tmp_path / "broken" / "sitecustomize.py").write_text(BROKEN.format(what=what))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"), prepend=os.pathsep)
+
+    return breaking
+
+
+@pytest.fixture
+def gate(tmp_path: Path, break_child: Callable[[str], None]) -> Path:
+    """A file without which no training gets beyond its fourth epoch, so that it can be cut off just there."""
+    file = tmp_path / "open"
+    break_child(
+        f"while number == 5 and not os.path.exists({str(file)!r}) and not setup.should_stop(): time.sleep(0.01)"
+    )
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from optuna.storages._rdb import models
 from sqlalchemy import make_url
 
 from storage.store import Store, open_store
 from storage.studies import StudyPlan
+from storage.trials import TrialStorage
+
+KEPT = {"version_info", "alembic_version"}
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +71,36 @@ def plan() -> StudyPlan:
         seed=7,
         split='{"train": [0, 1]}',
     )
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrialStorage]:
+    """One storage for all tests of a module: a new database for each would take most of the time."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('conformance') / 'trials.db'}"
+    else:
+        new_database: Callable[[], str] = request.getfixturevalue("new_database")
+        url = new_database()
+    storage = TrialStorage(url)
+    yield storage
+    storage.engine.dispose()
+
+
+@pytest.fixture
+def empty(opened: TrialStorage, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrialStorage]:
+    """The module's storage with nothing in it."""
+    copies: list[TrialStorage] = []
+    unpickle = TrialStorage.__setstate__
+
+    def remember(self: TrialStorage, state: dict[Any, Any]) -> None:
+        copies.append(self)
+        unpickle(self, state)
+
+    monkeypatch.setattr(TrialStorage, "__setstate__", remember)
+    with opened.engine.begin() as connection:
+        for table in reversed(models.BaseModel.metadata.sorted_tables):
+            if table.name not in KEPT:
+                connection.execute(table.delete())
+    yield opened
+    for copy in copies:
+        copy.engine.dispose()  # the suite leaves its pickled copy open

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -14,8 +15,21 @@ import pytest
 from optuna.artifacts import download_artifact, get_all_artifact_meta, upload_artifact
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from storage.artifacts import ArtifactStore, exists, load_file, open_artifacts, save_file
+import storage.s3
+from storage.artifacts import (
+    ArtifactStore,
+    artifact_ids,
+    exists,
+    free_bytes,
+    load_file,
+    open_artifacts,
+    remove_all,
+    save_file,
+    sweep_artifacts,
+)
 from storage.errors import ArtifactError
+from storage.machine import machine
+from storage.part import replacing
 
 BUCKET = "mars-artifacts"
 
@@ -84,6 +98,48 @@ def test_what_is_removed_is_gone(artifacts: ArtifactStore) -> None:
         artifacts.open_reader("a")
 
 
+def test_artifacts_are_listed_by_how_their_names_begin(artifacts: ArtifactStore) -> None:
+    for name in ("checkpoint-b", "weights-a", "checkpoint-a"):
+        artifacts.write(name, io.BytesIO(b"one"))
+    assert artifact_ids(artifacts, "checkpoint-") == ("checkpoint-a", "checkpoint-b")
+    assert artifact_ids(artifacts, "") == ("checkpoint-a", "checkpoint-b", "weights-a")
+    assert artifact_ids(artifacts, "nothing") == ()
+
+
+def test_many_artifacts_are_removed_at_once_missing_ones_too(
+    artifacts: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage.s3, "BATCH", 2)
+    for name in "abcdef":
+        artifacts.write(name, io.BytesIO(b"one"))
+    assert remove_all(artifacts, ["a", "b", "c", "missing", "e"]) >= 4
+    assert artifact_ids(artifacts, "") == ("d", "f")
+    assert remove_all(artifacts, []) == 0
+    with pytest.raises(ArtifactError, match="is no artifact id"):
+        remove_all(artifacts, ["../x"])
+
+
+def test_a_folder_knows_how_much_more_fits(artifacts: ArtifactStore, request: pytest.FixtureRequest) -> None:
+    free = free_bytes(artifacts)
+    assert free is None or free > 0
+    assert (free is None) == ("s3" in request.node.name)
+
+
+class Plain:
+    """A store that has Optuna's protocol and nothing else."""
+
+    def __init__(self, inner: ArtifactStore) -> None:
+        self.open_reader, self.write, self.remove = inner.open_reader, inner.write, inner.remove
+
+
+def test_a_store_of_optunas_protocol_only_can_be_cleared_but_not_listed(artifacts: ArtifactStore) -> None:
+    plain = Plain(artifacts)
+    plain.write("a", io.BytesIO(b"one"))
+    assert (artifact_ids(plain, ""), free_bytes(plain)) == ((), None)
+    remove_all(plain, ["a", "missing"])
+    assert not exists(artifacts, "a")
+
+
 def test_a_file_goes_in_and_comes_out(artifacts: ArtifactStore, tmp_path: Path) -> None:
     body = bytes(range(256)) * 40_000  # 10 MB: more than one part of an S3 upload
     (tmp_path / "in").write_bytes(body)
@@ -148,6 +204,28 @@ def test_a_write_that_breaks_leaves_the_old_one(tmp_path: Path) -> None:
         artifacts.write("a", source)
     assert _content(artifacts, "a") == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_a_dead_writer_left_unfinished_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    write = "import os, sys; from storage.part import replacing; from pathlib import Path\n"
+    write += "with replacing(Path(sys.argv[1])) as target: target.write(b'half'); os.kill(os.getpid(), 9)"
+    artifacts = open_artifacts(str(tmp_path))
+    with replacing(tmp_path / "mine") as mine:
+        for _ in range(2):
+            subprocess.run([sys.executable, "-c", write, str(tmp_path / "weights")], check=False)
+        (unfinished,) = tmp_path.glob(".mine.*.part")
+        elsewhere = unfinished.name.replace(machine(), "0" * 8)
+        old, young = (tmp_path / elsewhere.replace("mine", name) for name in ("old", "young"))
+        young.touch()
+        old.touch()
+        os.utime(old, times=(0, 0))
+        (tmp_path / ".somebody.part").touch()
+        assert sweep_artifacts(artifacts) == 3
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+            [unfinished.name, young.name, ".somebody.part"]
+        )
+        mine.write(b"whole")
+    assert (tmp_path / "mine").read_bytes() == b"whole"
 
 
 def test_many_writers_of_one_name_leave_one_whole_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,33 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from sqlalchemy import Engine, Inspector, create_engine, inspect, text
 
 from storage import migrations
 from storage.engine import engine_options, prepare_folder, read_url
-from storage.errors import DatabaseError
+from storage.errors import DatabaseError, StudyError
 from storage.store import Store, open_store
+from storage.studies import StudyPlan, create_study, load_plan
 from storage.tables import Table
 
+PLAN = StudyPlan(
+    study="old",
+    data_digest="d" * 64,
+    space_digest="e" * 64,
+    space="",
+    facts="{}",
+    sampler="tpe",
+    pruner="asha",
+    objective="miou",
+    trials=3,
+    epochs=2,
+    warm_start="none",
+    holdout=0.0,
+    keep=1,
+    seed=0,
+    split="{}",
+)
 OURS = {"marsearch_plans", "marsearch_datasets", "marsearch_workers", "marsearch_runs", "marsearch_epochs"}
 
 
@@ -97,6 +117,29 @@ def test_a_database_of_plain_optuna_gets_our_tables(store_url: str, bare: Engine
     store = open_store(store_url, str(tmp_path / "artifacts"))
     assert _differences(store.engine) == []
     assert [study.study_name for study in store.trials.get_all_studies()] == ["theirs"]
+    store.close()
+
+
+def test_a_study_from_before_the_limits_has_none(store_url: str, bare: Engine, tmp_path: Path) -> None:
+    plain = RDBStorage(read_url(store_url).render_as_string(hide_password=False))
+    number = plain.create_new_study([StudyDirection.MAXIMIZE], "old")
+    plain.engine.dispose()
+    config = migrations._config()
+    old = asdict(PLAN) | {"study_id": number, "created": "2030-01-01 00:00:00"}
+    for name in ("max_params", "max_gpu_gb"):
+        del old[name]
+    with bare.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        columns, values = ", ".join(old), ", ".join(f":{name}" for name in old)
+        connection.execute(text(f"INSERT INTO marsearch_plans ({columns}) VALUES ({values})"), old)
+    assert "max_params" not in {column["name"] for column in inspect(bare).get_columns("marsearch_plans")}
+    store = open_store(store_url, str(tmp_path / "artifacts"))
+    assert load_plan(store, "old") == PLAN
+    assert create_study(store, PLAN) is False  # the same again: nothing differs
+    with pytest.raises(StudyError, match="max_params None, not 5"):
+        create_study(store, replace(PLAN, max_params=5))
+    assert _differences(store.engine) == []
     store.close()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -72,16 +73,22 @@ def test_an_epoch_written_twice_is_there_once_with_the_last_numbers(mars: Store)
     assert [(row.miou, row.iou) for row in curve(mars, "mars", 0)] == [(0.7, (0.2,))]
 
 
-def test_the_curve_is_of_the_latest_run_of_that_trial(mars: Store) -> None:
-    first, other, second = _start(mars), _start(mars, trial=1), _start(mars)
-    assert first < other < second
-    add_epoch(mars, first, ROW)
+def test_a_trial_has_one_run_and_a_curve_of_its_own(mars: Store) -> None:
+    first, other = _start(mars), _start(mars, trial=1)
+    assert first < other
+    add_epoch(mars, first, replace(ROW, number=5))
     add_epoch(mars, other, ROW)
-    assert curve(mars, "mars", 0) == ()
-    add_epoch(mars, second, replace(ROW, number=5))
+    assert _start(mars) == first
+    assert len(runs(mars, "mars")) == 2
     assert [row.number for row in curve(mars, "mars", 0)] == [5]
     assert [row.number for row in curve(mars, "mars", 1)] == [1]
     assert curve(mars, "mars", 2) == ()
+
+
+def test_eight_threads_that_start_the_same_run_share_it(mars: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: _start(mars, trial=3), range(16)))) == 1
+    assert len(runs(mars, "mars")) == 1
 
 
 def test_a_run_is_recorded_from_start_to_end(mars: Store) -> None:

@@ -35,6 +35,8 @@ OTHER = {
     "epochs": 7,
     "holdout": 0.2,
     "seed": 8,
+    "max_params": 1_000_000,
+    "max_gpu_gb": 23.5,
 }
 RECORD = DatasetRecord(
     digest="d" * 64,
@@ -54,6 +56,13 @@ def test_a_plan_comes_back_as_it_was(store: Store, plan: StudyPlan) -> None:
     assert create_study(store, plan) is True
     assert load_plan(store, "mars") == plan
     assert list_studies(store) == ("mars",)
+
+
+def test_a_plan_keeps_its_limits(store: Store, plan: StudyPlan) -> None:
+    limited = replace(plan, max_params=2**40, max_gpu_gb=0.1)
+    create_study(store, limited)
+    assert load_plan(store, "mars") == limited
+    assert create_study(store, limited) is False
 
 
 def test_a_created_study_is_a_plain_optuna_study(store: Store, plan: StudyPlan) -> None:

@@ -1,0 +1,117 @@
+"""A training's whole state after an epoch, and the file it is kept in: safetensors with JSON beside the tensors.
+
+No pickle: what was written by a stranger can be wrong, but it cannot run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+FORMAT = "marsearch-checkpoint-1"
+NETWORK, BEST = "network/", "best/"
+"""What the names of the network's tensors begin with, as they are now and as they were at its best."""
+
+_LENGTH = 8  # bytes at the start of a safetensors file that hold the length of its header
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read, or that belongs to another training."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """The whole state of a training after an epoch.
+
+    epoch: 1 for the first. tensors: by name, on the CPU, independent of the training; nobody changes them.
+    document: numbers and words as JSON holds them; `search.training.state` says which.
+    """
+
+    epoch: int
+    tensors: Mapping[str, Tensor]
+    document: Mapping[str, Any]
+
+    @property
+    def best_epoch(self) -> int:
+        """Number of the best epoch so far."""
+        return int(self.document["best_epoch"])
+
+    def best_weights(self) -> dict[str, Tensor]:
+        """The network's state by name at the best epoch; kept once where that is the snapshot's own."""
+        return self.below(NETWORK if self.best_epoch == self.epoch else BEST)
+
+    def below(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with prefix, by the rest of their names."""
+        return {name.removeprefix(prefix): kept for name, kept in self.tensors.items() if name.startswith(prefix)}
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Write the snapshot to path: after this it lies on the disk, before this the older file does.
+
+    Raises OSError when the folder cannot be written to or the disk is full; then nothing is left behind.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in snapshot.tensors.items()}
+    metadata = {"format": FORMAT, "epoch": str(snapshot.epoch), "document": json.dumps(dict(snapshot.document))}
+    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        safetensors.torch.save_file(tensors, part, metadata)
+        _to_disk(part)
+        part.replace(path)
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    _to_disk(path.parent)
+
+
+def read_snapshot(path: Path, largest: int) -> Snapshot:
+    """The snapshot in the file at path, which may be at most ``largest`` bytes.
+
+    Raises CheckpointError for a file that is missing, too large, damaged or none of ours.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(largest + 1) if os.fstat(file.fileno()).st_size <= largest else b""
+        if not 0 < len(content) <= largest:
+            raise CheckpointError(f"{path} is empty or larger than {largest} bytes: it is no checkpoint")
+        return _snapshot(content)
+    except CheckpointError:
+        raise
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no readable checkpoint: {error}") from error
+
+
+def _snapshot(content: bytes) -> Snapshot:
+    tensors = safetensors.torch.load(content)  # checks the header's length and every tensor's place
+    header = int.from_bytes(content[:_LENGTH], "little")
+    metadata = json.loads(content[_LENGTH : _LENGTH + header])["__metadata__"]
+    if metadata["format"] != FORMAT:
+        raise CheckpointError(f"a checkpoint of format {metadata['format']!r:.60}, expected {FORMAT!r}")
+    document = json.loads(metadata["document"])
+    if not isinstance(document, dict):
+        raise CheckpointError("a checkpoint whose document is no JSON object")
+    return Snapshot(epoch=int(metadata["epoch"]), tensors=tensors, document=document)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's contents, or a folder's names, have reached the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def copied(tensor: Tensor) -> Tensor:
+    """An independent copy on the CPU, in its own order of memory: rearranging it can wait for the writing."""
+    return tensor.detach().to("cpu", copy=True, memory_format=torch.preserve_format)

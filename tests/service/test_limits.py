@@ -1,0 +1,291 @@
+"""Recipes over a limit are refused before training, and the search learns to leave them alone."""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from math import log2
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import Trial
+
+from search.errors import UsageError
+from search.service import limits
+from search.service.limits import Gpu, excess, gpu_of, pixel_bytes_of, refusal, violation_of
+from search.service.link import Place
+from search.service.progress import best_of, count
+from search.service.size import limits_note
+from search.service.strategy import build_pruner, build_sampler, rungs
+from search.service.study import Created, Wish, create, enqueue_named, space_of
+from search.training.footprint import sketch
+from spaces import DataFacts, Recipe, bind
+from spaces.build.network import count_parameters
+from storage.store import Store
+from storage.studies import StudyPlan
+
+NAMES = ("background", "soil", "bedrock", "sand", "big rock")
+FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))
+UNETS = """
+model: {family: unet, depth: [2, 3, 4, 5], decoder_block: same, bottleneck: plain, skip: concat, dropout: 0.0,
+        dropout_place: every_block, squeeze: nowhere, upsampling: nearest}
+loss: {cross_entropy: {weight: 1}, bce: null, dice: null, focal: null, boundary: null, lovasz: null, tversky: null,
+       mae: null, ignore_excluded: true}
+class_weights: {scheme: none, smoothing: 0.5, iou_offset: 0.1, background: 1}
+augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0,
+          geometry: null, mixing: null}
+optimisation: {weight_decay: 1e-4, schedule: none}
+data: {oversample: null}
+"""
+
+
+@pytest.fixture
+def plan(created: Created) -> StudyPlan:
+    return created.plan
+
+
+def parameters(recipe: Recipe) -> int:
+    return count_parameters(sketch(recipe, FACTS))
+
+
+def test_without_limits_there_are_no_constraints(plan: StudyPlan) -> None:
+    assert excess(Recipe(), FACTS, plan, None) == {}
+    assert violation_of(space_of(plan), plan) is None
+    assert refusal({}, plan, None) == ""
+
+
+def test_a_constraint_is_the_number_of_doublings_over_the_limit(plan: StudyPlan) -> None:
+    own = parameters(Recipe())
+    assert excess(Recipe(), FACTS, replace(plan, max_params=own), None) == {"params": 0.0}
+    assert excess(Recipe(), FACTS, replace(plan, max_params=own // 4), None)["params"] == pytest.approx(2, abs=1e-3)
+    assert excess(Recipe(), FACTS, replace(plan, max_params=own * 2), None)["params"] == pytest.approx(-1)
+
+
+def test_memory_is_limited_by_the_device_unless_the_plan_says_otherwise(plan: StudyPlan) -> None:
+    (small,) = excess(Recipe(), FACTS, plan, 1.0).values()
+    (large,) = excess(Recipe(), FACTS, plan, 4.0).values()
+    assert small - large == pytest.approx(2)
+    assert excess(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), 1.0) == {"gpu_gb": large}
+    assert excess(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), None) == {"gpu_gb": large}
+    assert set(excess(Recipe(), FACTS, replace(plan, max_params=5), 1.0)) == {"params", "gpu_gb"}
+
+
+def test_memory_is_not_looked_at_where_parameters_decide(plan: StudyPlan) -> None:
+    both = replace(plan, max_params=5, max_gpu_gb=0.1)
+    assert set(excess(Recipe(), FACTS, both, None, quick=True)) == {"params"}
+    assert set(excess(Recipe(), FACTS, replace(both, max_params=10**9), None, quick=True)) == {"params", "gpu_gb"}
+
+
+def test_a_refusal_says_how_much_and_how_much_is_allowed(plan: StudyPlan) -> None:
+    over = {"params": 1.0, "gpu_gb": 2.0}
+    assert refusal(over, replace(plan, max_params=1000, max_gpu_gb=8.0), None) == (
+        "refused before training: 2,000 parameters, --max-params is 1,000;"
+        " about 32.0 GiB of GPU memory, --max-gpu-gb is 8"
+    )
+    assert refusal({"gpu_gb": 1.0}, plan, 24.0).endswith("about 48.0 GiB of GPU memory, the device has 24")
+    assert refusal({"params": 0.0, "gpu_gb": -1.0}, replace(plan, max_params=5), 24.0) == ""
+
+
+def test_images_of_bytes_stay_bytes_on_the_device() -> None:
+    assert [pixel_bytes_of(np.zeros(1, kind)) for kind in ("uint8", "uint16", "float32")] == [1, 4, 4]
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Lets the driver of NVIDIA's GPUs say something."""
+
+    def says(text: str) -> None:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        limits._ask_driver.cache_clear()
+
+    yield says
+    limits._ask_driver.cache_clear()
+
+
+def place(device: str, environment: Mapping[str, str] | None = None) -> Place:
+    return Place(name="slot 1", device=device, environment=environment or {}, log=Path("log"))
+
+
+def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(driver: Callable[[str], None]) -> None:
+    driver('[ "$2" = 3 ] && echo "24576, 8.6" || echo "16384, 7.0"')
+    assert gpu_of(place("cuda", {"CUDA_VISIBLE_DEVICES": "3"}), sharing=2) == Gpu(gb=12.0, bfloat16=True)
+    assert gpu_of(place("cuda")) == Gpu(gb=16.0, bfloat16=False)
+    assert gpu_of(place("cpu")) is None
+    assert gpu_of(place("mps")) is None
+
+
+@pytest.mark.parametrize("answer", ["exit 9", "echo '[N/A], 9.0'", "true"])
+def test_a_gpu_whose_driver_does_not_answer_limits_nothing(answer: str, driver: Callable[[str], None]) -> None:
+    driver(answer)
+    assert gpu_of(place("cuda")) is None
+
+
+def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyPlan) -> None:
+    space = bind(FACTS)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
+    excess(Recipe(), FACTS, plan, 8.0)  # imports
+    slowest = 0.0
+    for _ in range(25):
+        recipe = space.suggest(study.ask())
+        started = time.process_time()
+        assert set(excess(recipe, FACTS, replace(plan, max_params=10**6), 8.0)) == {"params", "gpu_gb"}
+        slowest = max(slowest, time.process_time() - started)
+    assert slowest < 1.0
+
+
+def refused(trial: Trial, over: float) -> None:
+    """What the objective does with a recipe over a limit."""
+    trial.set_constraint("params", over)
+    raise optuna.TrialPruned
+
+
+def test_refused_trials_are_finished_and_never_the_best(plan: StudyPlan) -> None:
+    study = optuna.create_study(direction="maximize", sampler=build_sampler(plan), pruner=build_pruner(plan))
+
+    def objective(trial: Trial) -> float:
+        space_of(plan).suggest(trial)
+        if trial.number % 2:
+            refused(trial, 1.0)
+        trial.set_constraint("params", -1.0)
+        return 0.1 * trial.number
+
+    study.optimize(objective, n_trials=6)
+    counts = count(study.trials)
+    assert (counts.complete, counts.pruned, counts.finished) == (3, 3, 6)
+    best = best_of(study.trials)
+    assert best is not None
+    assert best.number == study.best_trial.number == 4
+
+
+@pytest.mark.parametrize("pruner", ["asha", "median", "hyperband"])
+def test_refused_trials_change_nothing_for_the_pruner(plan: StudyPlan, pruner: str) -> None:
+    plan = replace(plan, pruner=pruner, epochs=9, trials=100)
+
+    def ends(refusals: int) -> list[int]:
+        """At which rung each of 20 trainings ends, with so many refused trials before each."""
+        study = optuna.create_study(direction="maximize", pruner=build_pruner(plan))
+        ended: list[int] = []
+
+        def objective(trial: Trial) -> float:
+            if trial.number % (refusals + 1) < refusals:
+                refused(trial, 1.0)
+            number = len(ended)
+            trial.set_constraint("params", -1.0)
+            value = 0.9 - 0.001 * number if number < 8 else 0.01
+            for step in sorted(rungs(plan)):
+                trial.report(value, step)
+                if step < plan.epochs and trial.should_prune():
+                    ended.append(step)
+                    raise optuna.TrialPruned
+            ended.append(plan.epochs)
+            return value
+
+        study.optimize(objective, n_trials=20 * (refusals + 1))
+        return ended
+
+    if pruner == "hyperband":  # which bracket a trial belongs to depends on its number
+        assert set(ends(3)[:5]) == {9}
+    else:
+        assert ends(3) == ends(0)
+
+
+@cache
+def tight(text: str, share: float) -> int:
+    """The limit that this share of the random recipes of a space file keep."""
+    space = bind(FACTS, text)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=99))
+    sizes = sorted(parameters(space.suggest(study.ask())) for _ in range(200))
+    return sizes[round(share * 200) - 1]
+
+
+def infeasible(plan: StudyPlan, text: str, *, mode: str, trials: int = 200) -> list[bool]:
+    """Whether each trial of a search on a synthetic objective was over a limit that one random recipe in 20 keeps."""
+    space = bind(FACTS, text)
+    plan = replace(plan, sampler="tpe", trials=trials, max_params=tight(text, 0.05))
+    screen = violation_of(space, plan) if mode == "screened" else None
+    study = optuna.create_study(direction="maximize", sampler=build_sampler(plan, screen), pruner=build_pruner(plan))
+    over: list[bool] = []
+
+    def objective(trial: Trial) -> float:
+        recipe = space.suggest(trial)
+        value = log2(parameters(recipe) / (plan.max_params or 1))
+        over.append(value > 0)
+        if mode != "failed":
+            trial.set_constraint("params", value)
+        if value > 0:
+            raise optuna.TrialPruned if mode != "failed" else MemoryError
+        return 0.7 - 0.05 * abs(float(np.log10(recipe.optimisation.lr)) + 3)
+
+    study.optimize(objective, n_trials=plan.trials, catch=(MemoryError,))
+    return over
+
+
+def test_a_search_under_a_tight_limit_ends_within_it(plan: StudyPlan) -> None:
+    assert sum(infeasible(plan, UNETS, mode="failed", trials=150)[-100:]) > 60
+    assert sum(infeasible(plan, UNETS, mode="screened", trials=150)[-100:]) < 10
+
+
+def test_the_sampler_learns_from_refusals_alone(plan: StudyPlan) -> None:
+    over = infeasible(plan, UNETS, mode="pruned")
+    assert sum(over[-100:]) < 50
+    assert sum(over[-100:]) < sum(over[:100])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_of_the_whole_space_under_a_tight_limit_ends_within_it(plan: StudyPlan, seed: int) -> None:
+    plan = replace(plan, seed=seed)
+    found = {mode: infeasible(plan, "", mode=mode) for mode in ("failed", "pruned", "screened")}
+    shares = {mode: (sum(over[:100]), sum(over[-100:])) for mode, over in found.items()}
+    print(f"infeasible of the first and last 100 trials, seed {seed}: {shares}")
+    assert shares["failed"][1] > 80
+    assert shares["screened"][1] < 10
+
+
+def test_a_screened_trial_is_sampled_the_same_again(plan: StudyPlan) -> None:
+    space = bind(FACTS, UNETS)
+    plan = replace(plan, max_params=tight(UNETS, 0.3))
+
+    def params(trials: int) -> list[dict[str, object]]:
+        study = optuna.create_study(direction="maximize", sampler=build_sampler(plan, violation_of(space, plan)))
+        study.optimize(lambda trial: space.suggest(trial).optimisation.lr, n_trials=trials)
+        return [trial.params for trial in study.trials]
+
+    assert params(14) == params(14)
+
+
+def test_an_enqueued_trial_is_not_screened(plan: StudyPlan) -> None:
+    space = bind(FACTS, UNETS)
+    plan = replace(plan, max_params=1)
+    study = optuna.create_study(sampler=build_sampler(plan, violation_of(space, plan)))
+    donor = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
+    wanted = space.suggest(donor)
+    study.enqueue_trial(donor.params)
+    assert space.suggest(study.ask()) == wanted
+
+
+def test_presets_over_the_limit_are_not_tried_first(store: Store, wish: Callable[..., Wish]) -> None:
+    made = create(store, wish(space="", warm_start="reports", max_params=20_000))
+    waiting = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
+    assert made.plan.max_params == 20_000
+    assert any("is skipped (over the limits of study tiny" in note for note in made.notes)
+    space = space_of(made.plan)
+    recipes = [space.recipe(trial.system_attrs["fixed_params"]) for trial in waiting]
+    assert all(count_parameters(sketch(recipe, space.facts)) <= 20_000 for recipe in recipes)
+    assert "--max-params 20,000: refuses " in limits_note(made.plan)
+    with pytest.raises(UsageError, match=r"over the limits of study tiny: .* parameters, --max-params is 20,000"):
+        enqueue_named(store, "tiny", "report-c-unet")
+
+
+def test_an_impossible_limit_is_said_at_once(plan: StudyPlan) -> None:
+    assert limits_note(plan) == ""
+    note = limits_note(replace(plan, max_params=1, max_gpu_gb=0.5))
+    assert note.startswith("--max-params 1 and --max-gpu-gb 0.5: refuses all of 24 random recipes")

@@ -1,0 +1,503 @@
+"""Trainings that are cut off go on where they were, on this host or another; whatever fails says what it was."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import optuna
+import psutil
+import pytest
+from optuna.pruners import NopPruner, SuccessiveHalvingPruner
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from rich.console import Console
+from safetensors.numpy import load
+
+from search.errors import UsageError
+from search.service import objective as objective_module
+from search.service.board import Board
+from search.service.checkpoint_file import epoch_of
+from search.service.checkpoints import (
+    KEPT_PRUNED,
+    Checkpoint,
+    artifact_of,
+    local_path,
+    retire,
+    stem_of,
+    sweep_local,
+)
+from search.service.host import Order, epoch_limit, work
+from search.service.lives import OneLifePruner
+from search.service.progress import count
+from search.service.report import trial_reports
+from search.service.study import Created, Wish, create
+from search.service.view import View
+from storage.artifacts import exists
+from storage.control import set_command
+from storage.requeue import requeue, retried
+from storage.runs import curve, kept_weights, runs
+from storage.store import Store
+
+# A host whose children write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
+HOST = """
+import sys
+from search.service import objective, patrol
+from storage import patient
+objective.CHECKPOINT_S = 0.0
+patrol.REAP_S = 1.0
+patient.PatientStorage.__init__.__kwdefaults__.update(heartbeat_interval=1, grace_period={grace})
+from search.cli import main
+sys.argv[0] = "marsearch"
+main()
+"""
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objective_module, "CHECKPOINT_S", 0.0)
+
+
+@pytest.fixture
+def start(store: Store, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a host of the study `tiny` as a process; home: its folder."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def started(home: str = "home", grace: int = 180, workers: int = 1) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")}
+        environment |= {
+            "MARSEARCH_STORAGE": f"sqlite:///{tmp_path / 'studies.db'}",
+            "MARSEARCH_ARTIFACTS": store.artifacts_url,
+            "MARSEARCH_HOME": str(tmp_path / home),
+        }
+        options = ["work", "tiny", "--device", "cpu", "--workers", str(workers)]
+        command = [sys.executable, "-c", HOST.format(grace=grace), *options]
+        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield started
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def order(home: Path, **changes: object) -> Order:
+    known = Order(study="tiny", workers=1, trials=None, timeout=None, device="cpu", home=home)
+    return replace(known, **changes)  # type: ignore[arg-type]
+
+
+def quiet(lines: StringIO | None = None) -> View:
+    return View("tiny", Console(file=lines or StringIO(), width=200))
+
+
+def trials_of(store: Store, study: str = "tiny") -> list[FrozenTrial]:
+    return optuna.load_study(study_name=study, storage=store.trials).get_trials()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition never held"
+        time.sleep(0.02)
+
+
+def epochs_of(store: Store, trial: int = 0) -> int:
+    return len(curve(store, "tiny", trial)) if any(run.trial == trial for run in runs(store, "tiny")) else 0
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(pid).children():
+        with suppress(psutil.NoSuchProcess):  # one that has just ended
+            found += [process] if "search.service.child" in " ".join(process.cmdline()) else []
+    return found
+
+
+def weights_of(store: Store, study: str) -> dict[str, np.ndarray]:
+    (kept,) = kept_weights(store, study)
+    with store.artifacts.open_reader(kept.artifact) as file:
+        return dict(load(file.read()))
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=act)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@pytest.fixture
+def cut_and_whole(store: Store, wish: Callable[..., Wish]) -> None:
+    """The same study of one trial twice: `whole` is never interrupted."""
+    for name in ("tiny", "whole"):
+        create(store, wish(study=name, trials=1, keep=1, epochs=9))
+
+
+def wait_for_checkpoint(store: Store, home: Path) -> None:
+    """Wait until the first trial has told of its fourth epoch and has written it down."""
+    wait_for(lambda: epochs_of(store) == 4)
+    wait_for(lambda: epoch_of(local_path(home, stem_of(store, "tiny"), 0)) == 4)
+
+
+def assert_as_if_never_cut(store: Store) -> FrozenTrial:
+    """The trial's last life tells the whole story, and tells it as `whole` does."""
+    *lost, last = trials_of(store)
+    assert [t.state for t in lost] == [TrialState.FAIL] * len(lost)
+    assert last.state is TrialState.COMPLETE
+    assert trial_reports(store, "tiny")[-1]["resumed_from_epoch"] == 4
+    told, whole = curve(store, "tiny", last.number), curve(store, "whole", 0)
+    assert [e.number for e in told] == [e.number for e in whole] == list(range(1, len(whole) + 1))
+    same = ("train_loss", "validation_loss", "miou", "miou_strict", "iou", "lr")
+    assert [[getattr(e, name) for name in same] for e in told] == [[getattr(e, name) for name in same] for e in whole]
+    (uncut,) = trials_of(store, "whole")
+    rungs = {name: value for name, value in uncut.system_attrs.items() if name.startswith("completed_rung")}
+    assert last.intermediate_values == uncut.intermediate_values
+    assert {name: last.system_attrs.get(name) for name in rungs} == rungs
+    ours, theirs = weights_of(store, "tiny"), weights_of(store, "whole")
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    return last
+
+
+@pytest.mark.usefixtures("cut_and_whole")
+def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happened(
+    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Path, tmp_path: Path
+) -> None:
+    host = start()
+    wait_for_checkpoint(store, tmp_path / "home")
+    bereaved = children_of(host.pid)
+    host.kill()
+    gate.touch()
+    work(store, order(tmp_path / "home"), quiet())
+    work(store, order(tmp_path / "home", study="whole"), quiet())
+    assert_as_if_never_cut(store)
+    first = trials_of(store)[0]
+    assert re.fullmatch(rf"its host, process {host.pid} on .*, died", first.user_attrs["reason"])
+    assert [r.state for r in runs(store, "tiny")] == ["lost", "complete"]
+    psutil.wait_procs(bereaved, timeout=20)
+    assert not [child for child in bereaved if child.is_running()]
+    assert list((tmp_path / "home" / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.usefixtures("cut_and_whole")
+def test_a_host_that_is_asked_to_go_leaves_its_checkpoint_to_the_next_one_anywhere(
+    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Path, tmp_path: Path
+) -> None:
+    host = start("first")
+    wait_for(lambda: epochs_of(store) == 4)
+    asked = time.monotonic()
+    host.send_signal(signal.SIGTERM)
+    said = host.communicate(timeout=30)[1]
+    assert time.monotonic() - asked < 10
+    assert (host.returncode, "stopped: 0 of 1 trials" in said) == (0, True), said
+    assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.WAITING]
+    artifact = artifact_of(stem_of(store, "tiny"), 0)
+    assert exists(store.artifacts, artifact)
+    gate.touch()
+    work(store, order(tmp_path / "second"), quiet())
+    work(store, order(tmp_path / "second", study="whole"), quiet())
+    last = assert_as_if_never_cut(store)
+    assert retried(last) == [0]
+    assert not exists(store.artifacts, artifact)
+
+
+@pytest.mark.usefixtures("cut_and_whole")
+def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, tmp_path: Path) -> None:
+    def kill() -> None:
+        wait_for_checkpoint(store, tmp_path)
+        gate.touch()
+        for child in children_of(os.getpid()):
+            child.kill()
+
+    with meanwhile(kill):
+        outcome = work(store, order(tmp_path), quiet())
+    assert (outcome.finished, outcome.target) == (1, 1)
+    work(store, order(tmp_path, study="whole"), quiet())
+    last = assert_as_if_never_cut(store)
+    assert last.system_attrs["own_failures"] == 1
+    assert "killed by signal 9" in trials_of(store)[0].user_attrs["reason"]
+
+
+def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
+    store: Store, wish: Callable[..., Wish], start: Callable[..., subprocess.Popen[str]], gate: Path
+) -> None:
+    create(store, wish(trials=1, keep=1, epochs=9, pruner="none"))
+    first = start("first", grace=4)
+    wait_for(lambda: epochs_of(store) == 4)
+    first.send_signal(signal.SIGSTOP)
+    second = start("second", grace=4)
+    wait_for(lambda: len(trials_of(store)) == 2 and epochs_of(store, 1) == 4)
+    first.send_signal(signal.SIGCONT)
+    wait_for(lambda: not children_of(first.pid))
+    gate.touch()
+    assert second.wait(120) == 0
+    said = first.communicate(timeout=60)[1]
+    assert first.returncode == 0
+    assert "Traceback" not in said
+    assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert trials_of(store)[0].user_attrs["reason"].startswith("its host gave no sign of life for 4 s")
+    assert sorted(r.state for r in runs(store, "tiny")) == ["complete", "lost"]
+    assert [e.number for e in curve(store, "tiny", 1)] == list(range(1, 10))
+
+
+def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_copy(
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from search.service import pictures
+    from storage.requeue import take_back
+
+    create(store, wish(trials=1, keep=1))
+    attach = pictures.attach_pictures
+    taken: list[bool] = []
+
+    def overtaken(*args: object) -> None:
+        """Lose the trial between the end of its training and its being told."""
+        if not taken:
+            study = optuna.load_study(study_name="tiny", storage=store.trials)
+            taken.append(take_back(store.trials, study._study_id, study.get_trials()[0], "silent"))
+        attach(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(objective_module, "attach_pictures", overtaken)
+    said = StringIO()
+    outcome = work(store, order(tmp_path), quiet(said))
+    assert taken == [True]
+    assert outcome.finished == 1
+    first, copy = trials_of(store)
+    assert (first.state, copy.state) == (TrialState.FAIL, TrialState.COMPLETE)
+    assert [e.number for e in curve(store, "tiny", copy.number)] == [1, 2, 3]
+    assert copy.value == max(e.miou for e in curve(store, "tiny", copy.number))
+    assert [kept.trial for kept in kept_weights(store, "tiny")] == [copy.number]
+    assert "its result is kept" in said.getvalue()
+
+
+def test_a_training_that_diverges_is_not_tried_again(
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
+) -> None:
+    create(store, wish(trials=2))
+    nan = "if number == 2: return step(setup, rows, number, *rest) * float('nan')"
+    break_child(nan)
+    work(store, order(tmp_path), quiet())
+    first, second = trials_of(store)
+    assert first.state is second.state is TrialState.FAIL
+    assert "the loss became nan in epoch 2" in first.user_attrs["reason"]
+    assert count([first, second]).failed == 2
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_failed(
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
+) -> None:
+    create(store, wish(trials=1))
+    break_child("if number == 2: raise KeyError('odd')")
+    outcome = work(store, order(tmp_path), quiet())
+    trials = trials_of(store)
+    assert [t.state for t in trials] == [TrialState.FAIL] * 3
+    for trial in trials:
+        assert trial.user_attrs["reason"] == "KeyError: 'odd'"
+        assert "in broken" in trial.user_attrs["traceback"]
+    assert (outcome.finished, count(trials).failed) == (1, 1)
+
+
+def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
+    store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(store, wish(trials=1, epochs=9, pruner="none"))
+    monkeypatch.setenv("MARSEARCH_EPOCH_LIMIT", "5")
+
+    def wait() -> None:
+        wait_for_checkpoint(store, tmp_path)
+        wait_for(lambda: trials_of(store)[0].state is TrialState.FAIL)
+        gate.touch()
+
+    with meanwhile(wait):
+        work(store, order(tmp_path), quiet())
+    first, again = trials_of(store)
+    assert "said nothing for 5 s" in first.user_attrs["reason"]
+    assert (again.state, again.user_attrs["resumed_from_epoch"]) == (TrialState.COMPLETE, 4)
+
+
+def test_a_study_is_paused_resumed_and_stopped_between_two_epochs(
+    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
+) -> None:
+    create(store, wish(trials=2, epochs=2000, pruner="none"))
+    break_child("time.sleep(0.15)")  # patience would end it after thirty epochs
+    said = StringIO()
+
+    def command() -> None:
+        wait_for(lambda: epochs_of(store) >= 3)
+        set_command(store, "tiny", "pause")
+        wait_for(lambda: trials_of(store)[-1].state is TrialState.WAITING)
+        held = len(trials_of(store))
+        time.sleep(1.0)  # nobody takes it up
+        assert len(trials_of(store)) == held == 2
+        assert trials_of(store)[-1].state is TrialState.WAITING
+        set_command(store, "tiny", "run")
+        wait_for(lambda: epochs_of(store, 1) >= 3)
+        set_command(store, "tiny", "stop")
+
+    with meanwhile(command):
+        outcome = work(store, order(tmp_path), quiet(said))
+    assert outcome.finished == 0
+    first, second, third = trials_of(store)
+    assert first.user_attrs["reason"] == "the study was paused during the training"
+    assert second.user_attrs["reason"] == "the study was stopped during the training"
+    assert second.user_attrs["resumed_from_epoch"] >= 3
+    assert third.state is TrialState.WAITING
+    for words in ("is paused; go on with", "goes on", "is stopped; allow it again with"):
+        assert words in said.getvalue()
+    again = work(store, order(tmp_path), quiet())
+    assert (again.finished, len(trials_of(store))) == (0, 3)
+
+
+def test_the_newest_of_both_checkpoints_is_taken_and_both_are_removed(store: Store, tmp_path: Path) -> None:
+    from search.training.checkpoint import Snapshot, write_snapshot
+
+    first, second = (Checkpoint(store.artifacts, tmp_path / home, "f00d", 7, print) for home in ("a", "b"))
+    assert first.path == local_path(tmp_path / "a", "f00d", 7)
+    assert not first.fetch()
+    for epoch, checkpoint in ((3, first), (5, second)):
+        write_snapshot(checkpoint.path, Snapshot(epoch=epoch, tensors={}, document={}))
+    assert second.flush(10.0)
+    assert first.fetch()
+    assert first.path.read_bytes() == second.path.read_bytes()
+    write_snapshot(first.path, Snapshot(epoch=9, tensors={}, document={}))
+    newest = first.path.read_bytes()
+    assert first.fetch()
+    assert first.path.read_bytes() == newest
+    first.drop()
+    second.drop()
+    assert not first.path.exists()
+    assert not second.fetch()
+
+
+def test_an_artifact_store_that_is_away_does_not_keep_a_training_from_going_on(store: Store, tmp_path: Path) -> None:
+    from search.training.checkpoint import Snapshot, write_snapshot
+
+    said: list[str] = []
+    checkpoint = Checkpoint(store.artifacts, tmp_path, "f00d", 7, said.append)
+    write_snapshot(checkpoint.path, Snapshot(epoch=3, tensors={}, document={}))
+    shutil.rmtree(store.artifacts_url)
+    Path(store.artifacts_url).write_text("not a folder")
+    assert not checkpoint.flush(5.0)
+    assert checkpoint.fetch()
+    assert len(said) == 2
+
+
+def test_only_the_best_pruned_trials_keep_their_checkpoints(store: Store, tmp_path: Path) -> None:
+    from search.training.checkpoint import Snapshot, write_snapshot
+
+    trials: list[FrozenTrial] = []
+    for number, value in enumerate((0.3, 0.1, 0.5, 0.4, 0.2, 0.6)):
+        checkpoint = Checkpoint(store.artifacts, tmp_path, "f00d", number, print)
+        write_snapshot(checkpoint.path, Snapshot(epoch=1, tensors={}, document={}))
+        trial = create_trial(state=TrialState.PRUNED, value=value)
+        trial.number = number
+        trials.append(trial)
+        retire(checkpoint, trial, trials, "f00d", 10.0)
+    kept = [n for n in range(6) if exists(store.artifacts, artifact_of("f00d", n))]
+    assert (len(kept), kept) == (KEPT_PRUNED, [2, 3, 5])
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_the_checkpoint_of_a_trial_that_ended_on_another_host_is_swept_here(tmp_path: Path) -> None:
+    from search.training.checkpoint import Snapshot, write_snapshot
+
+    long_ago = datetime.now() - timedelta(minutes=5)
+    (tmp_path / "checkpoints").mkdir()
+    states = {0: TrialState.RUNNING, 1: TrialState.COMPLETE, 2: TrialState.COMPLETE, 3: TrialState.WAITING}
+    trials = [create_trial(state=state, value=0.5 if state.is_finished() else None) for state in states.values()]
+    for number, trial in enumerate(trials):
+        trial.number = number
+        trial.datetime_complete = {1: long_ago, 2: datetime.now()}.get(number)
+        write_snapshot(local_path(tmp_path, "f00d", number), Snapshot(epoch=1, tensors={}, document={}))
+    write_snapshot(local_path(tmp_path, "beef", 1), Snapshot(epoch=1, tensors={}, document={}))
+    assert sweep_local(tmp_path, "f00d", trials) == 1
+    assert not local_path(tmp_path, "f00d", 1).exists()
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 4
+
+
+def test_a_rung_counts_once_for_all_lives_of_a_trial(store: Store, wish: Callable[..., Wish]) -> None:
+    """The pruner's verdicts are the same whether the first trial was cut off at each rung or not."""
+    verdicts = []
+    for name in ("uncut", "cut"):
+        create(store, wish(study=name, trials=40, epochs=9))
+        study = optuna.load_study(study_name=name, storage=store.trials)
+        study.pruner = OneLifePruner(SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
+        seen = []
+        for value in (0.5, 0.4, 0.6, 0.55, 0.45, 0.7):
+            trial = ask(study)
+            for step in (1, 3, 9):
+                trial.report(value, step)
+                seen.append(trial.should_prune())
+                if name == "cut" and value == 0.5 and step < 9:
+                    trial = cut_off(study, trial, step, value)
+            study.tell(trial, value)
+        verdicts.append(seen)
+    assert verdicts[0] == verdicts[1]
+    assert {True, False} == set(verdicts[0])
+
+
+def test_a_pruner_knows_a_trial_by_its_first_number(store: Store, created: Created) -> None:
+    """Hyperband draws the bracket of a trial from its number."""
+    seen: list[tuple[int, list[int]]] = []
+
+    class Spy(NopPruner):
+        def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+            seen.append((trial.number, [t.number for t in study.get_trials(deepcopy=False)]))
+            return False
+
+    study = optuna.load_study(study_name="tiny", storage=store.trials, pruner=OneLifePruner(Spy()))
+    first, second = ask(study), ask(study)
+    again = cut_off(study, first, 1, 0.5)
+    second.should_prune()
+    assert again.number == 2
+    assert seen == [(0, [0, 1]), (1, [0, 1])]
+
+
+def ask(study: optuna.Study) -> optuna.Trial:
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        return study.ask()
+
+
+def cut_off(study: optuna.Study, trial: optuna.Trial, reached: int, value: float) -> optuna.Trial:
+    """Kill the trial, and let its next life catch up with what it had reached."""
+    study.tell(trial, state=TrialState.FAIL)
+    requeue(study, study.get_trials()[trial.number])
+    again = ask(study)
+    for step in (1, 3, 9):
+        if step <= reached:
+            again.report(value, step)
+            again.should_prune()
+    return again
+
+
+def test_the_limit_of_an_epoch_is_a_number_of_seconds() -> None:
+    assert epoch_limit({}) is None
+    assert epoch_limit({"MARSEARCH_EPOCH_LIMIT": "90"}) == 90.0
+    for text in ("soon", "-1", "0", "inf", "nan"):
+        with pytest.raises(UsageError, match="MARSEARCH_EPOCH_LIMIT"):
+            epoch_limit({"MARSEARCH_EPOCH_LIMIT": text})
+
+
+def test_a_silent_child_is_given_twenty_of_the_slowest_epochs() -> None:
+    board = Board()
+    assert board.silence == 600.0
+    board.took(45.0)
+    board.took(2.0)
+    assert board.silence == 900.0
+    assert Board(epoch_limit=7.0).silence == 7.0

