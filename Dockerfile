@@ -8,31 +8,40 @@
 # What pip is told (an index may carry a password) is told to stages of which nothing but installed files goes on: it is
 # in no layer, no history and no environment of an image.
 ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+ARG TORCH_INDEX_URL=""
+ARG PIP_INDEX_URL=https://pypi.org/simple
+ARG PIP_EXTRA_INDEX_URL=""
+ARG PIP_TRUSTED_HOST=""
 
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/marsearch/bin:$PATH
 
 
-# The packages of the small image: all but those that only trainings and exports need.
-FROM base AS packages
-ARG PIP_INDEX_URL=https://pypi.org/simple
-ARG PIP_EXTRA_INDEX_URL=""
-ARG PIP_FIND_LINKS=""
-ARG PIP_TRUSTED_HOST=""
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN python -m venv --without-pip /opt/marsearch
-WORKDIR /src
-COPY pyproject.toml constraints.txt ./
+# What each image needs; the small one is without what only trainings and exports use. A stage of its own, so that other
+# changes of pyproject.toml fetch nothing again.
+FROM base AS needs
+WORKDIR /needs
+COPY pyproject.toml .
 RUN python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
         extras = project["optional-dependencies"]; \
         print(*project["dependencies"], *extras["postgres"], *extras["s3"], sep="\n")' > worker.txt \
-    && grep -vE '^(torch|onnx|onnxruntime|onnxscript|safetensors)[^a-z]' worker.txt > small.txt \
-    && pip --python /opt/marsearch/bin/python install --only-binary :all: -c constraints.txt -r small.txt
+    && grep -vE '^(torch|onnx|onnxruntime|onnxscript|safetensors)[^a-z]' worker.txt > small.txt
+
+
+FROM base AS packages
+ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv --without-pip /opt/marsearch
+WORKDIR /src
+COPY constraints.txt .
+COPY --from=needs /needs/small.txt .
+RUN pip --python /opt/marsearch/bin/python install --only-binary :all: -c constraints.txt -r small.txt
 
 
 # Our own code, a layer that may change without the others.
 FROM packages AS code
-COPY README.md LICENSE ./
+ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST
+COPY pyproject.toml README.md LICENSE ./
 COPY search search
 COPY spaces spaces
 COPY storage storage
@@ -41,7 +50,8 @@ RUN pip --python /opt/marsearch/bin/python install --no-deps --prefix /opt/code 
 
 # torch first and alone, so that the rest finds it there, whichever build it is.
 FROM packages AS packages-worker
-ARG TORCH_INDEX_URL=""
+ARG TORCH_INDEX_URL PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST
+COPY --from=needs /needs/worker.txt .
 RUN pip --python /opt/marsearch/bin/python install --only-binary :all: --no-deps -c constraints.txt \
         ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} torch \
     && pip --python /opt/marsearch/bin/python install --only-binary :all: -c constraints.txt -r worker.txt
