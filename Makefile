@@ -8,13 +8,29 @@ JOBS ?= 2
 # One torch thread per test process: two processes that share two cores are slower with more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: help demo test test-long static check fix bench clean
+.PHONY: help demo env test test-long static check fix bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 demo: $(VENV)/.runtime ## a small search on synthetic data, start to finish
 	$(BIN)/marsearch demo
+
+# Passwords are random letters from the kernel. `set -C`: a file that appears meanwhile is not overwritten.
+env: ## .env for docker-compose, passwords at random; one that is there stays
+	@if [ -e .env ]; then echo ".env is there already and stays as it is"; exit 0; fi; \
+	random() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }; \
+	uid=$$(id -u); gid=$$(id -g); \
+	if [ "$$uid" = 0 ]; then uid=$${SUDO_UID:-1000}; gid=$${SUDO_GID:-1000}; fi; \
+	files=docker-compose.yml; torch=https://download.pytorch.org/whl/cpu; \
+	if nvidia-smi -L 2>/dev/null | grep -q '^GPU '; then files=$$files:docker-compose.gpu.yml; torch=; fi; \
+	mkdir -p data bundles && { [ "$$(id -u)" != 0 ] || chown "$$uid:$$gid" data bundles; } && umask 077 && set -C && \
+	sed -e "s|^POSTGRES_PASSWORD=.*|POSTGRES_PASSWORD=$$(random)|" \
+		-e "s|^MARSEARCH_DASHBOARD_PASSWORD=.*|MARSEARCH_DASHBOARD_PASSWORD=$$(random)|" \
+		-e "s|^MARSEARCH_UID=.*|MARSEARCH_UID=$$uid|" -e "s|^MARSEARCH_GID=.*|MARSEARCH_GID=$$gid|" \
+		-e "s|^COMPOSE_FILE=.*|COMPOSE_FILE=$$files|" -e "s|^TORCH_INDEX_URL=.*|TORCH_INDEX_URL=$$torch|" \
+		.env.example > .env && \
+	echo "wrote .env with new passwords, for $$files; your data goes into ./data"
 
 test: $(VENV)/.installed ## every test but the long ones
 	$(PYTEST) -n $(JOBS) -m 'not long'

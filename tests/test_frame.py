@@ -1,9 +1,7 @@
-"""What the project promises as a whole: light imports, a quick command line, no default password, exact pins."""
+"""What the project promises as a whole: light imports, a quick command line, exact pins."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,16 +9,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 HELP_SECONDS = 1.5
-
-docker_compose = pytest.mark.skipif(
-    shutil.which("docker-compose") is None and not os.environ.get("CI"), reason="docker-compose is not installed"
-)
 
 
 def run_python(code: str) -> str:
@@ -57,43 +50,6 @@ def test_help_answers_quickly() -> None:
 
     best = min(seconds() for _ in range(3))
     assert best < HELP_SECONDS
-
-
-def compose_config(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`docker-compose config` in a copy, where no .env of this machine can be found."""
-    shutil.copy(ROOT / "docker-compose.yml", folder)
-    own = {key: value for key, value in os.environ.items() if not key.startswith(("POSTGRES_", "MARSEARCH_"))}
-    return subprocess.run(
-        ["docker-compose", "config"], cwd=folder, env=own | variables, capture_output=True, text=True, check=False
-    )
-
-
-@docker_compose
-@pytest.mark.parametrize("variables", [{}, {"POSTGRES_PASSWORD": ""}], ids=["unset", "empty"])
-def test_compose_refuses_to_start_without_a_password(tmp_path: Path, variables: dict[str, str]) -> None:
-    done = compose_config(tmp_path, **variables)
-    assert done.returncode != 0
-    assert "POSTGRES_PASSWORD" in done.stderr
-
-
-@docker_compose
-def test_compose_is_valid_and_open_to_this_machine_only(tmp_path: Path) -> None:
-    done = compose_config(tmp_path, POSTGRES_PASSWORD="a/b@c:d")
-    assert done.returncode == 0, done.stderr
-    services = yaml.safe_load(done.stdout)["services"]
-    assert set(services) == {"db", "study", "worker", "dashboard"}
-    ports = [str(port) for service in services.values() for port in service.get("ports", [])]
-    assert ports == ["127.0.0.1:8080:8080/tcp"]
-    for name in ("study", "worker", "dashboard"):
-        assert "a/b@c:d" not in services[name]["environment"]["MARSEARCH_STORAGE"]
-        assert services[name]["environment"]["PGPASSWORD"] == "a/b@c:d"
-
-
-def test_example_environment_holds_every_variable_of_the_compose_file() -> None:
-    text = (ROOT / "docker-compose.yml").read_text()
-    named = {piece.split(":")[0].split("}")[0] for piece in text.split("${")[1:]}
-    example = {line.split("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if "=" in line}
-    assert named == example
 
 
 def test_constraints_pin_every_dependency_exactly() -> None:

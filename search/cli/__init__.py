@@ -77,6 +77,8 @@ def answer(arguments: list[str]) -> int:
     except TyperException as error:
         text = error.format_message()
         return _say(text) if not text.startswith("Usage:") else _help(text)
+    except ModuleNotFoundError as error:
+        return _say(_lacking(error))
     except BrokenPipeError:
         # Whoever read our output has enough of it (`| head`); Python would complain once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,6 +92,14 @@ def _say(text: str, status: int = 2) -> int:
     shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
     print(f"marsearch: {shown}", file=sys.stderr)
     return status
+
+
+def _lacking(error: ModuleNotFoundError) -> str:
+    """The small container image leaves out what only trainings need. Raises the error when the module is our own."""
+    name = (error.name or "").partition(".")[0]
+    if name in ("", "search", "spaces", "storage"):
+        raise error
+    return f"this command needs the Python package {name}, which this installation lacks: run it where workers run"
 
 
 def _help(text: str) -> int:

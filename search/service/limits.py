@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from search.service.link import Place
@@ -29,6 +30,11 @@ class Gpu:
 
     gb: float
     bfloat16: bool
+
+
+def countable() -> bool:
+    """Whether networks can be counted here; the small container image has no torch, its workers look for themselves."""
+    return find_spec("torch") is not None
 
 
 def excess(

@@ -7,19 +7,22 @@ import statistics
 import numpy as np
 import optuna
 
-from search.service.limits import excess
+from search.service.limits import countable, excess
 from search.service.strategy import trial_seed
 from search.service.study import space_of
-from search.training.footprint import sketch
 from spaces import Recipe, Space
-from spaces.build.network import count_parameters
 from storage.studies import StudyPlan
 
 SAMPLES = 24
 
 
 def weights_note(plan: StudyPlan) -> str:
-    """A sentence on the disk that the weights of the best K trials take, from random recipes of the space."""
+    """A sentence on the disk that the weights of the best K trials take, from random recipes of the space.
+
+    Only how many are kept where there is no torch to count with.
+    """
+    if not countable():
+        return f"the weights of the best {plan.keep} trials will be kept"
     space = space_of(plan)
     sizes = [weights_bytes(recipe, space) for recipe in _random_recipes(space, plan.seed)]
     typical, most = statistics.median(sizes) * plan.keep, max(sizes) * plan.keep
@@ -33,12 +36,14 @@ def limits_note(plan: StudyPlan) -> str:
     """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
 
     What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
-    advice.
+    advice. Where there is no torch to count with, the sentence says who looks.
     """
     options = {"--max-params": plan.max_params, "--max-gpu-gb": plan.max_gpu_gb}
     named = " and ".join(f"{name} {value:,}" for name, value in options.items() if value is not None)
     if not named:
         return ""
+    if not countable():
+        return f"{named}: each worker looks before it trains"
     space = space_of(plan)
     every = [excess(recipe, space.facts, plan, None, pixel_bytes=1) for recipe in _random_recipes(space, plan.seed)]
     refused = sum(any(value > 0 for value in over.values()) for over in every)
@@ -49,7 +54,10 @@ def limits_note(plan: StudyPlan) -> str:
 
 
 def weights_bytes(recipe: Recipe, space: Space) -> int:
-    """The size of a recipe's float32 weights, counted without taking memory for them."""
+    """The size of a recipe's float32 weights, counted without taking memory for them. Loads torch."""
+    from search.training.footprint import sketch
+    from spaces.build.network import count_parameters
+
     return 4 * count_parameters(sketch(recipe, space.facts))
 
 

@@ -12,7 +12,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from search.errors import UsageError
-from search.service.limits import Gpu, excess, refusal, violation_of
+from search.service.limits import Gpu, countable, excess, refusal, violation_of
 from search.service.record import facts_of, panel_samples
 from search.service.strategy import build_pruner, build_sampler, trial_seed
 from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
@@ -210,7 +210,12 @@ def _warm_starts(space: Space, plan: StudyPlan) -> tuple[list[dict[str, bool | i
 
 
 def _check_limits(recipe: Recipe, space: Space, plan: StudyPlan) -> None:
-    """Raise UsageError for a recipe over the study's own limits; what a device has, each worker sees for itself."""
+    """Raise UsageError for a recipe over the study's own limits; what a device has, each worker sees for itself.
+
+    Without torch to count with it is left to the workers, which refuse such a recipe before they train it.
+    """
+    if not countable():
+        return
     # One byte per pixel at least: the worker, which has the data, counts them exactly.
     why = refusal(excess(recipe, space.facts, plan, None, pixel_bytes=1), plan, None)
     if why:
