@@ -7,6 +7,7 @@ so that builds work wherever the tests' own installation did.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -192,14 +194,18 @@ def index(engine: Engine, base_images: tuple[str, str]) -> Iterator[Index]:
     assert version
     with tempfile.TemporaryDirectory() as folder:
         fetch_packages(Path(folder), version[1])
-        gateway = engine.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
-        handler = partial(Quiet, directory=folder)
-        server = ThreadingHTTPServer((gateway.strip(), 0), handler)
+        server = ThreadingHTTPServer((gateway(engine), 0), partial(Quiet, directory=folder))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         host, port, password = str(server.server_address[0]), server.server_port, "knows-of-the-index"
         yield Index(url=f"http://somebody:{password}@{host}:{port}/", host=host, password=password)
         server.shutdown()
         server.server_close()
+
+
+def gateway(engine: Engine) -> str:
+    """This machine's address in the network of builds; some engines name the network only, its first one is ours."""
+    config = json.loads(engine.docker("network", "inspect", "bridge"))[0]["IPAM"]["Config"][0]
+    return str(config.get("Gateway") or next(ip_network(config["Subnet"]).hosts()))
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,16 @@ def compose_config(folder: Path, *files: str, **variables: str) -> subprocess.Co
     )
 
 
+def port(told: str | dict[str, str]) -> str:
+    """A port as compose 1.29 tells it; later ones tell more."""
+    return told if isinstance(told, str) else "{host_ip}:{published}:{target}/{protocol}".format(**told)
+
+
+def words(command: str | list[str]) -> list[str]:
+    """A command as later versions of compose tell it; 1.29 does so only to the engine."""
+    return shlex.split(command) if isinstance(command, str) else command
+
+
 def make_env(folder: Path, programs: str = "") -> str:
     """`make env` in a folder with nothing else; programs: a folder of programs that are found first."""
     for name in ("Makefile", ".env.example", *FILES):
@@ -73,8 +84,9 @@ def test_compose_is_open_to_this_machine_only_and_passwords_are_in_no_url(tmp_pa
     assert done.returncode == 0, done.stderr
     services = yaml.safe_load(done.stdout)["services"]
     assert set(services) == {"db", "study", "worker", "dashboard"}
-    ports = [str(port) for service in services.values() for port in service.get("ports", [])]
-    assert ports == ["127.0.0.1:8080:8080/tcp"]
+    assert [port(told) for service in services.values() for told in service.get("ports", [])] == [
+        "127.0.0.1:8080:8080/tcp"
+    ]
     for name in ("study", "worker", "dashboard"):
         assert "a/b@c:d" not in services[name]["environment"]["MARSEARCH_STORAGE"]
         assert services[name]["environment"]["PGPASSWORD"] == "a/b@c:d"
@@ -97,9 +109,9 @@ def test_options_of_the_study_come_from_the_environment(tmp_path: Path) -> None:
     more = {"MARSEARCH_STUDY_OPTIONS": "--trials 8 --seed 3", "MARSEARCH_WORK_OPTIONS": "--workers 4"}
     done = compose_config(tmp_path, **PASSWORDS, **wish, **more, MARSEARCH_ARTIFACTS="s3://mars/a")
     services = yaml.safe_load(done.stdout)["services"]
-    create = 'create "rocks" --data "my tiles.npz" --space "small.yaml" --trials 8 --seed 3'
-    assert " ".join(services["study"]["command"].split()) == create
-    assert services["worker"]["command"] == 'work "rocks" --workers 4'
+    create = "create rocks --data 'my tiles.npz' --space small.yaml --trials 8 --seed 3"
+    assert words(services["study"]["command"]) == shlex.split(create)
+    assert words(services["worker"]["command"]) == ["work", "rocks", "--workers", "4"]
     assert services["worker"]["environment"]["MARSEARCH_ARTIFACTS"] == "s3://mars/a"
 
 
@@ -113,7 +125,7 @@ def test_gpu_file_reserves_every_gpu_for_the_worker_and_changes_nothing_else(tmp
         ("nvidia", "-1", ["gpu"]),
     ]
     for found in (plain, services):
-        found["worker"]["volumes"].sort()  # compose 1.29 puts those of the last file first
+        found["worker"]["volumes"].sort(key=str)  # compose 1.29 puts those of the last file first
     assert services == plain
 
 
