@@ -168,3 +168,16 @@ def _in_order(values: Mapping[int, float]) -> list[float]:
 def _local(moment: datetime | None) -> datetime | None:
     """Optuna stores naive UTC and shows naive local time."""
     return None if moment is None else moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+def identity(session: Session, study_id: int) -> tuple[Any, ...]:
+    """What tells this study from another one that may get the same id later, as SQLite gives them out again.
+
+    Raises KeyError when there is no study of that id.
+    """
+    trial: Any = models.TrialModel
+    name = session.scalar(select(models.StudyModel.study_name).where(models.StudyModel.study_id == study_id))
+    if name is None:
+        raise KeyError(f"there is no study with id {study_id}")
+    first = select(trial.trial_id, trial._datetime_start_utc).where(trial.study_id == study_id, trial.number == 0)
+    return (name, *session.execute(first).tuples().all())

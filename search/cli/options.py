@@ -56,19 +56,24 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on stand
 
 
 @contextmanager
-def open_storage() -> Iterator[tuple[Store, Settings]]:
-    """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError."""
+def open_storage(patience_s: float | None = None) -> Iterator[tuple[Store, Settings]]:
+    """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError.
+
+    patience_s: for how long a database that is away is waited for; as long as a host does without it.
+    """
     import warnings
 
     import optuna
 
+    from storage.retry import Patience
     from storage.store import open_store
 
     # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own progress says the same in fewer words
     settings = read_settings()
-    store = open_store(settings.storage, settings.artifacts)
+    patience = None if patience_s is None else Patience(patience_s)
+    store = open_store(settings.storage, settings.artifacts, patience)
     try:
         yield store, settings
     finally:
