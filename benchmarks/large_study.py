@@ -36,7 +36,7 @@ RECIPES = 400  # sampled from the whole space, then used again and again
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is true of the study. best: number of the feasible best trial. violating: one that is better, but must not be."""
+    """What is true of the study. best: number of the best trial. violating: one that is better, but must not be."""
 
     study_id: int
     best: int

@@ -1,4 +1,4 @@
-"""The whole service in the browser, put together: gate, headers, our pages and answers, optuna-dashboard behind them."""
+"""The whole service in the browser, put together: gate, headers, our own answers, optuna-dashboard behind them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Named:
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """A trial of the leaderboard. iou: per class in label order, None where undefined. panel: None without a picture."""
+    """A trial of the leaderboard. iou: per class in label order, None where undefined. panel: None without one."""
 
     row: Row
     trial_id: int
