@@ -18,6 +18,7 @@ POLICY = (
     " form-action 'self'; frame-ancestors 'self'"
 )
 JUST_NOW_S = 30.0  # a worker is heard of every ten seconds
+EXPLAINED = '<p class="quiet">Dots: complete trials. Lines: the best trial until then.</p>'
 CHOICES = (3, 5, 10)  # how many trials may be compared
 
 
@@ -26,9 +27,11 @@ def board_page(seen: Seen, studies: Sequence[Named], *, writes: bool) -> Respons
     cards = (
         _card("summary", seen.study.name, _summary(seen)),
         _card("leaders", "Leaderboard", _leaders(seen)),
-        _card("pictures", "The same validation images", compare(seen.leaders)),
+        _card("pictures", "The same validation images", _legend(seen) + compare(seen.leaders)),
         _card(
-            "classes", "IoU per class", _legend(seen) + draw_chart(seen.scored, seen.facts.class_names, seen.colours)
+            "classes",
+            "IoU per class",
+            _legend(seen) + EXPLAINED + draw_chart(seen.scored, seen.facts.class_names, seen.colours),
         ),
         _card("workers", "Workers", _workers(seen)),
     )
@@ -104,25 +107,19 @@ def _summary(seen: Seen) -> str:
 def _leaders(seen: Seen) -> str:
     if not seen.leaders:
         return '<p class="quiet">No trial is complete yet.</p>'
-    heads = (
-        "",
-        "trial",
-        "mIoU",
-        "strict",
-        *map(escape, seen.facts.class_names),
-        "parameters",
-        "epochs",
-        "time",
-        "recipe",
-    )
-    rows = [_leader(place, leader, seen.study.id) for place, leader in enumerate(seen.leaders, 1)]
+    known = [
+        label for label in range(seen.facts.classes) if any(leader.iou[label] is not None for leader in seen.leaders)
+    ]
+    classes = [escape(seen.facts.class_names[label]) for label in known[:CLASSES]]
+    heads = ("", "trial", "mIoU", "strict", *classes, "parameters", "epochs", "time", "recipe")
+    rows = [_leader(place, leader, seen.study.id, known[:CLASSES]) for place, leader in enumerate(seen.leaders, 1)]
     choice = " ".join(
         f'<a href="?top={n}"{" class=here" if n == seen.top else ""}>{n}</a>' for n in sorted({*CHOICES, seen.top})
     )
     return f'<p class="choice">the best {choice}</p>{_table(heads, rows)}'
 
 
-def _leader(place: int, leader: Placed, study: int) -> Sequence[str]:
+def _leader(place: int, leader: Placed, study: int, known: Sequence[int]) -> Sequence[str]:
     row = leader.row
     link = f'<a href="/dashboard/studies/{study}/trials?numbers={row.number}">{row.number}</a>'
     return (
@@ -130,7 +127,7 @@ def _leader(place: int, leader: Placed, study: int) -> Sequence[str]:
         link,
         f"<b>{_score(row.miou if row.miou is not None else row.value)}</b>",
         _score(row.miou_strict),
-        *(_score(value) for value in leader.iou),
+        *(_score(leader.iou[label]) for label in known),
         "-" if row.parameters is None else f"{row.parameters:,}",
         str(row.epochs),
         "-" if row.seconds is None else clock(row.seconds),
