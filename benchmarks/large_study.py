@@ -31,6 +31,7 @@ from storage.studies import StudyPlan, create_study, study_id
 
 CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
 STUDY = "large"
+ALIVE = timedelta(days=1)  # for so long the running trials count as alive, without anybody who trains them
 RECIPES = 400  # sampled from the whole space, then used again and again
 
 
@@ -126,6 +127,8 @@ def _write(
     _insert(session, models.TrialUserAttributeModel, (a for i, n in told for a in _user(i, n, values[n], epochs)))
     system = (a for n, i in enumerate(ids) for a in _system(i, values[n], 0.4 if n in violating else -1.0))
     _insert(session, models.TrialSystemAttributeModel, system)
+    beats = ({"trial_id": i, "heartbeat": datetime.now(UTC).replace(tzinfo=None) + ALIVE} for i in ids[-4:])
+    _insert(session, models.TrialHeartbeatModel, beats)
 
 
 def _insert(session: Session, table: Any, rows: Iterable[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from search.dashboard.trial_json import artifacts
 from search.outcome.figures import PANEL, PANEL_IMAGES
 from search.outcome.panel import COLUMNS, Grid, lay_out
 from spaces import DataFacts
+from storage.artifact_id import is_artifact_id
 from storage.artifacts import ArtifactStore, not_found
 from storage.errors import StorageError
 from storage.studies import StudyPlan
@@ -53,7 +54,8 @@ class Panels:
 
     def of(self, study_id: int, trial: FrozenTrial, plan: StudyPlan, facts: DataFacts) -> Panel | None:
         """The trial's picture; None when it has none, or none that can be read."""
-        file = next((f["artifact_id"] for f in artifacts(trial.system_attrs) if f.get("filename") == PANEL), None)
+        named = (str(file["artifact_id"]) for file in artifacts(trial.system_attrs) if file.get("filename") == PANEL)
+        file = next((name for name in named if is_artifact_id(name)), None)
         size = None if file is None else self._size(file)
         if size is None:
             return None
