@@ -180,4 +180,4 @@ def identity(session: Session, study_id: int) -> tuple[Any, ...]:
     if name is None:
         raise KeyError(f"there is no study with id {study_id}")
     first = select(trial.trial_id, trial._datetime_start_utc).where(trial.study_id == study_id, trial.number == 0)
-    return (name, *session.execute(first).tuples().all())
+    return (name, *(tuple(row) for row in session.execute(first)))
