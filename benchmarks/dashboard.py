@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import platform
@@ -41,6 +42,7 @@ from storage.store import Store, open_store
 STOCK = "import sys; from optuna_dashboard._cli import main; sys.exit(main())"
 EXPIRED_S = 10.5  # stock optuna-dashboard answers from memory for 10 s, and is asked every 10 s
 PATIENCE_S = 900
+STEPS = itertools.count(1000)  # each is reported once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +129,9 @@ def measure(kind: str, url: str, home: Path, store: Store, facts: Facts, polls: 
         browser.kept.clear()  # another person
         second = _later(browser, study)
         steady, moved = [], f"{study}?after={running}"
-        for step in range(polls):
-            store.trials.set_trial_intermediate_value(trial_id, 1000 + step, 0.3)
+        for _ in range(polls):
+            step = next(STEPS)
+            store.trials.set_trial_intermediate_value(trial_id, step, step / 1e6)
             steady.append(_later(browser, moved))
         idle = [_later(browser, moved) for _ in range(2)][-1]
         with zombie(store, facts):

@@ -9,7 +9,7 @@ from typing import Any
 
 from search.dashboard.board import Named, Placed, Seen
 from search.dashboard.chart import CLASSES, draw_chart
-from search.dashboard.pictures import compare
+from search.dashboard.pictures import compare, legend
 from search.dashboard.response import Response, tag_of
 from search.service.view import clock
 
@@ -27,7 +27,7 @@ def board_page(seen: Seen, studies: Sequence[Named], *, writes: bool) -> Respons
     cards = (
         _card("summary", seen.study.name, _summary(seen)),
         _card("leaders", "Leaderboard", _leaders(seen)),
-        _card("pictures", "The same validation images", _legend(seen) + compare(seen.leaders)),
+        _card("pictures", "The same validation images", _legend(seen) + compare(seen.leaders, seen.facts.excluded)),
         _card(
             "classes",
             "IoU per class",
@@ -136,15 +136,9 @@ def _leader(place: int, leader: Placed, study: int, known: Sequence[int]) -> Seq
 
 
 def _legend(seen: Seen) -> str:
-    names, most = seen.facts.class_names, min(CLASSES, len(seen.facts.class_names))
-    items = "".join(
-        f'<li><svg viewBox="0 0 10 10"><rect width="10" height="10" rx="2" fill="{seen.colours[label]}"/></svg>'
-        f"{escape(names[label])}{' (not in the mean)' if names[label] in seen.facts.excluded else ''}</li>"
-        for label in range(most)
-    )
-    return (
-        f'<ul class="legend">{items}</ul><p class="quiet">Dots: complete trials. Lines: the best trial until then.</p>'
-    )
+    names = seen.facts.class_names[:CLASSES]
+    outside = [" (not in the mean)" if name in seen.facts.excluded else "" for name in names]
+    return legend(zip(seen.colours, [name + more for name, more in zip(names, outside, strict=True)], strict=False))
 
 
 def _workers(seen: Seen) -> str:

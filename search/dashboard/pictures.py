@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from html import escape
 
 from search.dashboard.board import Placed
 from search.dashboard.panels import Panel
+from search.outcome.colours import WRONG, WRONG_NOT_COUNTED
 
 
-def compare(leaders: Sequence[Placed]) -> str:
-    """HTML with the pictures of these trials; a word where there are none."""
+def compare(leaders: Sequence[Placed], excluded: Sequence[str]) -> str:
+    """HTML with the pictures of these trials; a word where there are none. excluded: classes outside the mean."""
     shown = [(leader, leader.panel) for leader in leaders if leader.panel is not None]
     if not shown:
         return '<p class="quiet">No trial with pictures yet.</p>'
@@ -21,7 +23,23 @@ def compare(leaders: Sequence[Placed]) -> str:
     top = "".join(f'<th scope="col">{head}</th>' for head in heads)
     rows = "".join(_row(sample, first, [panel for _, panel in shown]) for sample in range(first.samples))
     table = f'<table class="panels"><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>'
-    return f'{switch}<div class="scroll">{table}</div>'
+    return f'{switch}{_errors(excluded)}<div class="scroll">{table}</div>'
+
+
+def legend(entries: Iterable[tuple[str, str]], kind: str = "legend") -> str:
+    """What colours mean, as HTML: ``#RRGGBB`` and a name of each."""
+    items = "".join(
+        f'<li><svg viewBox="0 0 10 10"><rect width="10" height="10" rx="2" fill="{colour}"/></svg>{escape(name)}</li>'
+        for colour, name in entries
+    )
+    return f'<ul class="{kind}">{items}</ul>'
+
+
+def _errors(excluded: Sequence[str]) -> str:
+    entries = [(WRONG, "wrong class")]
+    if excluded:
+        entries.append((WRONG_NOT_COUNTED, f"wrong where the truth is {', '.join(excluded)} (strict mIoU only)"))
+    return legend(entries, "legend errors")
 
 
 def _row(sample: int, first: Panel, panels: Sequence[Panel]) -> str:

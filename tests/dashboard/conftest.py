@@ -16,6 +16,7 @@ import pytest
 from optuna.storages import get_storage
 from optuna.trial import TrialState
 
+from search.dashboard import view as view_module
 from search.dashboard.access import Access
 from search.dashboard.application import build_application
 from search.dashboard.view import ViewStorage
@@ -39,6 +40,12 @@ def plan(**other: Any) -> StudyPlan:
         "holdout": 0.0, "keep": 3, "seed": 7, "split": split,
     }  # fmt: skip
     return StudyPlan(**names | other)
+
+
+@pytest.fixture(autouse=True)
+def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written is seen at once, however quick the test is."""
+    monkeypatch.setattr(view_module, "FRESH_S", 0.0)
 
 
 @pytest.fixture

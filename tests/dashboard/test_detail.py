@@ -14,7 +14,6 @@ from optuna.trial import TrialState
 from optuna_dashboard import wsgi
 
 from search.dashboard import trial_json as module
-from search.dashboard import view as view_module
 from search.dashboard.detail import Details
 from search.dashboard.view import ViewStorage
 from storage.store import Store
@@ -55,10 +54,7 @@ def test_the_answer_is_that_of_optuna_dashboard(
         assert without_distributions(json.loads(ours.body)) == without_distributions(theirs.json())
 
 
-def test_nothing_is_sent_twice(
-    client: Client, train: Train, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(view_module, "FRESH_S", 0.0)
+def test_nothing_is_sent_twice(client: Client, train: Train, study: optuna.Study) -> None:
     running = train(TrialState.RUNNING)
     first = client("GET", "/api/studies/1", PASSWORD)
     again = client("GET", "/api/studies/1", PASSWORD, if_none_match=first.headers["etag"])
@@ -72,7 +68,6 @@ def test_nothing_is_sent_twice(
 
 
 def test_a_finished_trial_is_written_once(view: ViewStorage, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_module, "FRESH_S", 0.0)
     written = []
     from search.dashboard import detail
 

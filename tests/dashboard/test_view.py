@@ -45,7 +45,6 @@ def test_the_best_trial_violates_no_constraint(view: ViewStorage, train: Train, 
     train(TrialState.COMPLETE, 0.6, over=0.0)
     train(TrialState.COMPLETE, 0.6)
     train(TrialState.PRUNED)
-    view.look_again()
     assert view.get_best_trial(1).number == 2
     document = client("GET", "/api/studies/1?after=3", PASSWORD).json()
     assert [trial["number"] for trial in document["best_trials"]] == [2]
@@ -68,16 +67,25 @@ def test_a_trial_that_nobody_trains_does_not_hold_up_the_browser(
     assert (counts.failed, counts.waiting, counts.running) == (0, 1, 1)  # it comes back
 
 
+def test_many_who_ask_at_once_read_the_database_once(
+    view: ViewStorage, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FRESH_S", 3600.0)
+    train(TrialState.COMPLETE, 0.1)
+    assert len(view.get_all_trials(1)) == 1
+    train(TrialState.COMPLETE, 0.2)
+    assert len(view.get_all_trials(1)) == 1
+    view.look_again()
+    assert len(view.get_all_trials(1)) == 2
+
+
 def test_a_copy_says_of_which_trial_it_is(view: ViewStorage, study: optuna.Study, train: Train) -> None:
     train(TrialState.FAIL)
     requeue(study, study.get_trials()[0])
     assert [trial.user_attrs.get("retry_of") for trial in view.get_all_trials(1)] == [None, 0]
 
 
-def test_a_trial_is_seen_as_it_goes_on(
-    view: ViewStorage, study: optuna.Study, train: Train, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "FRESH_S", 0.0)
+def test_a_trial_is_seen_as_it_goes_on(view: ViewStorage, study: optuna.Study, train: Train) -> None:
     running = train(TrialState.RUNNING, steps=40)
     assert len(view.get_all_trials(1)[0].intermediate_values) == POINTS
     running.report(0.7, 41)
@@ -105,9 +113,8 @@ def test_a_study_is_deleted_with_all_that_belongs_to_it(
 
 
 def test_a_study_that_others_deleted_is_not_taken_for_its_successor(
-    view: ViewStorage, store: Store, train: Train, client: Client, monkeypatch: pytest.MonkeyPatch
+    view: ViewStorage, store: Store, train: Train, client: Client
 ) -> None:
-    monkeypatch.setattr(module, "FRESH_S", 0.0)
     train(TrialState.COMPLETE, 0.9)
     assert client("GET", "/api/studies/1", PASSWORD).json()["best_trials"][0]["values"] == [0.9]
     from storage.control import delete_study
