@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -59,11 +60,14 @@ def dashboard(
     host: Annotated[str, typer.Option(metavar="H", help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="P", min=1, max=65535, help="port to listen on")] = 8080,
 ) -> None:
-    """Serve optuna-dashboard for the storage, until Ctrl-C."""
-    from search.service.dashboard import serve
+    """Serve optuna-dashboard and the leaderboard for the storage, until Ctrl-C."""
+    from search.dashboard.access import check_binding, read_access
+    from search.dashboard.server import ANSWER_S, serve
 
-    with open_storage() as (store, _):
-        serve(store, host, port)
+    access = read_access(os.environ)
+    check_binding(host, access)
+    with open_storage(patience_s=ANSWER_S) as (store, settings):
+        serve(store, settings.home, access, host, port)
 
 
 def doctor(

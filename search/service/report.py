@@ -41,7 +41,7 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
         "finished": counts.finished,
         "trials": asdict(counts),
         "best": _best(plan, best) if best is not None else None,
-        "workers": [_worker(worker) for worker in known],
+        "workers": [worker_report(worker) for worker in known],
         "objective": plan.objective,
         "sampler": plan.sampler,
         "pruner": plan.pruner,
@@ -93,7 +93,7 @@ def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
     plan = load_plan(store, name)
     space = space_of(plan)
-    return tuple(_row(plan, space, trial) for trial in _trials(store, name))
+    return tuple(row_of(plan, space, trial) for trial in _trials(store, name))
 
 
 def _trials(store: Store, name: str) -> list[FrozenTrial]:
@@ -128,7 +128,8 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _row(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Row:
+def row_of(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Row:
+    """The trial's row of the leaderboard. space: the plan's, from `search.service.study.space_of`."""
     known = trial.user_attrs
     return Row(
         number=trial.number,
@@ -157,7 +158,7 @@ def _value(trial: FrozenTrial) -> float | None:
     return trial.intermediate_values[trial.last_step] if trial.last_step is not None else None
 
 
-def _worker(worker: Worker) -> dict[str, Any]:
+def worker_report(worker: Worker) -> dict[str, Any]:
     """One worker, ready for JSON. state "lost": it has neither left nor shown any sign of life."""
     row: dict[str, Any] = {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(worker).items()

@@ -1,0 +1,162 @@
+"""What our page shows of a study: how far it is, its best trials and their pictures, its workers, its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from search.dashboard.panels import Panel, Panels
+from search.dashboard.view import ViewStorage, feasible
+from search.outcome.colours import class_colours
+from search.outcome.leaderboard import Row
+from search.service.progress import Counts, count, remaining_seconds
+from search.service.report import row_of, state_of, worker_report
+from search.service.study import space_of
+from spaces import DataFacts, Space
+from storage.attendance import alive
+from storage.control import command
+from storage.errors import StudyError
+from storage.studies import StudyPlan, list_studies, load_plan
+from storage.workers import LEFT, workers
+
+TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
+MOST = 12
+LISTED_S = 3600.0  # for so long a worker that was lost has a line of its own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A study that marsearch created, with Optuna's id."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A trial of the leaderboard. iou: per class in label order, None where undefined. panel: None without one."""
+
+    row: Row
+    trial_id: int
+    iou: tuple[float | None, ...]
+    panel: Panel | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """What the chart needs of a complete trial. iou: as in `Placed`. best: it was the best one when it ended."""
+
+    number: int
+    iou: tuple[float | None, ...]
+    best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A study as the page shows it.
+
+    counts, finished, target: trials. remaining_s: an estimate, None without one. best: None before there is a feasible
+    one. colours: of the classes, ``#RRGGBB``. workers: as `search.service.report.worker_report` tells them, those there
+    and those lost lately. left, lost: how many others there were.
+    """
+
+    study: Named
+    plan: StudyPlan
+    facts: DataFacts
+    state: str
+    counts: Counts
+    remaining_s: float | None
+    top: int
+    leaders: tuple[Placed, ...]
+    scored: tuple[Scored, ...]
+    colours: tuple[str, ...]
+    workers: tuple[dict[str, Any], ...]
+    left: int
+    lost: int
+
+
+class Board:
+    """Looks at studies through the dashboard's view of them."""
+
+    def __init__(self, view: ViewStorage) -> None:
+        self._view = view
+        self._panels = Panels(view.store.artifacts)
+
+    def studies(self) -> tuple[Named, ...]:
+        """The studies of marsearch, oldest first. Raises DatabaseError when the database stays away."""
+        ours = set(list_studies(self._view.store))
+        found = (Named(id=s._study_id, name=s.study_name) for s in self._view.get_all_studies() if s.study_name in ours)
+        return tuple(sorted(found, key=lambda study: study.id))
+
+    def look(self, study_id: int, top: int | None = None) -> Seen:
+        """The study now. top: how many trials are compared, 1 to `MOST`.
+
+        Raises KeyError for an unknown id, StudyError for a study that marsearch did not create.
+        """
+        name = self._view.our_name(study_id)
+        if name is None:
+            raise StudyError(f"study {study_id} was not created by marsearch")
+        plan, shown = load_plan(self._view.store, name), min(MOST, max(1, top or TOP))
+        space, trials = _space(plan), self._view.get_all_trials(study_id, deepcopy=False)
+        counts, known = count(trials), workers(self._view.store, name)
+        there = [worker for worker in known if alive(worker)]
+        said = command(self._view.store, name)
+        told = [worker_report(worker) for worker in known]
+        slots = sum(worker.slots for worker in there)
+        return Seen(
+            study=Named(id=study_id, name=name),
+            plan=plan,
+            facts=space.facts,
+            state=state_of(counts.finished, plan.trials, said, there),
+            counts=counts,
+            remaining_s=remaining_seconds(trials, plan.trials, slots) if there else None,
+            top=shown,
+            leaders=tuple(self._placed(plan, space, study_id, trial) for trial in leaders(trials, shown)),
+            scored=scored(trials, space.facts.class_names),
+            colours=class_colours(space.facts),
+            workers=tuple(worker for worker in told if _listed(worker)),
+            left=sum(worker["state"] == LEFT for worker in told),
+            lost=sum(worker["state"] == "lost" and not _listed(worker) for worker in told),
+        )
+
+    def _placed(self, plan: StudyPlan, space: Space, study_id: int, trial: FrozenTrial) -> Placed:
+        return Placed(
+            row=row_of(plan, space, trial),
+            trial_id=trial._trial_id,
+            iou=_iou(trial, space.facts.class_names),
+            panel=self._panels.of(study_id, trial, plan, space.facts),
+        )
+
+
+def leaders(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
+    """The best complete trials that violate no constraint; of equals the smaller network, then the earlier one."""
+    good = (t for t in trials if t.state is TrialState.COMPLETE and t.values and feasible(t))
+    return sorted(good, key=lambda t: (-t.values[0], t.user_attrs.get("parameters", 0), t.number))[:most]
+
+
+def scored(trials: Sequence[FrozenTrial], classes: Sequence[str]) -> tuple[Scored, ...]:
+    """The complete, feasible trials in order of their numbers, with the marks of those that were the best by then."""
+    found, highest = [], -1.0
+    for trial in trials:
+        if trial.state is TrialState.COMPLETE and trial.values and feasible(trial):
+            found.append(Scored(number=trial.number, iou=_iou(trial, classes), best=trial.values[0] > highest))
+            highest = max(highest, trial.values[0])
+    return tuple(found)
+
+
+def _iou(trial: FrozenTrial, classes: Sequence[str]) -> tuple[float | None, ...]:
+    known = (trial.user_attrs.get(f"iou_{name}") for name in classes)
+    return tuple(float(value) if isinstance(value, int | float) else None for value in known)
+
+
+def _listed(worker: dict[str, Any]) -> bool:
+    return bool(worker["state"] != LEFT and (worker["state"] != "lost" or worker["beat_age_s"] <= LISTED_S))
+
+
+@lru_cache(maxsize=8)
+def _space(plan: StudyPlan) -> Space:
+    return space_of(plan)

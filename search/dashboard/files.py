@@ -1,0 +1,68 @@
+"""Files that are sent as they are: our own style and scripts, the dashboard's page, artifacts."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import BinaryIO
+
+from search.dashboard.response import Response, refusal, tag_of
+from storage.artifacts import ArtifactStore, not_found
+
+KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+LINK = b'<script defer src="/board/link.js"></script></body>'  # a way from there to our page
+
+
+class Artifacts:
+    """The artifact store for optuna-dashboard: a missing file is no error of the server, removing it none at all.
+
+    Made to be given to its `wsgi`; follows Optuna's artifact protocol.
+    """
+
+    def __init__(self, inside: ArtifactStore) -> None:
+        self._inside = inside
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The file's bytes. Raises an answer 404 when it is missing."""
+        from bottle import HTTPError
+
+        try:
+            return self._inside.open_reader(artifact_id)
+        except not_found() as error:
+            raise HTTPError(404, "this file is not there any more") from error
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Keep the bytes under the id."""
+        self._inside.write(artifact_id, content_body)
+
+    def remove(self, artifact_id: str) -> None:
+        """Forget the file, also one that is missing already."""
+        try:
+            self._inside.remove(artifact_id)
+        except not_found():
+            return
+
+
+@cache
+def own_file(name: str) -> Response:
+    """One of the files beside this module; 404 for another name."""
+    file = resources.files(__package__).joinpath(name)
+    if not file.is_file():
+        return refusal(404, "there is no such file")
+    return _tagged(file.read_bytes(), KINDS[name.rpartition(".")[2]])
+
+
+@cache
+def dashboard_page() -> Response:
+    """The one page of optuna-dashboard, with a link to ours, under the policy that optuna-dashboard gives it."""
+    page = resources.files("optuna_dashboard").joinpath("index.html").read_bytes()
+    policy = (
+        "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; object-src 'none'; connect-src 'self';"
+        " style-src 'self' data: 'unsafe-inline'; script-src 'self' 'unsafe-eval'"  # for its parallel coordinates
+    )
+    answer = _tagged(page.replace(b"</body>", LINK), "text/html; charset=utf-8")
+    return Response(kind=answer.kind, body=answer.body, tag=answer.tag, headers=(("Content-Security-Policy", policy),))
+
+
+def _tagged(body: bytes, kind: str) -> Response:
+    return Response(kind=kind, body=body, tag=tag_of(body))

@@ -1,0 +1,185 @@
+"""Studies as the dashboard shows them: read quickly, curves thinned, constraints and lost trials as they are meant.
+
+optuna-dashboard 0.21 takes any storage. What it makes of one as it is: it does not know Optuna's new constraints, so
+that an infeasible trial is called the best; and one running trial early in the study, which nobody trains any more,
+makes every browser load all later ones again and again.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import Counter
+from collections.abc import Container, Sequence
+from pathlib import Path
+from typing import Any
+
+from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.orm import Session
+
+from search.service.leftovers import remove_study
+from storage.attendance import stranded
+from storage.errors import StudyError
+from storage.reading import Distributions, identity, read_trials
+from storage.requeue import COMES_BACK, retried
+from storage.store import Store
+from storage.studies import check_name, study_id
+
+POINTS = 12  # of a curve, which is enough to see where it goes
+FRESH_S = 1.0  # many browsers that ask at once read the database once
+LOST = "its worker is gone; the trial comes back as a new one"
+
+_CONSTRAINTS = "constraints"  # Optuna's old name for all of them, and how its new names begin
+
+
+class ViewStorage(_CachedStorage):
+    """Optuna's cached storage for people who look; what they write goes straight to the store.
+
+    store: whose studies; home: where this machine keeps checkpoints, for a study that is deleted.
+    Safe for many threads. Raises DatabaseError when the database stays away.
+    """
+
+    def __init__(self, store: Store, home: Path) -> None:
+        super().__init__(getattr(store.trials, "_backend"))  # noqa: B009 (private to Optuna's cache)
+        self.store = store
+        self._home = home
+        self._known: Distributions = {}
+        self._identities: dict[int, tuple[Any, ...]] = {}
+        self._read_at: dict[int, float] = {}
+        self._generations: Counter[int] = Counter()
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """The trials as they are shown; copies share their values, since 10,000 deep ones take seconds."""
+        trials = super().get_all_trials(study_id, deepcopy=False, states=states)
+        return [copy.copy(trial) for trial in trials] if deepcopy else trials
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """The best trial that violates no constraint. Raises ValueError when there is none."""
+        directions = self.get_study_directions(study_id)
+        if len(directions) > 1:
+            raise RuntimeError("a study with several objectives has no single best trial")
+        maximise = directions[0] == StudyDirection.MAXIMIZE
+        best = best_feasible(self.get_all_trials(study_id, deepcopy=False), maximise=maximise)
+        if best is None:
+            raise ValueError("no feasible trial is completed yet")
+        return best
+
+    def delete_study(self, study_id: int) -> None:
+        """Delete the study, one of ours with its runs and all its files.
+
+        Raises StudyError while hosts work on it, KeyError when there is none of that id.
+        """
+        name = self.our_name(study_id)
+        if name is None:
+            super().delete_study(study_id)
+        else:
+            remove_study(self.store, self._home, name, force=False)
+        self.forget(study_id)
+
+    def our_name(self, number: int) -> str | None:
+        """The study's name if marsearch created it; None for a study of plain Optuna. KeyError for an unknown id."""
+        name = self._backend.get_study_name_from_id(number)
+        try:
+            check_name(name)
+            return name if study_id(self.store, name) == number else None
+        except StudyError:
+            return None
+
+    def forget(self, study_id: int) -> None:
+        """Drop what was read of the study."""
+        with self._lock:
+            self._forget(study_id)
+
+    def generation(self, study_id: int) -> int:
+        """Changes when what was read of the study is no longer so: the study is gone, its id given to another one."""
+        return self._generations[study_id]
+
+    def look_again(self) -> None:
+        """Read the database at the next question, however soon it comes: somebody has just written."""
+        self._read_at.clear()
+
+    def _forget(self, study_id: int) -> None:
+        self._generations[study_id] += 1
+        info = self._studies.pop(study_id, None)
+        for number in info.trials if info else ():
+            trial_id = self._study_id_and_number_to_trial_id.pop((study_id, number), None)
+            self._trial_id_to_study_id_and_number.pop(trial_id if trial_id is not None else -1, None)
+        self._identities.pop(study_id, None)
+        self._read_at.pop(study_id, None)
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        with self._lock:
+            if time.monotonic() - self._read_at.get(study_id, -FRESH_S) < FRESH_S:
+                return
+            asked = time.monotonic()
+            found = self.store.transact(lambda session: self._read(session, study_id))
+            self._take(self._studies.setdefault(study_id, _StudyInfo()), study_id, found)
+            self._read_at[study_id] = asked
+
+    def _read(self, session: Session, study_id: int) -> list[FrozenTrial]:
+        who = identity(session, study_id)
+        before = self._identities.get(study_id)
+        if before is not None and before != who[: len(before)]:
+            self._forget(study_id)  # deleted elsewhere, and the id given to another one
+        self._identities[study_id] = who
+        info = self._studies.get(study_id) or _StudyInfo()
+        return read_trials(
+            session,
+            study_id,
+            self._known,
+            after=info.last_finished_trial_id,
+            among=info.unfinished_trial_ids,
+            points=POINTS,
+        )
+
+    def _take(self, info: _StudyInfo, study_id: int, found: Sequence[FrozenTrial]) -> None:
+        lost = self._lost(study_id, found)
+        self._add_trials_to_cache(study_id, [shown(trial, trial.number in lost) for trial in found])
+        for trial in found:
+            if trial.state.is_finished():
+                info.last_finished_trial_id = max(info.last_finished_trial_id, trial._trial_id)
+                info.unfinished_trial_ids.discard(trial._trial_id)
+            else:
+                info.unfinished_trial_ids.add(trial._trial_id)
+
+    def _lost(self, study_id: int, found: Sequence[FrozenTrial]) -> frozenset[int]:
+        if all(trial.state is not TrialState.RUNNING for trial in found):
+            return frozenset()
+        name = self.our_name(study_id)
+        return frozenset() if name is None else frozenset(stranded(self.store, name))
+
+
+def shown(trial: FrozenTrial, lost: bool) -> FrozenTrial:
+    """The trial as people should see it, a new one.
+
+    Its constraints stand where optuna-dashboard looks for them; a copy of a failed trial says of which. lost: nobody
+    trains it any more; it is as good as failed, and will be as soon as a host looks.
+    """
+    system = {key: value for key, value in trial.system_attrs.items() if not key.startswith(f"{_CONSTRAINTS}:")}
+    user = dict(trial.user_attrs)
+    if trial.constraints:
+        system[_CONSTRAINTS] = list(trial.constraints.values())
+    if retried(trial):
+        user["retry_of"] = retried(trial)[-1]
+    seen = copy.copy(trial)
+    if lost:
+        user["reason"], system[COMES_BACK] = LOST, "host"
+        seen.state, seen.datetime_complete = TrialState.FAIL, trial.datetime_start
+    seen.user_attrs, seen.system_attrs = user, system
+    return seen
+
+
+def best_feasible(trials: Sequence[FrozenTrial], *, maximise: bool) -> FrozenTrial | None:
+    """The complete trial of the best value that violates no constraint, the first of equals; None without one."""
+    sign = -1.0 if maximise else 1.0
+    good = (t for t in trials if t.state is TrialState.COMPLETE and t.values and feasible(t))
+    return min(good, key=lambda t: (sign * t.values[0], t.number), default=None)
+
+
+def feasible(trial: FrozenTrial) -> bool:
+    """Whether the trial violates none of its constraints."""
+    return all(value <= 0 for value in trial.constraints.values())

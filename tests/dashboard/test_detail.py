@@ -1,0 +1,113 @@
+"""The answer that pages poll for: what optuna-dashboard itself would say, made once, sent once."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from optuna_dashboard import wsgi
+
+from search.dashboard import trial_json as module
+from search.dashboard.detail import Details
+from search.dashboard.view import ViewStorage
+from storage.store import Store
+
+from .conftest import PASSWORD, Client
+
+Train = Callable[..., Any]
+
+
+def without_distributions(document: dict[str, Any]) -> dict[str, Any]:
+    for trial in document["trials"] + document["best_trials"]:
+        for param in trial["params"]:
+            param.pop("distribution", None)
+    for name in ("intersection_search_space", "union_search_space"):  # the order of options is by chance there
+        for axis in document[name]:
+            axis["distribution"].get("choices", []).sort(key=str)
+    document["union_user_attrs"].sort(key=str)
+    return document
+
+
+def test_the_answer_is_that_of_optuna_dashboard(
+    view: ViewStorage, study: optuna.Study, train: Train, client: Client
+) -> None:
+    for number in range(12):
+        state = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)[number % 3]
+        train(state, 0.1 * number if state is TrialState.COMPLETE else None, over=None if number % 2 else number - 3.0)
+    odd = train(TrialState.RUNNING)
+    for step, value in enumerate((math.nan, math.inf, -math.inf), 10):
+        odd.report(value, step)
+    study.tell(odd, math.inf)
+    study.set_user_attr("list", [1, 2])
+    assert client("PUT", "/api/studies/1/2/note", PASSWORD, {"version": 1, "body": "ü"}).status == 204
+    assert client("PUT", "/api/studies/1/note", PASSWORD, {"version": 1, "body": "of the study"}).status == 204
+    for after in (0, 5, 13, 99):
+        ours = Details(view).answer(1, after)
+        theirs = Client(wsgi(view))("GET", f"/api/studies/1?after={after}", accept_encoding="gzip")
+        assert ours is not None
+        assert without_distributions(json.loads(ours.body)) == without_distributions(theirs.json())
+
+
+def test_nothing_is_sent_twice(client: Client, train: Train, study: optuna.Study) -> None:
+    running = train(TrialState.RUNNING)
+    first = client("GET", "/api/studies/1", PASSWORD)
+    again = client("GET", "/api/studies/1", PASSWORD, if_none_match=first.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    running.report(0.9, 9)
+    moved = client("GET", "/api/studies/1", PASSWORD, if_none_match=first.headers["etag"])
+    assert moved.status == 200
+    study.set_user_attr("said", "something")
+    said = client("GET", "/api/studies/1", PASSWORD, if_none_match=moved.headers["etag"])
+    assert said.status == 200
+
+
+def test_a_finished_trial_is_written_once(view: ViewStorage, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    from search.dashboard import detail
+
+    def counted(study_id: int, trial: Any, note: Any, more: Any) -> bytes:
+        written.append(trial.number)
+        return module.trial_json(study_id, trial, note, more)
+
+    monkeypatch.setattr(detail, "trial_json", counted)
+    train(TrialState.COMPLETE, 0.1)
+    train(TrialState.RUNNING)
+    details = Details(view)
+    for _ in range(3):
+        details.answer(1, 0)
+    assert written == [0, 1, 1, 1]
+
+
+def test_large_answers_are_compressed_for_whom_understands_it(client: Client, train: Train) -> None:
+    train(TrialState.COMPLETE, 0.1)
+    plain = client("GET", "/api/studies/1", PASSWORD)
+    packed = client("GET", "/api/studies/1", PASSWORD, accept_encoding="br, gzip")
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert zlib.decompress(packed.body, 31) == plain.body
+    assert len(packed.body) * 3 < len(plain.body)
+    assert client("GET", "/api/studies/1", PASSWORD, accept_encoding="gzip;q=0").headers.get("content-encoding") is None
+    assert client("HEAD", "/api/studies/1", PASSWORD).body == b""
+
+
+def test_values_of_attributes_are_bounded(client: Client, train: Train, store: Store) -> None:
+    trial = train(TrialState.RUNNING)
+    trial.set_user_attr("traceback", "x" * 100_000)
+    found = client("GET", "/api/studies/1", PASSWORD).json()["trials"][0]["user_attrs"]
+    assert {len(one["value"]) for one in found if one["key"] == "traceback"} == {module.LONGEST}
+
+
+@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1e9", "after=%D9%A1", "after=9999999999999"])
+def test_a_question_that_makes_no_sense_is_refused(client: Client, query: str) -> None:
+    assert client("GET", f"/api/studies/1?{query}", PASSWORD).status == 400
+
+
+def test_a_study_that_is_not_there_is_not_found(client: Client) -> None:
+    for path in ("/api/studies/77", "/board/77", f"/api/studies/{'9' * 18}"):
+        assert client("GET", path, PASSWORD).status == 404

@@ -1,0 +1,192 @@
+"""Our page: what it says, how large it may grow, and that no name becomes part of its text."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.dashboard.board import MOST, Board, Scored
+from search.dashboard.chart import draw_chart
+from search.dashboard.view import ViewStorage
+from search.outcome.panel import draw_panel
+from spaces import DataFacts
+from storage.reap import machine
+from storage.store import Store
+from storage.studies import create_study
+from storage.workers import Worker, register
+
+from .conftest import PASSWORD, VIEWER, Client, plan
+
+Train = Callable[..., Any]
+EVIL = '<script>alert("x")</script>\'&"'
+
+
+class Text(HTMLParser):
+    """The tags and the text of a page."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def come(store: Store, name: str, trials: str, age_s: float = 0.0, study: str = "mars", host: str = EVIL) -> None:
+    beat = datetime.now(UTC) - timedelta(seconds=age_s)
+    pid = os.getpid() if name.endswith(machine()) else 1
+    register(store, Worker(id=name, study=study, host=host, pid=pid, device="cuda:0", slots=2, started=beat, beat=beat,
+                           state="working", trials=trials))  # fmt: skip
+
+
+def picture(store: Store, trial: Any, folder: Path) -> str:
+    facts = DataFacts.model_validate_json(plan().facts)
+    masks = np.zeros((2, facts.height, facts.width), dtype=np.uint8)
+    file = folder / "00_panel.png"
+    draw_panel(file, images=masks, truth=masks, prediction=masks, facts=facts, ignore_label=None, title="t")
+    kept = optuna.artifacts.upload_artifact(artifact_store=store.artifacts, file_path=str(file), study_or_trial=trial)
+    return str(kept)
+
+
+def test_the_page_shows_trials_pictures_and_workers(
+    client: Client, store: Store, study: optuna.Study, train: Train, tmp_path: Path
+) -> None:
+    train(TrialState.COMPLETE, 0.3)
+    train(TrialState.COMPLETE, 0.9, over=1.0)  # violates a constraint
+    train(TrialState.PRUNED)
+    best = train(TrialState.RUNNING)
+    kept = picture(store, best, tmp_path)
+    best.set_user_attr("miou", 0.5)
+    study.tell(best, 0.5)
+    come(store, f"a-{machine()}", "3: 4/6, 5: 1/6")
+    come(store, "b-elsewhere", "", age_s=600)
+    come(store, "c-elsewhere", "", age_s=90_000)
+    page = client("GET", "/board/1", PASSWORD)
+    text = Text(page.body)
+    words = " ".join(text.words)
+    for said in (
+        "4 of 12",
+        "0.5000",
+        "epoch 4 of 6",
+        "epoch 1 of 6",
+        "2 of 2",
+        "just now",
+        "10 min",
+        "1 lost",
+        "may write",
+    ):
+        assert said in words, said
+    assert "0.9000" not in words
+    links = [given["href"] for tag, given in text.tags if tag == "a"]
+    assert "/dashboard/studies/1/trials?numbers=3" in links
+    images = {given["href"] for tag, given in text.tags if tag == "image"}
+    assert images == {f"/artifacts/1/4/{kept}"}
+    assert client("GET", f"/artifacts/1/4/{kept}", VIEWER).headers["content-type"] == "image/png"
+    assert "read-only" in " ".join(Text(client("GET", "/board/1", VIEWER).body).words)
+
+
+def test_no_name_becomes_part_of_the_page(client: Client, store: Store, train: Train) -> None:
+    create_study(store, plan(study=EVIL))
+    other = optuna.load_study(study_name=EVIL, storage=store.trials)
+    other.enqueue_trial({"a": EVIL})
+    train(TrialState.COMPLETE, 0.3)
+    come(store, "a-elsewhere", EVIL)
+    come(store, f"b-{machine()}", EVIL, study=EVIL)
+    for number in (1, 2):
+        text = Text(client("GET", f"/board/{number}", PASSWORD).body)
+        assert [given.get("src") for tag, given in text.tags if tag == "script"] == ["/board/page.js"]
+        assert {name for _, given in text.tags for name in given if name.startswith("on") or name == "style"} == set()
+        assert EVIL in " ".join(text.words)
+        assert not [tag for tag, _ in text.tags if tag in ("b", "iframe") and "rock" in text.words]
+
+
+def test_the_policy_forbids_scripts_in_the_text(client: Client, open_client: Client) -> None:
+    for path in ("/board/1", "/board/99"):
+        policy = client("GET", path, PASSWORD).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+    assert open_client("GET", "/board").headers["location"] == "/board/1"
+
+
+def test_the_same_page_is_not_sent_twice(client: Client, train: Train, store: Store) -> None:
+    train(TrialState.COMPLETE, 0.3)
+    come(store, f"a-{machine()}", "3: 4/6")
+    first = client("GET", "/board/1", PASSWORD)
+    assert client("GET", "/board/1", PASSWORD, if_none_match=first.headers["etag"]).status == 304
+    come(store, f"a-{machine()}", "3: 5/6")
+    assert client("GET", "/board/1", PASSWORD, if_none_match=first.headers["etag"]).status == 200
+
+
+def test_a_study_without_trials_has_a_page(client: Client) -> None:
+    words = " ".join(Text(client("GET", "/board/1", PASSWORD).body).words)
+    assert "No trial is complete yet." in words
+    assert "Nobody works on this study." in words
+
+
+def test_so_many_trials_are_compared_as_asked_for(view: ViewStorage, client: Client, train: Train) -> None:
+    for number in range(MOST + 2):
+        train(TrialState.COMPLETE, number / 100)
+    board = Board(view)
+    assert [leader.row.number for leader in board.look(1, 3).leaders] == [13, 12, 11]
+    assert len(board.look(1, 99).leaders) == MOST
+    assert len(board.look(1, 0).leaders) == 5
+    for query in ("top=3", "top=-1", "top=x", "top=99999999", "top="):
+        assert client("GET", f"/board/1?{query}", PASSWORD).status == 200
+
+
+def test_a_picture_of_another_layout_is_shown_whole(
+    client: Client, store: Store, study: optuna.Study, train: Train, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    trial = train(TrialState.RUNNING)
+    Image.new("RGB", (300, 200)).save(tmp_path / "00_panel.png")
+    optuna.artifacts.upload_artifact(
+        artifact_store=store.artifacts, file_path=str(tmp_path / "00_panel.png"), study_or_trial=trial
+    )
+    study.tell(trial, 0.5)
+    tags = Text(client("GET", "/board/1", PASSWORD).body).tags
+    assert [(given["width"], given["height"]) for tag, given in tags if tag == "img"] == [("300", "200")]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"<svg onload=alert(1)>" * 9])
+def test_a_file_that_is_no_picture_is_left_out(
+    client: Client, store: Store, study: optuna.Study, train: Train, tmp_path: Path, content: bytes
+) -> None:
+    trial = train(TrialState.RUNNING)
+    (tmp_path / "00_panel.png").write_bytes(content)
+    optuna.artifacts.upload_artifact(
+        artifact_store=store.artifacts, file_path=str(tmp_path / "00_panel.png"), study_or_trial=trial
+    )
+    study.tell(trial, 0.5)
+    assert b"No trial with pictures yet." in client("GET", "/board/1", PASSWORD).body
+
+
+@pytest.mark.parametrize("count", [1, 2, 300, 50_000])
+def test_the_chart_stays_small_and_inside(count: int) -> None:
+    names = (*(f"class {k} {EVIL}" for k in range(30)),)
+    scored = [Scored(number=n, iou=(*(min(1.0, n / count + k / 100) for k in range(29)), None), best=n % 7 == 0)
+              for n in range(count)]  # fmt: skip
+    drawn = draw_chart(scored[:20_000] if count > 20_000 else scored, names, ["#112233"] * 30)
+    assert len(drawn) < 3_000_000
+    assert len(ElementTree.fromstring(drawn).findall("path[@class='dots']")) == 24
+    _, _, width, height = (float(part) for part in re.findall(r'viewBox="([^"]*)"', drawn)[0].split())
+    for x, y in re.findall(r"M([0-9.]+) ([0-9.]+)h0", drawn):
+        assert 0 <= float(x) <= width
+        assert 0 <= float(y) <= height
