@@ -35,7 +35,7 @@ optimisation: {optimizer: adamw, batch_size: 4, lr: {low: 1e-3, high: 1e-2, log:
                patience: 2000}
 data: {oversample: null}
 """
-TRIALS, EPOCHS = 8, 40
+TRIALS, EPOCHS = 6, 150  # long enough for a checkpoint, of which there is one every ten seconds
 SECRET = f"sesame-{uuid.uuid4().hex}"
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
@@ -73,7 +73,7 @@ class Scene:
         self.log = folder / "work.log"
 
     def create(self):
-        write_dataset(synthesise(train=48, test=0, seed=1, height=24, width=32), self.folder / "data.npz")
+        write_dataset(synthesise(train=96, test=0, seed=1, height=32, width=48), self.folder / "data.npz")
         (self.folder / "space.yaml").write_text(SPACE)
         options = ("--trials", TRIALS, "--epochs", EPOCHS, "--pruner", "none", "--warm-start", "none", "--keep", TRIALS)
         self.command("create", "mars", "--data", "data.npz", "--space", "space.yaml", *options)
@@ -100,12 +100,16 @@ class Scene:
         with psycopg.connect(uri) as connection:
             return connection.execute("SELECT count(*) FROM marsearch_epochs").fetchone()[0]
 
-    def until_epochs(self, number, process):
-        end = time.monotonic() + 400
-        while self.epochs() < number:
+    def until(self, condition, process):
+        """Wait while the command works."""
+        end = time.monotonic() + 600
+        while not condition():
             assert process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, self.log.read_text()
             time.sleep(0.1)
+
+    def checkpoints(self):
+        return len(list((self.folder / "home" / "checkpoints").glob("*.safetensors")))
 
     def hosts(self, below=None):
         """The hosts that run, all of them or those below a process."""
@@ -159,7 +163,7 @@ def scene(tmp_path, postgres_url, ray, monkeypatch):
 def test_a_node_dies_and_the_study_ends_with_nothing_lost(scene):
     scene.create()
     process = scene.work("--workers", "4")
-    scene.until_epochs(TRIALS * EPOCHS // 4, process)
+    scene.until(lambda: scene.checkpoints() == 4, process)
     raylet = scene.second.all_processes["raylet"][0].process.pid
     assert (len(scene.hosts()), len(scene.hosts(below=raylet)), len(scene.told())) == (4, 2, 4)
     assert scene.leaks() == []
@@ -194,7 +198,7 @@ def verdict(scene):
 def test_every_host_leaves_in_order_when_the_command_is_asked_to(scene):
     scene.create()
     process = scene.work("--workers", "2")
-    scene.until_epochs(EPOCHS // 2, process)
+    scene.until(lambda: scene.epochs() > 10, process)
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
     assert process.wait(timeout=60) == 0, scene.log.read_text()
