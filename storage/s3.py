@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+import io
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, BinaryIO
 
 from storage.artifact_id import checked, is_artifact_id, not_found
 from storage.errors import ArtifactError
 
 BATCH = 1000  # keys in one request, by S3's own limit
+READ = 1 << 20  # bytes asked of an object at a time
+
+
+class Body(io.RawIOBase):
+    """The bytes of an object as they arrive; an answer that breaks off is an ArtifactError."""
+
+    def __init__(self, body: Any, plainly: Callable[[], AbstractContextManager[None]]) -> None:
+        self._body = body
+        self._plainly = plainly
+
+    def readable(self) -> bool:  # noqa: D102
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: D102
+        with self._plainly():
+            content: bytes = self._body.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:  # noqa: D102
+        self._body.close()
+        super().close()
 
 
 class S3Artifacts:
@@ -22,6 +45,7 @@ class S3Artifacts:
     def __init__(self, bucket: str, prefix: str) -> None:
         try:
             import boto3
+            from boto3.s3.transfer import TransferConfig
             from botocore.config import Config
         except ImportError as error:
             raise ArtifactError(f"s3://{bucket} needs boto3: install marsearch[s3]") from error
@@ -29,16 +53,19 @@ class S3Artifacts:
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         limits = Config(connect_timeout=10, read_timeout=60, retries={"max_attempts": 4, "mode": "standard"})
         self._client: Any = boto3.client("s3", config=limits)
+        # In the thread that asks: a host that leaves may start no threads any more, and uploads still.
+        self._transfer: Any = TransferConfig(use_threads=False)
 
     def open_reader(self, artifact_id: str) -> BinaryIO:  # noqa: D102
         key = self._key(artifact_id)
         with self._plainly(artifact_id):
-            return cast("BinaryIO", self._client.get_object(Bucket=self.bucket, Key=key)["Body"])
+            body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        return io.BufferedReader(Body(body, lambda: self._plainly(artifact_id)), READ)
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
         key = self._key(artifact_id)
         with self._plainly(artifact_id):
-            self._client.upload_fileobj(content_body, self.bucket, key)
+            self._client.upload_fileobj(content_body, self.bucket, key, Config=self._transfer)
 
     def remove(self, artifact_id: str) -> None:  # noqa: D102
         key = self._key(artifact_id)

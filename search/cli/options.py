@@ -55,6 +55,11 @@ Workers = Annotated[
 ]
 Timeout = Annotated[str | None, typer.Option(metavar="TIME", help="leave after this long: 90s, 6m, 2h")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:0,2", help="where to train")]
+On = Annotated[Literal["local", "ray"], typer.Option("--on", help="this machine, or the Ray cluster of RAY_ADDRESS")]
+GpusPerSlot = Annotated[
+    float | None,
+    typer.Option("--gpus-per-slot", metavar="X", min=0.0, max=1.0, help="part of a GPU for each training; default 1"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli import options
 from search.cli.options import WORKER_S, open_storage, read_text, seconds
+from search.errors import UsageError
+from search.settings import read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,11 +63,18 @@ def work(
     trials: Annotated[int | None, typer.Option(metavar="N", min=1, help="finished trials; default the study's")] = None,
     timeout: options.Timeout = None,
     device: options.Device = "auto",
+    on: options.On = "local",
+    gpus_per_slot: options.GpusPerSlot = None,
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     limit = seconds(timeout)
+    if on == "ray":
+        serve_on_ray(study, workers, trials, limit, device, gpus_per_slot)
+        return
+    if gpus_per_slot == 0:
+        raise UsageError("--gpus-per-slot 0 is for --on ray: here, --device cpu trains without a GPU")
     with open_storage(WORKER_S) as (store, settings):
-        serve(store, settings, study, workers, trials, limit, device)
+        serve(store, settings, study, workers, trials, limit, device, gpus_per_slot or 1.0)
 
 
 def run(
@@ -146,17 +156,58 @@ def serve(
     trials: int | None,
     timeout: float | None,
     device: str,
+    gpus_per_slot: float = 1.0,
 ) -> bool:
     """Work on the study, say how it ended, and return whether it is finished."""
     from search.service.host import Order, work
     from search.service.view import View
 
-    order = Order(study=study, workers=workers, trials=trials, timeout=timeout, device=device, home=settings.home)
+    order = Order(
+        study=study,
+        workers=workers,
+        trials=trials,
+        timeout=timeout,
+        device=device,
+        home=settings.home,
+        gpus_per_slot=gpus_per_slot,
+    )
     outcome = work(store, order, View(study))
-    finished = outcome.finished >= outcome.target
-    ended = "finished" if finished else "stopped"
-    typer.echo(f"{ended}: {outcome.finished} of {outcome.target} trials of study {study}", err=True)
-    return finished
+    return _told(study, outcome.finished, outcome.target)
+
+
+def serve_on_ray(
+    study: str,
+    workers: int | None,
+    trials: int | None,
+    timeout: float | None,
+    device: str,
+    gpus_per_slot: float | None,
+) -> bool:
+    """Work on the study with all nodes of a Ray cluster, say how it ended, and return whether it is finished."""
+    from search.cluster.placement import share_out
+    from search.cluster.ray_cluster import connected, nodes_of
+    from search.cluster.reach import environment_of
+    from search.cluster.work import Order, slots_note, work
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {device}: Ray chooses the GPUs, auto, cpu or cuda was expected")
+    with connected() as ray:
+        nodes = nodes_of(ray)
+        environment = environment_of(read_settings(), nodes, os.environ)
+        slots = share_out(nodes, workers, 0.0 if device == "cpu" else gpus_per_slot)
+        if device == "cuda" and not slots.gpus:
+            raise UsageError("--device cuda: slots with GPUs were expected, and this cluster shows none")
+        order = Order(study=study, slots=slots, trials=trials, timeout=timeout, device=device, environment=environment)
+        with open_storage(WORKER_S) as (store, _):
+            typer.echo(slots_note(slots, len(nodes)), err=True)
+            finished, target = work(ray, store, order, lambda sentence: typer.echo(sentence, err=True))
+        return _told(study, finished, target)
+
+
+def _told(study: str, finished: int, target: int) -> bool:
+    ended = "finished" if finished >= target else "stopped"
+    typer.echo(f"{ended}: {finished} of {target} trials of study {study}", err=True)
+    return finished >= target
 
 
 def _wish(

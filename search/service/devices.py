@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from search.errors import UsageError
 from search.service.link import Place
 
 
-def places(wanted: str, workers: int | None, logs: Path) -> tuple[Place, ...]:
+def places(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[Place, ...]:
     """One place per training that this host runs at a time.
 
     wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or one per pair of cores.
-    logs: directory for the children's stderr. Raises UsageError for a device that is not there.
+    logs: directory for the children's stderr. on_one_gpu: trainings that share one, when workers is None. No child
+    gets more threads than OMP_NUM_THREADS says, where it is set. Raises UsageError for a device that is not there.
     """
     gpus = _asked_gpus(wanted)
-    count = workers or (len(gpus) if gpus else max(1, cores() // 2))
-    threads = max(1, cores() // count)
+    count = workers or (len(gpus) * on_one_gpu if gpus else max(1, cores() // 2))
+    threads = max(1, int(min(cores() // count, _most_threads())))
     device = "cuda" if gpus else _without_gpu(wanted)
     return tuple(
         Place(
@@ -32,8 +34,29 @@ def places(wanted: str, workers: int | None, logs: Path) -> tuple[Place, ...]:
 
 
 def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores this process may use: those it may run on, or what its container may take of them, if that is less."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(there, quota(Path("/sys/fs/cgroup")))))
+
+
+def quota(folder: Path) -> float:
+    """The CPUs that a container's control group may take, by either version of them; infinite without a limit.
+
+    Kubernetes and `docker run --cpus` limit the time on all cores, not the cores.
+    """
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        limit, period = (folder / "cpu.max").read_text("ascii").split()
+        return float("inf") if limit == "max" else int(limit) / int(period)
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        spent = int((folder / "cpu" / "cpu.cfs_quota_us").read_text("ascii"))
+        return spent / int((folder / "cpu" / "cpu.cfs_period_us").read_text("ascii")) if spent > 0 else float("inf")
+    return float("inf")
+
+
+def _most_threads() -> float:
+    with suppress(ValueError):
+        return int(os.environ.get("OMP_NUM_THREADS", "")) or float("inf")
+    return float("inf")
 
 
 def visible_gpus() -> tuple[str, ...]:

@@ -47,7 +47,8 @@ class Order:
     """What a host is asked to do; the field names are the options of `marsearch work`.
 
     workers: trainings at a time, None for one per GPU or pair of cores. trials: target, None for the study's own.
-    timeout: seconds, None for none. home: directory for caches, checkpoints and logs.
+    timeout: seconds, None for none. home: directory for caches, checkpoints and logs. gpus_per_slot: what a training
+    takes of a GPU, above 0 to 1; others, also of other hosts, take the rest.
     """
 
     study: str
@@ -56,6 +57,12 @@ class Order:
     timeout: float | None
     device: str
     home: Path
+    gpus_per_slot: float = 1.0
+
+    @property
+    def on_one_gpu(self) -> int:
+        """How many trainings share a GPU."""
+        return int(1 / self.gpus_per_slot + 1e-9)  # 1/3 as a person writes it, 0.333, and as a machine does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +87,7 @@ def work(store: Store, order: Order, view: View) -> Outcome:
         signals = stack.enter_context(counted_signals())
         limit = epoch_limit(os.environ)
         opened = open_study(store, order.study, order.home)
-        seats = places(order.device, order.workers, order.home / "logs")
+        seats = places(order.device, order.workers, order.home / "logs", order.on_one_gpu)
         board = Board(say=view.say, epoch_limit=limit)
         outbox = Outbox(store, order.home, view.say, board.stop.is_set)
         worker = stack.enter_context(_registered(store, order.study, seats, board))
@@ -94,8 +101,8 @@ def work(store: Store, order: Order, view: View) -> Outcome:
             stem=stem_of(store, order.study),
             worker=worker,
             target=order.trials or opened.plan.trials,
-            sharing=_sharing(seats),
-            gpu=_smallest_gpu(seats),
+            sharing=_sharing(seats, order),
+            gpu=_smallest_gpu(seats, _sharing(seats, order)),
             free=_pool(links),
         )
         patrol = Patrol(crew, view, len(links))
@@ -187,15 +194,15 @@ def _pool(links: list[Link]) -> queue.Queue[Link]:
     return free
 
 
-def _sharing(seats: tuple[Place, ...]) -> int:
-    """How many children one GPU has at most."""
+def _sharing(seats: tuple[Place, ...], order: Order) -> int:
+    """How many children one GPU has at most, those of other hosts too."""
     gpus = [seat.environment.get("CUDA_VISIBLE_DEVICES", "") for seat in seats]
-    return max(gpus.count(gpu) for gpu in gpus)
+    return max(order.on_one_gpu, *(gpus.count(gpu) for gpu in gpus))
 
 
-def _smallest_gpu(seats: tuple[Place, ...]) -> Gpu | None:
+def _smallest_gpu(seats: tuple[Place, ...], sharing: int) -> Gpu | None:
     """What every child has, so that whatever is proposed here fits each of them; None without a GPU."""
-    found = [gpu for gpu in (gpu_of(seat, _sharing(seats)) for seat in seats) if gpu is not None]
+    found = [gpu for gpu in (gpu_of(seat, sharing) for seat in seats) if gpu is not None]
     return min(found, key=lambda gpu: (gpu.gb, gpu.bfloat16), default=None)
 
 

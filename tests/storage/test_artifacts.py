@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,41 +30,7 @@ from storage.errors import ArtifactError
 from storage.machine import machine
 from storage.part import replacing
 
-BUCKET = "mars-artifacts"
-
-
-@pytest.fixture(scope="module")
-def s3_endpoint() -> Iterator[str]:
-    """An S3 of our own on the loopback."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A bucket on our own S3, found through the environment as any other provider's."""
-    import boto3
-
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    for found in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        client.delete_object(Bucket=BUCKET, Key=found["Key"])
-    client.close()
-    return f"s3://{BUCKET}/some/prefix"
+BUCKET = "mars-artifacts"  # of the fixture s3_url
 
 
 @pytest.fixture(params=["directory", "s3"])
@@ -265,6 +230,25 @@ def test_an_unreachable_s3_is_one_sentence(s3_url: str, monkeypatch: pytest.Monk
     monkeypatch.setattr("time.sleep", lambda _seconds: None)  # botocore waits between its attempts
     with pytest.raises(ArtifactError, match="does not answer"):
         exists(open_artifacts(s3_url), "a")
+
+
+def test_an_answer_of_s3_that_breaks_off_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer_half(server: socket.socket) -> None:
+        with server.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        answering = threading.Thread(target=answer_half, args=(server,))
+        answering.start()
+        with pytest.raises(ArtifactError, match=r"s3://bucket/ does not answer"):
+            load_file(open_artifacts("s3://bucket"), "a", tmp_path / "out")
+        answering.join()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("url", ["", "gs://bucket/x", "s3://", "http://host/x"])
