@@ -103,21 +103,18 @@ def known_domains(facts: DataFacts, text: str, *, epochs: int, digest: str) -> d
 
 
 def readable(facts: DataFacts, text: str, *, epochs: int, domains: str = "") -> Space:
-    """A space to read the parameters of trials in where `recall` has failed; nothing can be searched in it.
+    """A space to read the parameters of trials in where `recall` has failed; nothing should be tried in it.
 
-    What a trial has and this space cannot account for, is a SpaceError of `Space.recipe`: no recipe is read wrongly.
-    Raises SpaceError when a value that all trials share has no meaning any more.
+    What a trial has and this space cannot account for, or the other way round, is a SpaceError of `Space.recipe`: no
+    recipe is read wrongly. Raises SpaceError when a value that all trials share has no meaning any more.
     """
-    whole = _whole(facts)
-    closed: dict[str, Domain] = dict(whole)
-    if domains:
-        known = read_domains(domains)
-        gone = [path for path, domain in known.items() if path not in whole and not isinstance(domain, Searched)]
-        if gone:
-            raise SpaceError(f"this version of marsearch has no {gone[0]}: {_GO_ON}")
-        return Space(facts, _closed(facts, whole) | {path: known[path] for path in known if path in whole})
-    space = bind(facts, text, epochs=epochs)
-    return Space(facts, closed | {path: d for path, d in space.domains.items() if not isinstance(d, Searched)})
+    if not domains:
+        return bind(facts, text, epochs=epochs)
+    whole, known = _whole(facts), read_domains(domains)
+    gone = [path for path, domain in known.items() if path not in whole and not isinstance(domain, Searched)]
+    if gone:
+        raise SpaceError(f"this version of marsearch has no {gone[0]}: {_GO_ON}")
+    return Space(facts, _closed(facts, whole) | {path: known[path] for path in known if path in whole})
 
 
 def same_text(one: str, other: str) -> bool:

@@ -143,7 +143,7 @@ def space_of(plan: StudyPlan) -> Space:
     try:
         return recall(facts, plan.space, epochs=plan.epochs, digest=plan.space_digest, domains=plan.domains)
     except SpaceError as error:
-        raise StudyError(f"study {plan.study} can be looked at and exported, but not continued: {error}") from error
+        raise StudyError(f"study {plan.study} can be looked at, but not continued: {error}") from error
 
 
 def readable_space(plan: StudyPlan) -> Space:
