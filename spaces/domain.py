@@ -57,6 +57,16 @@ class Kept:
         return f"kept {self.value!r} {distribution_to_json(self.distribution)}"
 
 
+@dataclass(frozen=True)
+class Closed(Kept):
+    """An axis that a study is older than: it has the default of the part it stands in, whichever family's that is.
+
+    follows: the field beside it whose value it has instead; "" for none.
+    """
+
+    follows: str = ""
+
+
 Domain = Fixed | Searched | Kept
 
 

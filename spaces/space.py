@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from optuna.distributions import BaseDistribution
+from pydantic import ValidationError
 
 from spaces.axis import Scalar, contains, describe, suggest
-from spaces.domain import Domain, Fixed, Kept, Searched, is_off, options
+from spaces.domain import Closed, Domain, Fixed, Kept, Searched, is_off, options
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.part import Part
@@ -87,9 +88,14 @@ class Space:
         return found
 
     def recipe(self, params: Mapping[str, Scalar], seed: int = 0) -> Recipe:
-        """The recipe that these parameters stand for: the inverse of `params`."""
+        """The recipe that these parameters stand for: the inverse of `params`.
+
+        Raises SpaceError when one is missing, is impossible, or means nothing in this space.
+        """
+        unread = set(params)
 
         def look_up(path: str, domain: Domain) -> Scalar | None:
+            unread.discard(path)
             if isinstance(domain, Fixed):
                 return domain.value
             if isinstance(domain, Kept):
@@ -98,7 +104,14 @@ class Space:
                 raise SpaceError(f"{path}: the parameters have no value for it")
             return params[path]
 
-        return Recipe.model_validate(self._assemble(look_up) | {"seed": seed})
+        values = self._assemble(look_up) | {"seed": seed}
+        if unread:
+            raise SpaceError(f"{min(unread)}: the parameters have a value for it, this space has no use for one")
+        try:
+            return Recipe.model_validate(values)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            raise SpaceError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
 
     def grid(self) -> Iterator[dict[str, Scalar]]:
         """Every point of the space once, in a fixed order.
@@ -164,7 +177,7 @@ class Space:
             path = f"{prefix}{name}"
             match node:
                 case Leaf():
-                    values[name] = choose(path, self.domains[path])
+                    values[name] = choose(path, _resolved(self.domains[path], node, values))
                 case Section():
                     values[name] = self._section(node, path, choose)
                 case Optional():
@@ -193,6 +206,13 @@ class Space:
             for label in factors:
                 if label not in self.facts.class_names:
                     raise SpaceError(f"{path}.{label}: the data has {', '.join(self.facts.class_names)}")
+
+
+def _resolved(domain: Domain, node: Leaf, beside: Mapping[str, Any]) -> Domain:
+    """The domain of a field in the part it stands in, where that decides its value."""
+    if isinstance(domain, Closed):
+        return Kept(beside[domain.follows] if domain.follows else node.default, domain.distribution)
+    return domain
 
 
 def _closes(path: str, use: Domain) -> bool:

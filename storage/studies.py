@@ -54,6 +54,7 @@ class StudyPlan:
     split: JSON of the index lists, the method and the seed.
     max_params: the most trainable numbers a recipe may have; None for no limit.
     max_gpu_gb: the most GPU memory in GiB its training may take; None for what the device has.
+    domains: what the space allows on each axis, as `spaces.history` writes it; "" if nobody has yet.
     """
 
     study: str
@@ -73,6 +74,7 @@ class StudyPlan:
     split: str
     max_params: int | None = None
     max_gpu_gb: float | None = None
+    domains: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,21 @@ def create_study(store: Store, plan: StudyPlan) -> bool:
 def load_plan(store: Store, study: str) -> StudyPlan:
     """The plan that the study was created with. Raises StudyError for an unknown study, naming the known ones."""
     return _plan(find_study(store, study)[1])
+
+
+def existing_plan(store: Store, study: str) -> StudyPlan | None:
+    """The plan of that study; None when there is no such study of ours. Raises StudyError for an impossible name."""
+    check_name(study)
+    try:
+        return load_plan(store, study)
+    except StudyError:
+        return None
+
+
+def keep_domains(store: Store, study: str, domains: str) -> None:
+    """Write down what the space of an older study allows, unless another host has done so."""
+    changed = update(PlanTable).where(PlanTable.study == study, PlanTable.domains == "").values(domains=domains)
+    store.transact(lambda session: session.execute(changed))
 
 
 def list_studies(store: Store) -> tuple[str, ...]:

@@ -74,6 +74,7 @@ class PlanTable(Table):
     created: Mapped[datetime]
     max_params: Mapped[int | None] = mapped_column(BigInteger)
     max_gpu_gb: Mapped[float | None]
+    domains: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class DatasetTable(Table):

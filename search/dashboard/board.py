@@ -15,7 +15,7 @@ from search.outcome.colours import class_colours
 from search.outcome.leaderboard import Row
 from search.service.progress import Counts, count, remaining_seconds
 from search.service.report import row_of, state_of, worker_report
-from search.service.study import space_of
+from search.service.study import readable_space
 from spaces import DataFacts, Space
 from storage.attendance import alive
 from storage.control import command
@@ -158,5 +158,8 @@ def _listed(worker: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _space(plan: StudyPlan) -> Space:
-    return space_of(plan)
+def _space(plan: StudyPlan) -> Space | None:
+    try:
+        return readable_space(plan)
+    except SpaceError:
+        return None

@@ -17,6 +17,7 @@ from safetensors.torch import load_file as load_tensors
 from search.errors import UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
+from search.outcome.older_weights import renamed
 from search.service.pictures import CONFUSION_CSV, points
 from search.service.progress import best_of
 from search.service.record import normalisation
@@ -67,7 +68,7 @@ def _contents(
 ) -> BundleContents:
     validation = np.asarray(opened.validation, dtype=np.int64)
     try:
-        tensors = load_tensors(weights)
+        tensors = renamed(load_tensors(weights))
         mean, std = normalisation(tensors)
     except (SafetensorError, KeyError) as error:
         raise UsageError(

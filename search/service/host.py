@@ -25,7 +25,7 @@ from search.service.outbox import Outbox
 from search.service.patrol import Patrol
 from search.service.signals import Signals, counted_signals
 from search.service.slot import Crew, run_slot
-from search.service.study import open_study
+from search.service.study import open_study, settle_space
 from search.service.view import View
 from storage.machine import worker_id
 from storage.store import Store
@@ -87,6 +87,7 @@ def work(store: Store, order: Order, view: View) -> Outcome:
         signals = stack.enter_context(counted_signals())
         limit = epoch_limit(os.environ)
         opened = open_study(store, order.study, order.home)
+        settle_space(store, opened.plan)
         seats = places(order.device, order.workers, order.home / "logs", order.on_one_gpu)
         board = Board(say=view.say, epoch_limit=limit)
         outbox = Outbox(store, order.home, view.say, board.stop.is_set)

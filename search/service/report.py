@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, summarise
 from search.service.progress import best_of, count
-from search.service.study import recipe_of, space_of
+from search.service.study import readable_space, recipe_of
 from spaces import Space, SpaceError
 from storage.attendance import alive, attending, silence
 from storage.control import Command, command
@@ -92,7 +92,10 @@ def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
     plan = load_plan(store, name)
-    space = space_of(plan)
+    try:
+        space = readable_space(plan)
+    except SpaceError:
+        space = None
     return tuple(row_of(plan, space, trial) for trial in _trials(store, name))
 
 
@@ -101,14 +104,21 @@ def _trials(store: Store, name: str) -> list[FrozenTrial]:
 
 
 def _best(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any]:
-    recipe = recipe_of(plan, space_of(plan), trial).model_dump(mode="json")
     return {
         "number": trial.number,
         "value": trial.value,
         "miou": trial.user_attrs.get("miou"),
         "miou_strict": trial.user_attrs.get("miou_strict"),
-        "recipe": recipe,
+        "recipe": _recipe(plan, trial),
     }
+
+
+def _recipe(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any] | None:
+    """The recipe for JSON; None where today's axes cannot say what an older study tried."""
+    try:
+        return recipe_of(plan, readable_space(plan), trial).model_dump(mode="json")
+    except SpaceError:
+        return None
 
 
 def _trial(trial: FrozenTrial) -> dict[str, Any]:
@@ -128,8 +138,8 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def row_of(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Row:
-    """The trial's row of the leaderboard. space: the plan's, from `search.service.study.space_of`."""
+def row_of(plan: StudyPlan, space: Space | None, trial: FrozenTrial) -> Row:
+    """The trial's row of the leaderboard. space: from `search.service.study.readable_space`, None where that fails."""
     known = trial.user_attrs
     return Row(
         number=trial.number,
@@ -144,9 +154,9 @@ def row_of(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Row:
     )
 
 
-def _summary(plan: StudyPlan, space: Space, trial: FrozenTrial) -> str:
+def _summary(plan: StudyPlan, space: Space | None, trial: FrozenTrial) -> str:
     try:
-        return summarise(recipe_of(plan, space, trial))
+        return summarise(recipe_of(plan, space, trial)) if space is not None else ""
     except SpaceError:
         return ""  # waiting, or still being sampled: not all parameters are there
 

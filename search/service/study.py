@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,13 +18,24 @@ from search.service.record import facts_of, panel_samples
 from search.service.strategy import build_pruner, build_sampler, trial_seed
 from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
 from spaces.domain import Searched
+from spaces.history import known_domains, readable, recall, same_text, write_domains
 from storage.artifacts import exists, load_file, save_file
 from storage.dataset import Dataset, class_shares, read_dataset, write_dataset
+from storage.errors import StudyError
 from storage.outliers import find_outliers
 from storage.requeue import origin
 from storage.split import split_dataset
 from storage.store import Store
-from storage.studies import DatasetRecord, StudyPlan, check_name, create_study, load_plan, put_dataset
+from storage.studies import (
+    DatasetRecord,
+    StudyPlan,
+    check_name,
+    create_study,
+    existing_plan,
+    keep_domains,
+    load_plan,
+    put_dataset,
+)
 
 VALIDATION_SHARE = 0.2
 
@@ -86,9 +98,9 @@ def create(store: Store, wish: Wish) -> Created:
     """
     check_name(wish.study)
     dataset = read_dataset(wish.data)
-    space = bind(facts_of(dataset), wish.space, epochs=wish.epochs, name=wish.space_name)
+    space, digest = _wished_space(existing_plan(store, wish.study), facts_of(dataset), wish)
     points = list(space.grid()) if wish.sampler == "grid" else []
-    plan = _plan(wish, dataset, space)
+    plan = _plan(wish, dataset, space, digest)
     recipes, skipped = _warm_starts(space, plan)
     _keep_data(store, dataset, wish.data)
     new = create_study(store, plan)
@@ -113,7 +125,7 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     split = json.loads(plan.split)
     return OpenStudy(
         plan=plan,
-        space=space_of(plan),
+        space=readable_space(plan),
         dataset=dataset,
         data=data.resolve(),
         train=tuple(split["train"]),
@@ -123,8 +135,33 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
 
 
 def space_of(plan: StudyPlan) -> Space:
-    """The space that a plan describes."""
-    return bind(DataFacts.model_validate_json(plan.facts), plan.space, epochs=plan.epochs)
+    """The space that a plan describes, with the axes of today, those that the study is older than kept closed.
+
+    Raises StudyError when today's axes cannot express it: then its trials can be read, but no more be tried.
+    """
+    facts = DataFacts.model_validate_json(plan.facts)
+    try:
+        return recall(facts, plan.space, epochs=plan.epochs, digest=plan.space_digest, domains=plan.domains)
+    except SpaceError as error:
+        raise StudyError(f"study {plan.study} can be looked at, but not continued: {error}") from error
+
+
+def readable_space(plan: StudyPlan) -> Space:
+    """The same, or where it cannot be expressed a space to read the trials in. Raises SpaceError without either."""
+    try:
+        return space_of(plan)
+    except StudyError:
+        facts = DataFacts.model_validate_json(plan.facts)
+        return readable(facts, plan.space, epochs=plan.epochs, domains=plan.domains)
+
+
+def settle_space(store: Store, plan: StudyPlan) -> None:
+    """Write down what an older study's space allows, so that it stays so. Raises StudyError as `space_of`."""
+    space_of(plan)
+    if not plan.domains:
+        facts = DataFacts.model_validate_json(plan.facts)
+        known = known_domains(facts, plan.space, epochs=plan.epochs, digest=plan.space_digest)
+        keep_domains(store, plan.study, write_domains(known))
 
 
 def recipe_of(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Recipe:
@@ -222,7 +259,20 @@ def _check_limits(recipe: Recipe, space: Space, plan: StudyPlan) -> None:
         raise UsageError(f"over the limits of study {plan.study}: {why.removeprefix('refused before training: ')}")
 
 
-def _plan(wish: Wish, dataset: Dataset, space: Space) -> StudyPlan:
+def _wished_space(known: StudyPlan | None, facts: DataFacts, wish: Wish) -> tuple[Space, str]:
+    """The space that the wish describes, and its digest: that of the study there is, where the same was wished for.
+
+    The digest of a study that is older than an axis differs from what the same file has today.
+    """
+    if known is not None and (known.epochs, DataFacts.model_validate_json(known.facts)) == (wish.epochs, facts):
+        with suppress(SpaceError):  # which `bind` words better
+            if same_text(known.space, wish.space):
+                return space_of(known), known.space_digest
+    space = bind(facts, wish.space, epochs=wish.epochs, name=wish.space_name)
+    return space, space.digest
+
+
+def _plan(wish: Wish, dataset: Dataset, space: Space, digest: str) -> StudyPlan:
     contaminated = find_outliers(dataset, "mask")
     split = split_dataset(
         dataset, seed=wish.seed, validation=VALIDATION_SHARE, holdout=wish.holdout, contaminated=contaminated
@@ -236,7 +286,7 @@ def _plan(wish: Wish, dataset: Dataset, space: Space) -> StudyPlan:
     return StudyPlan(
         study=wish.study,
         data_digest=dataset.digest,
-        space_digest=space.digest,
+        space_digest=digest,
         space=wish.space,
         facts=space.facts.model_dump_json(),
         sampler=wish.sampler,
@@ -251,6 +301,7 @@ def _plan(wish: Wish, dataset: Dataset, space: Space) -> StudyPlan:
         split=json.dumps({**parts, "method": split.method, "seed": split.seed}),
         max_params=wish.max_params,
         max_gpu_gb=wish.max_gpu_gb,
+        domains=write_domains(space.domains),
     )
 
 
@@ -285,4 +336,4 @@ def dataset_record(dataset: Dataset, source: Path, shares: Sequence[float], arti
 
 def plan_as_dict(plan: StudyPlan) -> dict[str, object]:
     """The plan for JSON output, without the long index lists."""
-    return {name: value for name, value in asdict(plan).items() if name not in ("split", "facts", "space")}
+    return {name: value for name, value in asdict(plan).items() if name not in ("split", "facts", "space", "domains")}

@@ -126,7 +126,7 @@ def test_a_study_from_before_the_limits_has_none(store_url: str, bare: Engine, t
     plain.engine.dispose()
     config = migrations._config()
     old = asdict(PLAN) | {"study_id": number, "created": "2030-01-01 00:00:00"}
-    for name in ("max_params", "max_gpu_gb"):
+    for name in ("max_params", "max_gpu_gb", "domains"):
         del old[name]
     with bare.begin() as connection:
         config.attributes["connection"] = connection
