@@ -16,7 +16,7 @@ from search.outcome.leaderboard import Row
 from search.service.progress import Counts, count, remaining_seconds
 from search.service.report import row_of, state_of, worker_report
 from search.service.study import readable_space
-from spaces import DataFacts, Space
+from spaces import DataFacts, Space, SpaceError
 from storage.attendance import alive
 from storage.control import command
 from storage.errors import StudyError
@@ -101,7 +101,7 @@ class Board:
         if name is None:
             raise StudyError(f"study {study_id} was not created by marsearch")
         plan, shown = load_plan(self._view.store, name), min(MOST, max(1, top or TOP))
-        space, trials = _space(plan), self._view.get_all_trials(study_id, deepcopy=False)
+        facts, trials = facts_of(plan), self._view.get_all_trials(study_id, deepcopy=False)
         counts, known = count(trials), workers(self._view.store, name)
         there = [worker for worker in known if alive(worker)]
         said = command(self._view.store, name)
@@ -110,25 +110,25 @@ class Board:
         return Seen(
             study=Named(id=study_id, name=name),
             plan=plan,
-            facts=space.facts,
+            facts=facts,
             state=state_of(counts.finished, plan.trials, said, there),
             counts=counts,
             remaining_s=remaining_seconds(trials, plan.trials, slots) if there else None,
             top=shown,
-            leaders=tuple(self._placed(plan, space, study_id, trial) for trial in leaders(trials, shown)),
-            scored=scored(trials, space.facts.class_names),
-            colours=class_colours(space.facts),
+            leaders=tuple(self._placed(plan, facts, study_id, trial) for trial in leaders(trials, shown)),
+            scored=scored(trials, facts.class_names),
+            colours=class_colours(facts),
             workers=tuple(worker for worker in told if _listed(worker)),
             left=sum(worker["state"] == LEFT for worker in told),
             lost=sum(worker["state"] == "lost" and not _listed(worker) for worker in told),
         )
 
-    def _placed(self, plan: StudyPlan, space: Space, study_id: int, trial: FrozenTrial) -> Placed:
+    def _placed(self, plan: StudyPlan, facts: DataFacts, study_id: int, trial: FrozenTrial) -> Placed:
         return Placed(
-            row=row_of(plan, space, trial),
+            row=row_of(plan, _space(plan), trial),
             trial_id=trial._trial_id,
-            iou=_iou(trial, space.facts.class_names),
-            panel=self._panels.of(study_id, trial, plan, space.facts),
+            iou=_iou(trial, facts.class_names),
+            panel=self._panels.of(study_id, trial, plan, facts),
         )
 
 
@@ -155,6 +155,12 @@ def _iou(trial: FrozenTrial, classes: Sequence[str]) -> tuple[float | None, ...]
 
 def _listed(worker: dict[str, Any]) -> bool:
     return bool(worker["state"] != LEFT and (worker["state"] != "lost" or worker["beat_age_s"] <= LISTED_S))
+
+
+@lru_cache(maxsize=8)
+def facts_of(plan: StudyPlan) -> DataFacts:
+    """What the plan's study knows of its data."""
+    return DataFacts.model_validate_json(plan.facts)
 
 
 @lru_cache(maxsize=8)

@@ -51,7 +51,9 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 @pytest.fixture
 def start(marsearch: Run, data: Path, space: Path, tmp_path: Path) -> Iterator[Start]:
     """A study of trainings that outlast the test, and hosts for it."""
-    options = ("--data", data, "--space", space, "--trials", "2", "--epochs", "1800", "--pruner", "none")
+    slow = space.read_text().replace("batch_size: 16", "batch_size: 4, patience: 2000")
+    space.write_text(slow)
+    options = ("--data", data, "--space", space, "--trials", "2", "--epochs", "2000", "--pruner", "none")
     assert marsearch("create", "long", *options).returncode == 0
     hosts: list[subprocess.Popen[str]] = []
 
