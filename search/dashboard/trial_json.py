@@ -13,22 +13,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 LONGEST = 4096  # characters of an attribute's value
+_KINDS = {kind: str(kind) for kind in (bool, int, float, str, type(None))}  # asked for half a million times
 _NO_NOTE = {"version": 0, "body": ""}
 _ARTIFACT = "artifacts:"  # how Optuna's upload_artifact names the attribute of each file
 
 
 def trial_json(study_id: int, trial: FrozenTrial, note: Mapping[str, Any] | None, more: list[Any]) -> bytes:
     """The trial in JSON. note: of the trial, None for none. more: files that the dashboard noted at the study."""
-    system = trial.system_attrs
+    system, axes = trial.system_attrs, trial.distributions
     document: dict[str, Any] = {
         "trial_id": trial._trial_id,
         "study_id": study_id,
         "number": trial.number,
         "state": trial.state.name.capitalize(),
-        "params": [_param(trial, name, value) for name, value in trial.params.items()],
+        "params": [_param(name, value, axes[name]) for name, value in trial.params.items()],
         "fixed_params": [
             {"name": name, "param_external_value": str(value)} for name, value in system.get("fixed_params", {}).items()
         ],
@@ -60,12 +62,13 @@ def attribute(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _param(trial: FrozenTrial, name: str, value: Any) -> dict[str, Any]:
+def _param(name: str, value: Any, axis: BaseDistribution) -> dict[str, Any]:
+    kind = type(value)
     return {
         "name": name,
-        "param_internal_value": trial.distributions[name].to_internal_repr(value),
+        "param_internal_value": axis.to_internal_repr(value),
         "param_external_value": str(value),
-        "param_external_pytyp": str(type(value)),
+        "param_external_pytyp": _KINDS.get(kind) or str(kind),
     }
 
 
