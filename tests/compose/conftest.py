@@ -167,7 +167,8 @@ def postgres_stand_in(engine: Engine, root: Path, name: str) -> None:
     (root / "entrypoint").write_text(POSTGRES_ENTRYPOINT)
     (root / "entrypoint").chmod(0o755)
     programs = next((root / "usr/lib/postgresql").glob("*/bin")).relative_to(root)
-    load(engine, root, name, f"ENV PATH=/{programs}:/usr/bin:/bin", 'ENTRYPOINT ["/entrypoint"]', "STOPSIGNAL SIGINT")
+    environment = f"ENV LANG=C.UTF-8 PATH=/{programs}:/usr/bin:/bin"
+    load(engine, root, name, environment, 'ENTRYPOINT ["/entrypoint"]', "STOPSIGNAL SIGINT")
 
 
 def debian(root: Path, release: str, packages: str) -> None:

@@ -67,7 +67,13 @@ class Stack:
         return self.shell(f"{command} {more}")
 
     def shell(self, command: str, timeout: float = 2400) -> str:
-        return run("sh", "-c", command, env=self.environment, cwd=self.folder, timeout=timeout)
+        try:
+            return run("sh", "-c", command, env=self.environment, cwd=self.folder, timeout=timeout)
+        except AssertionError:
+            subprocess.run(
+                ["docker-compose", "logs", "--tail", "40"], env=self.environment, cwd=self.folder, check=False
+            )
+            raise
 
     def container(self, service: str) -> str:
         """The id of the service's container, running or not; "" where there is none."""
