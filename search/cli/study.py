@@ -8,6 +8,7 @@ import typer
 
 from search.cli import options
 from search.cli.options import WORKER_S, open_storage, read_text, seconds
+from search.log import is_json, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +119,7 @@ def enqueue(
 
     with open_storage() as (store, _):
         service.enqueue_named(store, study, recipe)
-        typer.echo(f"{recipe} waits in study {study}", err=True)
+        tell(f"{recipe} waits in study {study}", "recipe enqueued", study=study, recipe=recipe)
 
 
 def make(store: Store, wish: Wish) -> Created:
@@ -128,13 +129,14 @@ def make(store: Store, wish: Wish) -> Created:
 
     created = create_study(store, wish)
     for note in created.notes:
-        typer.echo(note, err=True)
+        tell(note, "note", study=wish.study)
     if created.new:
-        typer.echo(f"study {wish.study} created in {store.url}; {weights_note(created.plan)}", err=True)
+        made = f"study {wish.study} created in {store.url}; {weights_note(created.plan)}"
+        tell(made, "study created", study=wish.study, target=created.plan.trials)
         if limits := limits_note(created.plan):
-            typer.echo(limits, err=True)
+            tell(limits, "note", study=wish.study)
     else:
-        typer.echo(f"study {wish.study} is there already, with the same data and space", err=True)
+        tell(f"study {wish.study} is there already, with the same data and space", "study found", study=wish.study)
     return created
 
 
@@ -149,13 +151,15 @@ def serve(
 ) -> bool:
     """Work on the study, say how it ended, and return whether it is finished."""
     from search.service.host import Order, work
+    from search.service.log_view import LogView
     from search.service.view import View
 
     order = Order(study=study, workers=workers, trials=trials, timeout=timeout, device=device, home=settings.home)
-    outcome = work(store, order, View(study))
+    outcome = work(store, order, LogView(study) if is_json() else View(study))
     finished = outcome.finished >= outcome.target
     ended = "finished" if finished else "stopped"
-    typer.echo(f"{ended}: {outcome.finished} of {outcome.target} trials of study {study}", err=True)
+    told = f"{ended}: {outcome.finished} of {outcome.target} trials of study {study}"
+    tell(told, "work ended", study=study, ended=ended, finished=outcome.finished, target=outcome.target)
     return finished
 
 
