@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -11,6 +12,7 @@ from typer.exceptions import TyperException
 try:
     from search.cli import bundle, control, data, demo, reproduce, space, study, watch
     from search.errors import SearchError, TrainingFailed
+    from search.log import complain, log_as_json
     from spaces.errors import SpaceError
     from storage.errors import StorageError
 except ModuleNotFoundError as error:
@@ -29,6 +31,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _log_as(kind: str) -> str:
+    if kind == "json":
+        log_as_json()
+    return kind
+
+
+@app.callback()
+def _start(
+    log: Annotated[
+        Literal["text", "json"],
+        typer.Option(envvar="MARSEARCH_LOG", is_eager=True, callback=_log_as, help="what goes to stderr"),
+    ] = "text",
+) -> None:
+    """Hyperparameter search for semantic segmentation trained from scratch."""
+
+
 data_app = typer.Typer(help="Make, look at and clean data sets.", no_args_is_help=True, rich_markup_mode=None)
 data_app.command("synth")(data.synth)
 data_app.command("inspect")(data.inspect)
@@ -90,7 +110,7 @@ def answer(arguments: list[str]) -> int:
 def _say(text: str, status: int = 2) -> int:
     line = " ".join(text.split())  # what it quotes may hold what a terminal obeys
     shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
-    print(f"marsearch: {shown}", file=sys.stderr)
+    complain(f"marsearch: {shown}", status=status)
     return status
 
 
@@ -103,5 +123,5 @@ def _lacking(error: ModuleNotFoundError) -> str:
 
 
 def _help(text: str) -> int:
-    print(text, file=sys.stderr)
+    complain(text, status=2)
     return 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from search.errors import UsageError
+from search.log import is_json
 from search.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
     # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own progress says the same in fewer words
+    if is_json():
+        optuna.logging.disable_default_handler()
+        optuna.logging.enable_propagation()  # so that what it has to say all the same keeps its level
     settings = read_settings()
     store = open_store(settings.storage, settings.artifacts, Patience(patience_s))
     try:

@@ -10,6 +10,7 @@ import typer
 from search.cli import options
 from search.cli.options import WORKER_S, open_storage, read_text, seconds
 from search.errors import UsageError
+from search.log import is_json, tell
 from search.settings import read_settings
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def enqueue(
 
     with open_storage() as (store, _):
         service.enqueue_named(store, study, recipe)
-        typer.echo(f"{recipe} waits in study {study}", err=True)
+        tell(f"{recipe} waits in study {study}", "recipe enqueued", study=study, recipe=recipe)
 
 
 def make(store: Store, wish: Wish) -> Created:
@@ -138,13 +139,14 @@ def make(store: Store, wish: Wish) -> Created:
 
     created = create_study(store, wish)
     for note in created.notes:
-        typer.echo(note, err=True)
+        tell(note, "note", study=wish.study)
     if created.new:
-        typer.echo(f"study {wish.study} created in {store.url}; {weights_note(created.plan)}", err=True)
+        made = f"study {wish.study} created in {store.url}; {weights_note(created.plan)}"
+        tell(made, "study created", study=wish.study, target=created.plan.trials)
         if limits := limits_note(created.plan):
-            typer.echo(limits, err=True)
+            tell(limits, "note", study=wish.study)
     else:
-        typer.echo(f"study {wish.study} is there already, with the same data and space", err=True)
+        tell(f"study {wish.study} is there already, with the same data and space", "study found", study=wish.study)
     return created
 
 
@@ -160,6 +162,7 @@ def serve(
 ) -> bool:
     """Work on the study, say how it ended, and return whether it is finished."""
     from search.service.host import Order, work
+    from search.service.log_view import LogView
     from search.service.view import View
 
     order = Order(
@@ -171,7 +174,7 @@ def serve(
         home=settings.home,
         gpus_per_slot=gpus_per_slot,
     )
-    outcome = work(store, order, View(study))
+    outcome = work(store, order, LogView(study) if is_json() else View(study))
     return _told(study, outcome.finished, outcome.target)
 
 
@@ -199,14 +202,15 @@ def serve_on_ray(
             raise UsageError("--device cuda: slots with GPUs were expected, and this cluster shows none")
         order = Order(study=study, slots=slots, trials=trials, timeout=timeout, device=device, environment=environment)
         with open_storage(WORKER_S) as (store, _):
-            typer.echo(slots_note(slots, len(nodes)), err=True)
-            finished, target = work(ray, store, order, lambda sentence: typer.echo(sentence, err=True))
+            tell(slots_note(slots, len(nodes)), "ray", study=study)
+            finished, target = work(ray, store, order, lambda sentence: tell(sentence, "ray", study=study))
         return _told(study, finished, target)
 
 
 def _told(study: str, finished: int, target: int) -> bool:
     ended = "finished" if finished >= target else "stopped"
-    typer.echo(f"{ended}: {finished} of {target} trials of study {study}", err=True)
+    told = f"{ended}: {finished} of {target} trials of study {study}"
+    tell(told, "work ended", study=study, ended=ended, finished=finished, target=target)
     return finished >= target
 
 

@@ -24,7 +24,8 @@ class Board:
     """Written by slots and by the host's duties, read by all.
 
     stop: the host leaves. command: what a person has told all hosts of the study, honoured between two epochs.
-    running: slot -> trial, epoch, epochs, score. weights: held while kept weights are counted.
+    running: slot -> trial, epoch, epochs, score. trained: the numbers of all that were ever among them.
+    worker: the host's id. weights: held while kept weights are counted.
     lost: numbers of trials that another host has taken back. killers: trial -> what ends its child at once.
     say: shows a sentence to the person. epoch_limit: seconds that an epoch may take, None to go by the slowest.
     upload_by: when leaving, the moment (of `time.monotonic`) at which uploads are given up.
@@ -33,6 +34,8 @@ class Board:
     stop: threading.Event = field(default_factory=threading.Event)
     command: Literal["run", "pause", "stop"] = "run"
     running: dict[str, tuple[int, int, int, float]] = field(default_factory=dict)
+    trained: set[int] = field(default_factory=set)
+    worker: str = ""
     weights: threading.Lock = field(default_factory=threading.Lock)
     lost: frozenset[int] = frozenset()
     killers: dict[int, Callable[[], None]] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class Board:
     def show(self, slot: str, trial: int, epoch: int, epochs: int, value: float) -> None:
         """Say that the slot's trial has finished this epoch."""
         self.running[slot] = (trial, epoch, epochs, value)
+        self.trained.add(trial)
 
     def clear(self, slot: str) -> None:
         """Say that the slot trains nothing."""

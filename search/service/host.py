@@ -92,6 +92,7 @@ def work(store: Store, order: Order, view: View) -> Outcome:
         board = Board(say=view.say, epoch_limit=limit)
         outbox = Outbox(store, order.home, view.say, board.stop.is_set)
         worker = stack.enter_context(_registered(store, order.study, seats, board))
+        board.worker = worker
         links = [stack.enter_context(Link(seat)) for seat in seats]
         crew = Crew(
             store=store,

@@ -54,12 +54,15 @@ class View:
             self._log(trials, target, workers)
 
     def _log(self, trials: list[FrozenTrial], target: int, workers: int) -> None:
-        ended = {t.number for t in trials if t.state.is_finished()}
-        if self._seen is None:
-            self._seen = ended
-        for trial in (t for t in trials if t.number in ended - self._seen):
+        for trial in self._ended(trials):
             self._console.print(sentence(trial, count(trials).finished, target), highlight=False, soft_wrap=True)
-        self._seen = self._seen | ended
+
+    def _ended(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """The trials that have ended since it was asked last."""
+        ended = {t.number for t in trials if t.state.is_finished()}
+        new = ended - (ended if self._seen is None else self._seen)
+        self._seen = ended | (self._seen or set())
+        return [t for t in trials if t.number in new]
 
 
 def sentence(trial: FrozenTrial, finished: int, target: int) -> str:

@@ -1,0 +1,151 @@
+"""stderr for a log collector: one JSON object per line, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+ALWAYS = {"time", "level", "event", "message", "host", "pid", "logger"}
+ENDED = ALWAYS | {"study", "trial", "state", "value", "epochs", "seconds", "worker", "here", "finished", "target"}
+CRASH = """
+import logging, sys, threading, warnings
+from search.log import log_as_json, tell
+log_as_json()
+print("half a ", end="", file=sys.stderr)
+print("line\\nand another of postgresql+psycopg://me:hunter22@host/name", file=sys.stderr)
+sys.stderr.write("word of AKIAEXAMPLE\\n")
+warnings.warn("do not")
+logging.getLogger("alembic").warning("no revision %s", 3)
+tell("a sentence", "said", value=float("nan"), study="mars\\n\\x1b[31m")
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+raise ValueError("hunter22 is the password")
+"""
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in text.splitlines()]
+    for row in rows:
+        assert set(row) >= ALWAYS
+        moment = datetime.fromisoformat(row["time"])
+        assert moment.utcoffset() is not None
+        assert moment.utcoffset().total_seconds() == 0
+        assert row["level"] in ("info", "warning", "error", "critical")
+    return rows
+
+
+def _wait_for(condition: Callable[[], Any]) -> Any:
+    event = threading.Event()
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        event.wait(0.05)
+    raise AssertionError("the condition never held")
+
+
+def _children(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [p for p in psutil.Process(process.pid).children() if "search.service.child" in " ".join(p.cmdline())]
+
+
+def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
+    marsearch: Run, data: Path, space: Path, tmp_path: Path
+) -> None:
+    options = ("--data", data, "--space", space, "--trials", "2", "--epochs", "900", "--warm-start", "none")
+    created = marsearch("--log", "json", "create", "mars", *options)
+    assert [row["event"] for row in _rows(created.stderr)] == ["study created"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "search.cli", "--log", "json", "work", "mars", "--workers", "1"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as host:
+        try:
+            lines: list[str] = []
+            reader = threading.Thread(target=lambda: lines.extend(host.stderr or ()))
+            reader.start()
+            _wait_for(lambda: any('"trial began"' in line for line in lines))
+            _children(host)[0].kill()
+            _wait_for(lambda: any('"trial ended"' in line for line in lines))
+            host.send_signal(signal.SIGTERM)
+            assert host.wait(60) == 0
+            reader.join()
+        finally:
+            host.kill()
+    rows = _rows("".join(lines))
+    began = next(row for row in rows if row["event"] == "trial began")
+    assert set(began) >= ALWAYS | {"study", "trial", "epochs", "worker", "slot"}
+    ended = next(row for row in rows if row["event"] == "trial ended")
+    assert set(ended) >= ENDED
+    assert (ended["study"], ended["trial"], ended["state"], ended["value"]) == ("mars", 0, "fail", None)
+    assert (ended["worker"], ended["here"]) == (began["worker"], True)
+    assert "SIGKILL" in ended["reason"]
+    last = rows[-1]
+    assert (last["event"], last["ended"], last["study"], last["target"]) == ("work ended", "stopped", "mars", 2)
+
+
+def test_wrong_use_is_one_json_line_with_the_same_status(marsearch: Run) -> None:
+    for command in (("nonsense",), ("create", "x", "--data", "missing.npz")):
+        plain, told = marsearch(*command), marsearch("--log", "json", *command)
+        (row,) = _rows(told.stderr)
+        assert (plain.returncode, told.returncode, row["status"], row["level"]) == (2, 2, 2, "error")
+        assert plain.stderr == row["message"] + "\n"
+        assert told.stdout == ""
+    asked = marsearch("status", "nobody", MARSEARCH_LOG="json")
+    assert _rows(asked.stderr)[0]["event"] == "error"
+    wrong = marsearch("--log", "xml", "status")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+
+
+def test_whatever_anyone_writes_becomes_json_without_secrets(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", CRASH],
+        cwd=tmp_path,
+        env=dict(os.environ) | {"PGPASSWORD": "hunter22", "AWS_SECRET_ACCESS_KEY": "AKIAEXAMPLE"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 1
+    rows = _rows(ran.stderr)
+    assert "hunter22" not in ran.stderr
+    assert "AKIAEXAMPLE" not in ran.stderr
+    printed = [row["message"] for row in rows if row["event"] == "printed"]
+    assert printed == ["half a line", "and another of postgresql+psycopg://me:***@host/name", "word of ***"]
+    warning = next(row for row in rows if row["logger"] == "py.warnings")
+    assert (warning["level"], "do not" in warning["message"]) == ("warning", True)
+    library = next(row for row in rows if row["logger"] == "alembic")
+    assert library["message"] == "no revision 3"
+    said = next(row for row in rows if row["event"] == "said")
+    assert (said["value"], said["study"]) == (None, "mars\n\x1b[31m")
+    died = next(row for row in rows if row["event"] == "thread died")
+    assert "ZeroDivisionError" in died["traceback"]
+    assert (rows[-1]["event"], rows[-1]["message"]) == ("crash", "ValueError: *** is the password")
+    assert "Traceback" in rows[-1]["traceback"]
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://me:o%2Fther@nowhere.invalid/x"])
+def test_a_password_in_the_url_is_never_logged(marsearch: Run, url: str) -> None:
+    told = marsearch("--log", "json", "status", MARSEARCH_STORAGE=url)
+    assert told.returncode == 2
+    _rows(told.stderr)
+    assert "o%2Fther" not in told.stderr
+    assert "o/ther" not in told.stderr
