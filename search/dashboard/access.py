@@ -70,7 +70,7 @@ def read_access(environment: Mapping[str, str]) -> Access:
     Each password may stand in a file instead, named by the variable with ``_FILE`` behind it.
     Raises UsageError for a password that is too short or a file that cannot be read.
     """
-    hosts = tuple(name.strip().lower() for name in environment.get(HOSTS, "").split(",") if name.strip())
+    hosts = tuple(_name(name) for name in environment.get(HOSTS, "").split(",") if name.strip())
     access = Access(password=_secret(environment, PASSWORD), viewer=_secret(environment, VIEWER), hosts=hosts)
     if access.password and access.password == access.viewer:
         raise UsageError(f"{PASSWORD} and {VIEWER} are the same: whoever reads could write, choose two")

@@ -69,8 +69,8 @@ def _login(environ: Environ) -> Response:
 def _from_here(environ: Environ) -> bool:
     """Whether a page of ours sends this, or no page at all: browsers say where a request that writes comes from."""
     site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
-    if site is not None and site != "same-origin":
-        return False
+    if site is not None:
+        return bool(site == "same-origin")
     if origin is None:
         return True
     host: str = environ.get("HTTP_HOST", "")

@@ -12,7 +12,7 @@ from storage.store import Store
 
 THREADS = 8
 ANSWER_S = 5.0  # a browser is told then that the database is away
-LARGEST_BODY = 64 << 20  # bytes of a request; a file that somebody uploads through the dashboard grows by a third
+LARGEST_BODY = 16 << 20  # bytes of a request, which waitress takes in before it asks us; an upload grows by a third
 NO_BODY = 64 << 10  # where nobody may write
 CONNECTIONS = 200
 

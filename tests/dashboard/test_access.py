@@ -135,7 +135,9 @@ def test_a_foreign_name_is_not_answered(host: str, known: bool, client: Client, 
 def test_passwords_come_from_the_environment_or_from_files(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{PASSWORD}\n")
-    access = read_access({"MARSEARCH_DASHBOARD_PASSWORD_FILE": str(file), "MARSEARCH_DASHBOARD_HOSTS": "A.example, b"})
+    access = read_access(
+        {"MARSEARCH_DASHBOARD_PASSWORD_FILE": str(file), "MARSEARCH_DASHBOARD_HOSTS": "A.example:8443, b"}
+    )
     assert access == Access(password=PASSWORD, hosts=("a.example", "b"))
     assert PASSWORD not in repr(access)
 
@@ -206,3 +208,16 @@ def test_an_uploaded_file_never_runs_as_a_page_of_ours(
     assert "access-control-allow-origin" not in answer.headers
     store.artifacts.remove(kept)
     assert client("GET", f"/artifacts/1/1/{kept}", VIEWER).status == 404
+
+
+def test_a_database_that_is_away_is_said_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from storage.errors import DatabaseError
+
+    def away(self: ViewStorage) -> None:
+        raise DatabaseError("the database is away")
+
+    monkeypatch.setattr(ViewStorage, "get_all_studies", away)
+    for path in ("/api/studies/1", "/board/1", "/board"):
+        answer = client("GET", path, PASSWORD)
+        assert (answer.status, answer.json()) == (503, {"reason": "the database is away"})
+    assert client("GET", "/healthz").status == 200
