@@ -12,7 +12,7 @@ from search.cluster.placement import Slots
 from search.cluster.slot_host import Ended, SlotHost
 
 BRIEF_S = 60.0  # a host that was lost sooner than this had no luck, or no chance
-MOST_BAD = 4  # ends of one slot's hosts, by failure or soon after their start, after which it is given up
+MOST_BAD = 6  # ends of one slot's hosts, by failure or soon after their start, after which it is given up
 REST_S = 4.0  # after a good end, before the next host
 LONGEST_S = 30.0  # between a bad end and the next host
 RAY_TELLS_S = 10.0  # until Ray must say how a host ended that it has just ended

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from optuna.trial import TrialState
 
+from search.cluster.fleet import MOST_BAD
 from search.service.progress import count
 from storage.dataset import write_dataset
 from storage.requeue import origin
@@ -195,16 +196,40 @@ def verdict(scene):
         store.close()
 
 
-def test_every_host_leaves_in_order_when_the_command_is_asked_to(scene):
+def test_every_host_leaves_in_order_whoever_asks(scene):
     scene.create()
-    process = scene.work("--workers", "2")
+    process = scene.work("--workers", "5")  # of which four find room
     scene.until(lambda: scene.epochs() > 10, process)
+    scene.command("study", "stop", "mars")
+    assert process.wait(timeout=120) == 0, scene.log.read_text()
+    assert "5 slots on 2 nodes, 1 CPU each; there is room for 4, the others wait for more" in scene.log.read_text()
+    left_in_order(scene)
+
+    scene.command("study", "resume", "mars")
+    before = scene.epochs()
+    process = scene.work("--workers", "2")
+    scene.until(lambda: scene.epochs() > before + 10, process)
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
     assert process.wait(timeout=60) == 0, scene.log.read_text()
     assert time.monotonic() - began < 20
+    left_in_order(scene)
+
+
+def left_in_order(scene):
     states = Counter(trial["state"] for trial in json.loads(scene.command("trials", "mars", "--format", "json")))
     assert states["running"] == 0
     assert states["waiting"] >= 1
     assert f"stopped: {states['complete']} of {TRIALS} trials" in scene.log.read_text()
     assert scene.hosts() == []
+
+
+def test_what_every_host_refuses_ends_the_command_as_it_ended_them(scene):
+    scene.create()
+    scene.environment["MARSEARCH_EPOCH_LIMIT"] = "soon"
+    process = scene.work("--workers", "1")
+    assert process.wait(timeout=600) == 2
+    said = scene.log.read_text()
+    sentence = "MARSEARCH_EPOCH_LIMIT=soon: a number of seconds was expected, such as 900"
+    assert said.splitlines()[-1] == f"marsearch: {sentence}"
+    assert f"ended badly {MOST_BAD} times (status 2: marsearch: {sentence}): it is given up" in said

@@ -1,0 +1,56 @@
+"""How many children a host has, and what each gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search.service.devices import cores, places, quota
+from search.service.host import Order
+
+
+@pytest.fixture(autouse=True)
+def no_limit(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"cpu.max": "max 100000\n"}, float("inf")),
+        ({"cpu.max": "250000 100000\n"}, 2.5),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, float("inf")),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
+        ({"cpu.max": "what\n"}, float("inf")),
+        ({}, float("inf")),
+    ],
+)
+def test_the_limit_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, files, expected):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert quota(tmp_path) == expected
+
+
+def test_a_container_that_may_take_less_than_a_core_still_has_one(monkeypatch):
+    monkeypatch.setattr("search.service.devices.quota", lambda folder: 0.5)
+    assert cores() == 1
+
+
+@pytest.mark.parametrize(("set_to", "threads"), [("", 6), ("2", 2), ("0", 6), ("much", 6), ("64", 6)])
+def test_no_child_has_more_threads_than_the_environment_allows(monkeypatch, set_to, threads):
+    monkeypatch.setattr("search.service.devices.cores", lambda: 12)
+    monkeypatch.setenv("OMP_NUM_THREADS", set_to)
+    found = places("cpu", 2, Path())
+    assert [place.environment["OMP_NUM_THREADS"] for place in found] == [str(threads)] * 2
+
+
+@pytest.mark.parametrize(("share", "together"), [(1.0, 1), (0.5, 2), (0.4, 2), (0.333, 3), (1 / 3, 3), (0.1, 10)])
+def test_trainings_that_take_part_of_a_gpu_share_it(monkeypatch, share, together):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    order = Order(study="x", workers=None, trials=None, timeout=None, device="auto", home=Path(), gpus_per_slot=share)
+    assert order.on_one_gpu == together
+    seats = places("auto", None, Path(), order.on_one_gpu)
+    gpus = [seat.environment["CUDA_VISIBLE_DEVICES"] for seat in seats]
+    assert (gpus.count("0"), gpus.count("1")) == (together, together)
