@@ -15,6 +15,7 @@ from storage.errors import ArtifactError
 from storage.machine import machine, still_runs
 from storage.requeue import COMES_BACK, database_of, requeue, take_back, unreturned
 from storage.runs import drop_weights
+from storage.signature import begun_here
 from storage.store import Store
 from storage.tables import RunTable, WorkerTable
 from storage.trials import GRACE_S
@@ -56,10 +57,24 @@ def _orphans(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
         .order_by(RunTable.id)
     )
     workers = dict(store.transact(lambda session: [(trial, worker) for trial, worker in session.execute(query)]))
-    return {
+    return _just_begun(store, [trial for number, trial in running.items() if number not in workers]) | {
         number: (running[number], f"its host, process {worker.pid} on {worker.host}, died")
         for number, worker in workers.items()
         if not still_runs(worker.pid, worker.started)
+    }
+
+
+def _just_begun(store: Store, trials: list[FrozenTrial]) -> dict[int, tuple[FrozenTrial, str]]:
+    """Those of the trials without a run that a process on this machine had begun just before it died."""
+    if not trials:
+        return {}
+    pids = store.transact(lambda session: begun_here(session, [trial._trial_id for trial in trials]))
+    return {
+        trial.number: (trial, f"its host, process {pids[trial._trial_id]} on this machine, died")
+        for trial in trials
+        if trial._trial_id in pids
+        and trial.datetime_start is not None
+        and not still_runs(pids[trial._trial_id], trial.datetime_start)
     }
 
 

@@ -84,7 +84,7 @@ class TrialStorage(PatientStorage):
         self.patience.call(delete)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        mark, tries = new_mark(), itertools.count()
+        mark, tries = new_mark(begins=template_trial is None), itertools.count()
         return self.patience.call(lambda: self._make_trial(study_id, template_trial, mark, again=next(tries) > 0))
 
     def _make_trial(self, study_id: int, template: FrozenTrial | None, mark: str, again: bool) -> FrozenTrial:
@@ -112,7 +112,7 @@ class TrialStorage(PatientStorage):
         False when a trial to be claimed is not waiting any more; UpdateFinishedTrialError (RuntimeError) when it is
         finished; KeyError when there is none of that id.
         """
-        mark = new_mark()
+        mark = new_mark(begins=state == TrialState.RUNNING)
         return self.patience.call(lambda: self._change(trial_id, state, values, mark))
 
     def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None, mark: str) -> bool:

@@ -183,6 +183,9 @@ class Scene:
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
+        for host in self.hosts:
+            if host.process is not None:
+                host.process.wait()
         self.server.close()
         if self.mounted:
             subprocess.run(["umount", "--lazy", self.artifacts], check=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -168,6 +170,31 @@ def test_the_trial_of_a_dead_process_on_this_machine_is_taken_back_at_once(
     assert reap(store, plan.study) == ()
 
 
+DIE = """
+import os, sys
+import optuna
+from storage.store import open_store
+store = open_store(sys.argv[1], sys.argv[2])
+optuna.load_study(study_name=sys.argv[3], storage=store.trials).ask()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["sampled", "claimed"])
+def test_a_trial_whose_host_died_before_it_had_a_run_is_taken_back_at_once(
+    store: Store, study: optuna.Study, plan: StudyPlan, waiting: bool
+) -> None:
+    if waiting:
+        study.enqueue_trial({"lr": 1e-2})
+    url = store.engine.url.render_as_string(hide_password=False)
+    subprocess.run([sys.executable, "-c", DIE, url, store.artifacts_url, plan.study], check=False)
+    mine = study.ask()
+    assert reap(store, plan.study, local=True) == (0,)
+    assert [t.state for t in study.get_trials()] == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
+    assert re.fullmatch("its host, process [0-9]+ on this machine, died", study.get_trials()[0].user_attrs["reason"])
+    assert mine.number == 1
+
+
 def test_a_process_id_that_was_given_out_again_is_not_taken_for_the_worker(
     store: Store, study: optuna.Study, plan: StudyPlan
 ) -> None:
@@ -196,6 +223,7 @@ def test_a_trial_without_a_sign_of_life_is_taken_back_also_if_it_never_gave_one(
 ) -> None:
     # A server that was started just now, as the tests' is, gives everyone the time to be heard again.
     monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: False)
+    monkeypatch.setattr("storage.reap.begun_here", lambda session, trials: {})  # it was begun on another machine
     trial, young = running_trial(study), running_trial(study)
     ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=200)
     began = update(models.TrialModel).where(models.TrialModel.trial_id == trial._trial_id)
@@ -215,6 +243,7 @@ def test_nobody_is_taken_for_dead_after_the_database_itself_was_away(
     store: Store, study: optuna.Study, plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: True)
+    monkeypatch.setattr("storage.reap.begun_here", lambda session, trials: {})  # it was begun on another machine
     ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=200)
     for heard in (True, False):
         trial = running_trial(study)
