@@ -99,7 +99,8 @@ class Fleet:
     def end(self) -> None:
         """End whatever is left."""
         for slot in self.slots:
-            self._let_go(slot)
+            with suppress(self.ray.exceptions.RayError):
+                self._let_go(slot)
             slot.done = True
 
     def _begin(self, slot: Slot) -> None:

@@ -28,7 +28,7 @@ def connected(variables: Mapping[str, str] = os.environ) -> Iterator[Any]:
     address = variables.get("RAY_ADDRESS") or "auto"
     _knock(address)
     try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=True)
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise UsageError(
             f"--on ray: no Ray cluster at {address} ({_first_line(error)}): start one with `ray start --head`,"

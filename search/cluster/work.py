@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from search.cluster.fleet import Fleet
 from search.cluster.placement import Slots
@@ -15,13 +16,14 @@ from search.errors import TrainingFailed, UsageError
 from search.service.duty import Duty, bounded, duties
 from search.service.progress import count
 from search.service.signals import Signals, counted_signals
+from search.service.view import sentence
 from storage.control import command
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies import load_plan
 
 LOOK = 0.25  # seconds between two looks at signals and hosts
-OBEY_S = 2.0  # between two looks at how the study stands
+LOOK_S = 2.0  # between two looks at how the study stands
 LEAVE_S = 12.0  # hosts that leave have ten seconds, and their nodes two to say so
 
 
@@ -41,12 +43,41 @@ class Order:
     environment: Mapping[str, str]
 
 
-@dataclass
 class Standing:
-    """How the study stands, as last seen. over: it has reached its target, or was stopped or deleted."""
+    """How the study stands, as last seen. over: it has reached its target, or was stopped or deleted.
 
-    finished: int = 0
-    over: bool = False
+    say: told of each trial that has ended.
+    """
+
+    def __init__(self, store: Store, study: str, target: int, say: Callable[[str], None]) -> None:
+        self.finished = 0
+        self.over = False
+        self._store = store
+        self._study = study
+        self._target = target
+        self._say = say
+        self._told: set[int] | None = None
+
+    def look(self) -> None:
+        """See how it stands now."""
+        try:
+            stopped = command(self._store, self._study) == "stop"
+            study = optuna.load_study(study_name=self._study, storage=self._store.trials)
+            trials = study.get_trials(deepcopy=False)
+        except (StudyError, KeyError):
+            self.over = True  # deleted
+            return
+        self.finished = count(trials).finished
+        self.over = stopped or self.finished >= self._target
+        self._tell([trial for trial in trials if trial.state.is_finished()])
+
+    def _tell(self, ended: Sequence[FrozenTrial]) -> None:
+        if self._told is None:
+            self._told = {trial.number for trial in ended}
+        for trial in ended:
+            if trial.number not in self._told:
+                self._say(sentence(trial, self.finished, self._target))
+                self._told.add(trial.number)
 
 
 def work(ray: Any, store: Store, order: Order, say: Callable[[str], None]) -> tuple[int, int]:
@@ -55,18 +86,20 @@ def work(ray: Any, store: Store, order: Order, say: Callable[[str], None]) -> tu
     ray: Ray's module, connected. Raises StudyError for an unknown study; when every slot was given up before the end,
     UsageError or TrainingFailed with what their hosts said last.
     """
-    target = order.trials or load_plan(store, order.study).trials
+    plan = load_plan(store, order.study)
+    target = order.trials or plan.trials
     environment = {"OMP_NUM_THREADS": str(order.slots.cpus), **order.environment}
     fleet = Fleet(ray, order.slots, _arguments(order), environment, say)
-    standing, trouble = Standing(), list[BaseException]()
+    standing, trouble = Standing(store, order.study, target, say), list[BaseException]()
     with counted_signals() as signals:
-        look = Duty(name="look", seconds=OBEY_S, act=lambda: _look(store, order.study, target, standing, say))
-        with duties((look,), trouble.append):
+        with duties((Duty(name="look", seconds=LOOK_S, act=standing.look),), trouble.append):
             try:
                 _mind(fleet, order, standing, signals, trouble)
+            except ray.exceptions.RayError as error:
+                raise TrainingFailed(f"Ray does not answer any more ({' '.join(str(error).split())})") from error
             finally:
                 fleet.end()
-        bounded(lambda: _look(store, order.study, target, standing, say), 1.0 if signals.count else 60.0)
+        bounded(standing.look, 1.0 if signals.count else 60.0)
     if trouble:
         raise trouble[0]
     if fleet.failed and standing.finished < target and len(fleet.failed) == len(fleet.slots):
@@ -103,20 +136,6 @@ def _leave(fleet: Fleet, signals: Signals) -> None:
             asked = signals.count
             fleet.stop()
         fleet.look(0.1)
-
-
-def _look(store: Store, study: str, target: int, standing: Standing, say: Callable[[str], None]) -> None:
-    try:
-        stopped = command(store, study) == "stop"
-        trials = optuna.load_study(study_name=study, storage=store.trials).get_trials(deepcopy=False)
-    except (StudyError, KeyError):
-        standing.over = True  # deleted
-        return
-    finished = count(trials).finished
-    if finished != standing.finished:
-        say(f"{finished} of {target} trials of study {study} are finished")
-    standing.finished = finished
-    standing.over = stopped or finished >= target
 
 
 def _arguments(order: Order) -> tuple[str, ...]:

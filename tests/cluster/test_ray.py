@@ -173,6 +173,7 @@ def test_a_node_dies_and_the_study_ends_with_nothing_lost(scene):
     said = scene.log.read_text()
     assert f"finished: {TRIALS} of {TRIALS} trials of study mars" in said
     assert "4 slots on 2 nodes, 1 CPU each" in said
+    assert sum(f"/{TRIALS}  trial" in line for line in said.splitlines()) >= TRIALS  # each is told as it ends
     assert said.count("it begins anew") == 2, said
     assert "Traceback" not in said, said
     verdict(scene)
