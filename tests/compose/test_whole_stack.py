@@ -290,12 +290,16 @@ def test_after_down_the_study_goes_on_with_up(stack: Stack) -> None:
     stack.say(f"down and up: {finished} complete, the others went on from epochs {sorted(resumed.values())}")
 
 
-def test_running_containers_are_well_and_none_has_a_process_of_root(stack: Stack) -> None:
-    for service in ("db", "dashboard", "worker"):
-        wait_until(lambda name=service: stack.state(name)["Health"]["Status"] == "healthy", f"{service} is well", 300)
-        users = stack.engine.docker("top", stack.container(service), "-eo", "uid,pid").splitlines()[1:]
-        assert users
-        assert "0" not in {line.split()[0] for line in users}, service
+@pytest.mark.parametrize("service", ["worker", "dashboard", "db"])
+def test_running_container_is_well_and_has_no_process_of_root(stack: Stack, service: str) -> None:
+    container = stack.container(service)
+    users = stack.engine.docker("top", container, "-eo", "uid,pid").splitlines()[1:]
+    assert users
+    assert "0" not in {line.split()[0] for line in users}
+    # Its own question, asked now: the engine asks it once a minute only, and the worker may have left by then.
+    how, *question = stack.inspect(container)["Config"]["Healthcheck"]["Test"]
+    shell = ["sh", "-c"] if how == "CMD-SHELL" else []
+    wait_until(lambda: stack.engine.works("exec", container, *shell, *question), f"{service} is well", 60)
 
 
 def test_without_a_password_nothing_answers_from_outside(stack: Stack) -> None:
