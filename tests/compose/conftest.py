@@ -174,7 +174,8 @@ def postgres_stand_in(engine: Engine, root: Path, name: str) -> None:
 def debian(root: Path, release: str, packages: str) -> None:
     """A small Debian in a folder."""
     mirror = "http://deb.debian.org/debian"
-    run("nice", "-n", "19", "debootstrap", "--variant=minbase", f"--include={packages}", release, root, mirror)
+    command = ("nice", "-n", "19", "debootstrap", "--variant=minbase", f"--include={packages}", release)
+    run(*command, root, mirror, timeout=1800)
 
 
 def load(engine: Engine, root: Path, name: str, *instructions: str) -> None:

@@ -318,7 +318,7 @@ def test_without_a_password_nothing_answers_from_outside(stack: Stack) -> None:
 
     inside = f"{stack.address('dashboard')}:8080"
     for address in (stack.dashboard, inside):
-        for path in ("/", "/dashboard", "/api/studies", "/leaderboard", "/static/bundle.js", "/artifacts/1/1/a"):
+        for path in ("/", "/dashboard", "/api/studies", "/board", "/static/bundle.js", "/artifacts/1/1/a"):
             assert stack.status(path, address=address) == 401, path
             assert stack.status(path, secrets["POSTGRES_PASSWORD"], address) == 401, path
         assert stack.status("/healthz", address=address) == 200
