@@ -14,64 +14,83 @@ from pathlib import Path
 
 import boto3
 import numpy as np
+import pytest
 
+from search.cli import answer
 from storage.artifacts import open_artifacts
 from storage.runs import kept_weights, runs
 from storage.store import Store, open_store
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
 EPOCHS = 60
 
 
+@pytest.fixture
+def command(tmp_path: Path, s3_url: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """The command in this process: hosts alone must be processes of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARSEARCH_STORAGE", sqlite_url)
+    monkeypatch.setenv("MARSEARCH_ARTIFACTS", s3_url)
+
+    def run(*arguments: object, home: str = "person") -> int:
+        monkeypatch.setenv("MARSEARCH_HOME", str(tmp_path / home))
+        return answer([str(argument) for argument in arguments])
+
+    return run
+
+
 def test_a_study_in_a_bucket_moves_between_hosts_and_leaves_nothing(
-    marsearch: Run, data: Path, space: Path, tmp_path: Path, s3_url: str, sqlite_url: str
+    command: Callable[..., int],
+    data: Path,
+    space: Path,
+    tmp_path: Path,
+    s3_url: str,
+    sqlite_url: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     space.write_text(space.read_text().replace("batch_size: 16", "batch_size: 4, patience: 2000"))
-    places = {"MARSEARCH_STORAGE": sqlite_url, "MARSEARCH_ARTIFACTS": s3_url}
-    options = ("--space", space, "--trials", "3", "--epochs", EPOCHS, "--pruner", "none", "--keep", "2")
-    made = marsearch("create", "mars", "--data", data, *options, "--warm-start", "none", **places)
-    assert made.returncode == 0, made.stderr
+    options = ("--trials", "3", "--epochs", EPOCHS, "--pruner", "none", "--warm-start", "none", "--keep", "2")
+    assert command("create", "mars", "--data", data, "--space", space, *options) == 0
 
     with _opened(sqlite_url, s3_url) as store:
-        _work_until(store, 10, signal.SIGTERM, places | {"MARSEARCH_HOME": str(tmp_path / "first")}, expected=0)
+        _work(store, tmp_path / "first", 10, signal.SIGTERM, expected=0)
         assert [name for name in _keys(s3_url) if name.startswith("checkpoint-")]
-        elsewhere = places | {"MARSEARCH_HOME": str(tmp_path / "second")}
-        _work_until(store, 15, signal.SIGKILL, elsewhere, expected=-signal.SIGKILL)
-        ended = marsearch("work", "mars", "--workers", "1", **elsewhere)
-        assert (ended.returncode, "finished: 3 of 3" in ended.stderr) == (0, True), ended.stderr
-        kept = kept_weights(store, "mars")
-        trained = [run for run in runs(store, "mars") if run.state == "complete"]
-    assert {weights.artifact for weights in kept} == {name for name in _keys(s3_url) if name.startswith("weights")}
-    assert (len(kept), len(trained)) == (2, 3)
+        _work(store, tmp_path / "second", 15, signal.SIGKILL, expected=-signal.SIGKILL)
+        assert "finished: 3 of 3" in _work(store, tmp_path / "second", 10_000, signal.SIGKILL, expected=0)
+        weights = {kept.artifact for kept in kept_weights(store, "mars")}
+        assert len([run for run in runs(store, "mars") if run.state == "complete"]) == 3
+    assert len(weights) == 2
+    assert weights <= set(_keys(s3_url))
     assert not [name for name in _keys(s3_url) if name.startswith("checkpoint-")]
-    told = json.loads(marsearch("trials", "mars", "--format", "json", **places).stdout)
+    capsys.readouterr()
+    assert command("trials", "mars", "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)
     assert [trial for trial in told if trial["state"] == "complete" and (trial["resumed_from_epoch"] or 0) > 0]
-    assert not [folder for folder in tmp_path.glob("*/artifacts") if folder.is_dir()]
+    assert list(tmp_path.glob("*/artifacts")) == []
 
-    third = places | {"MARSEARCH_HOME": str(tmp_path / "third")}
-    assert marsearch("export", "mars", "bundle", **third).returncode == 0
+    assert command("export", "mars", "bundle", home="third") == 0
     assert {path.name for path in (tmp_path / "bundle" / "pictures").iterdir()} >= {"00_panel.png", "30_iou.csv"}
-    assert marsearch("predict", "bundle", data, "masks.npz", **third).returncode == 0
+    assert command("predict", "bundle", data, "masks.npz", home="third") == 0
     assert np.load(tmp_path / "masks.npz")["masks"].shape == (5, 24, 32)
 
-    assert marsearch("study", "delete", "mars", "--yes", **places).returncode == 0
+    assert command("study", "delete", "mars", "--yes") == 0
     assert _keys(s3_url) == ()
     assert boto3.client("s3").list_objects_v2(Bucket=s3_url.split("/")[2])["KeyCount"] == 0
 
 
-def _work_until(store: Store, more: int, number: int, places: dict[str, str], *, expected: int) -> None:
-    """Let a host train so many epochs of the study, and end it with a signal."""
+def _work(store: Store, home: Path, more: int, number: int, *, expected: int) -> str:
+    """Let a host train so many epochs of the study, and end it with a signal; what it said."""
     begun = _epochs(store)
-    command = [sys.executable, "-m", "search.cli", "work", "mars", "--workers", "1"]
-    host = subprocess.Popen(command, env=os.environ | places, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 120
+    command = [sys.executable, "-m", "search.cli", "work", "mars", "--workers", "1", "--device", "cpu"]
+    variables = os.environ | {"MARSEARCH_HOME": str(home)}
+    host = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 240
     while _epochs(store) < begun + more and host.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
     host.send_signal(number)
     _, said = host.communicate(timeout=30)
     assert host.returncode == expected, said
     assert "Traceback" not in said
+    return said
 
 
 def _epochs(store: Store) -> int:

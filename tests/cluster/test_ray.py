@@ -26,16 +26,6 @@ from storage.runs import curve, kept_weights, runs
 from storage.store import open_store
 from storage.synthetic import synthesise
 
-SPACE = """
-model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
-        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
-        upsampling: nearest}
-loss: {bce: null, boundary: null, lovasz: null, tversky: null, mae: null}
-augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null, mixing: null}
-optimisation: {optimizer: adamw, batch_size: 4, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none,
-               patience: 2000}
-data: {oversample: null}
-"""
 TRIALS, EPOCHS = 6, 150  # long enough for a checkpoint, of which there is one every ten seconds
 SECRET = f"sesame-{uuid.uuid4().hex}"
 
@@ -55,10 +45,10 @@ def ray():
 class Scene:
     """A cluster of two nodes with two CPUs each, a database, and `marsearch` in processes of its own."""
 
-    def __init__(self, folder, url, ray):
+    def __init__(self, folder, url, ray, space):
         from ray.cluster_utils import Cluster
 
-        self.folder, self.url, self.ray, self.mark = folder, url, ray, uuid.uuid4().hex
+        self.folder, self.url, self.ray, self.space, self.mark = folder, url, ray, space, uuid.uuid4().hex
         os.environ["SCENE"] = self.mark  # by which every process of the cluster is known
         self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
         self.second = self.cluster.add_node(num_cpus=2)
@@ -75,7 +65,7 @@ class Scene:
 
     def create(self):
         write_dataset(synthesise(train=96, test=0, seed=1, height=32, width=48), self.folder / "data.npz")
-        (self.folder / "space.yaml").write_text(SPACE)
+        (self.folder / "space.yaml").write_text(self.space)
         options = ("--trials", TRIALS, "--epochs", EPOCHS, "--pruner", "none", "--warm-start", "none", "--keep", TRIALS)
         self.command("create", "mars", "--data", "data.npz", "--space", "space.yaml", *options)
 
@@ -152,9 +142,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path, postgres_url, ray, monkeypatch):
+def scene(tmp_path, postgres_url, ray, small_space, monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = Scene(tmp_path, postgres_url, ray)
+    made = Scene(tmp_path, postgres_url, ray, small_space)
     try:
         yield made
     finally:
@@ -202,7 +192,7 @@ def test_every_host_leaves_in_order_whoever_asks(scene):
     process = scene.work("--workers", "5")  # of which four find room
     scene.until(lambda: scene.epochs() > 10, process)
     scene.command("study", "stop", "mars")
-    assert process.wait(timeout=120) == 0, scene.log.read_text()
+    assert process.wait(timeout=400) == 0, scene.log.read_text()
     assert "5 slots on 2 nodes, 1 CPU each; there is room for 4, the others wait for more" in scene.log.read_text()
     left_in_order(scene)
 
