@@ -77,10 +77,10 @@ def recall(facts: DataFacts, text: str, *, epochs: int, digest: str, domains: st
     text: of its space file. epochs: of each of its trials. domains: as `write_domains` wrote them, "" if nobody has.
     Raises SpaceError when today's axes cannot express the space, or nobody knows what it was.
     """
-    known = read_domains(domains) if domains else known_domains(facts, text, epochs=epochs, digest=digest)
     today = _bound(facts, text, epochs)
     if today is not None and today.digest == digest:
         return today
+    known = read_domains(domains) if domains else known_domains(facts, text, epochs=epochs, digest=digest)
     whole = _whole(facts)
     for path, domain in known.items():
         if path not in whole or not _expressible(domain, whole[path].distribution):
