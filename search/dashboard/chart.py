@@ -8,8 +8,8 @@ from html import escape
 
 from search.dashboard.board import Scored
 
-WIDTH, HEIGHT = 1000, 320  # of the drawing, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 32  # kept free around the plot
+WIDTH, HEIGHT = 1000, 340  # of the drawing, in its own units
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 28, 46  # kept free around the plot
 MOST_DOTS = 300  # per class, evenly over the trials
 CLASSES = 24  # more lines would not be told apart
 
@@ -51,8 +51,12 @@ def _axes(scale: _Scale) -> str:
         y = scale.y(tenth / 10)
         parts.append(f'<path class="grid" d="M{LEFT} {y}H{WIDTH - RIGHT}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{tenth / 10:.1f}</text>')
-    below = [f'<text x="{scale.x(n)}" y="{HEIGHT - 10}" text-anchor="middle">{n}</text>' for n in _ticks(scale.last)]
-    return "".join(parts + below)
+    below = [f'<text x="{scale.x(n)}" y="{HEIGHT - 24}" text-anchor="middle">{n}</text>' for n in _ticks(scale.last)]
+    names = (
+        f'<text x="{LEFT - 8}" y="{TOP - 14}" text-anchor="end">IoU</text>'
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">trial</text>'
+    )
+    return names + "".join(parts + below)
 
 
 def _ticks(last: int) -> list[int]:

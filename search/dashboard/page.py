@@ -31,7 +31,7 @@ def board_page(seen: Seen, studies: Sequence[Named], *, writes: bool) -> Respons
         _card(
             "classes",
             "IoU per class",
-            _legend(seen) + EXPLAINED + draw_chart(seen.scored, seen.facts.class_names, seen.colours),
+            _drawn(seen) + EXPLAINED + draw_chart(seen.scored, seen.facts.class_names, seen.colours),
         ),
         _card("workers", "Workers", _workers(seen)),
     )
@@ -90,7 +90,7 @@ def _summary(seen: Seen) -> str:
     best = seen.leaders[0].row if seen.leaders else None
     facts = [
         ("state", f'<span class="chip {seen.state}">{seen.state}</span>'),
-        ("best " + seen.plan.objective, _score(best.value) if best else "none yet"),
+        ("best strict mIoU" if seen.plan.objective == "miou_strict" else "best mIoU", _score(best.value) if best else "none yet"),
         ("trials", f"{done} of {target}"),
         ("complete", str(seen.counts.complete)),
         ("pruned", str(seen.counts.pruned)),
@@ -139,6 +139,14 @@ def _legend(seen: Seen) -> str:
     names = seen.facts.class_names[:CLASSES]
     outside = [" (not in the mean)" if name in seen.facts.excluded else "" for name in names]
     return legend(zip(seen.colours, [name + more for name, more in zip(names, outside, strict=True)], strict=False))
+
+
+def _drawn(seen: Seen) -> str:
+    """The legend of the classes that have an IoU in some trial; one outside the mean has none."""
+    names = enumerate(seen.facts.class_names[:CLASSES])
+    return legend(
+        (seen.colours[label], name) for label, name in names if any(t.iou[label] is not None for t in seen.scored)
+    )
 
 
 def _workers(seen: Seen) -> str:
