@@ -33,7 +33,7 @@ from .conftest import ROOT, Engine, Index, missing, run, wait_until
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 OWNER = 4242  # somebody without an account in the images
-TRIALS, EPOCHS, SLOTS = 8, 40, 2
+TRIALS, EPOCHS, SLOTS = 8, 120, 2
 OPTIONS = f"--trials {TRIALS} --epochs {EPOCHS} --pruner none --sampler random --warm-start none"
 LATE = 5  # an epoch in the middle of a training
 SPACE = """
@@ -115,8 +115,11 @@ class Stack:
         """The epoch of each trial under way, once all slots are in the middle of one."""
 
         def look() -> dict[int, int]:
-            workers = self.report()["workers"]
-            found = {each["trial"]: each["epoch"] for w in workers if w["state"] == "working" for each in w["training"]}
+            report = self.report()
+            assert report["state"] != "finished", "the study ended before both slots were seen in the middle of a trial"
+            running = [row["number"] for row in report["rows"] if row["state"] == "running"]
+            # What the database has of their epochs: workers tell theirs every ten seconds only.
+            found = {trial: report["curves"][trial][-1] for trial in running if report["curves"][trial]}
             late = len(found) == SLOTS and all(LATE <= epoch < EPOCHS - LATE for epoch in found.values())
             return found if late else {}
 
