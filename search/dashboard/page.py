@@ -90,7 +90,10 @@ def _summary(seen: Seen) -> str:
     best = seen.leaders[0].row if seen.leaders else None
     facts = [
         ("state", f'<span class="chip {seen.state}">{seen.state}</span>'),
-        ("best strict mIoU" if seen.plan.objective == "miou_strict" else "best mIoU", _score(best.value) if best else "none yet"),
+        (
+            "best strict mIoU" if seen.plan.objective == "miou_strict" else "best mIoU",
+            _score(best.value) if best else "none yet",
+        ),
         ("trials", f"{done} of {target}"),
         ("complete", str(seen.counts.complete)),
         ("pruned", str(seen.counts.pruned)),
