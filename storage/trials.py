@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import itertools
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from storage.errors import StudyFull
 from storage.patient import GRACE_S, PatientStorage
+from storage.reading import Distributions, read_trial, read_trials
 from storage.requeue import HISTORY, database_of
 from storage.signature import CHANGED, MADE, changed, find_study, find_trial, new_mark, sign_study, sign_trial
 from storage.tables import put
@@ -41,9 +42,11 @@ class TrialStorage(PatientStorage):
     """Optuna's storage as all of marsearch uses it; its arguments are those of `PatientStorage`."""
 
     _most: dict[int, int]
+    _known: Distributions
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._most = {}
+        self._known = {}
         super().__init__(*args, **kwargs)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
@@ -82,6 +85,35 @@ class TrialStorage(PatientStorage):
                     session.delete(study)
 
         self.patience.call(delete)
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """The trial. KeyError when there is none of that id."""
+
+        def read() -> FrozenTrial:
+            with _create_scoped_session(self.scoped_session) as session:
+                return read_trial(session, trial_id, self._known)
+
+        return self.patience.call(read)
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        """What Optuna's cache asks before each trial."""
+        some = None if states is None else [state for state in TrialState if state in states]
+
+        def read() -> list[FrozenTrial]:
+            with _create_scoped_session(self.scoped_session) as session:
+                after, among = trial_id_greater_than, included_trial_ids
+                trials = read_trials(session, study_id, self._known, after=after, among=among, states=some)
+                if not trials:
+                    models.StudyModel.find_or_raise_by_id(study_id, session)
+                return trials
+
+        return self.patience.call(read)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
         mark, tries = new_mark(begins=template_trial is None), itertools.count()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import optuna
 import pytest
-from optuna.storages import get_storage
+from optuna.storages import RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
 
 from storage import reading
@@ -69,10 +69,11 @@ def plain(trial: FrozenTrial) -> dict[str, object]:
 def test_every_value_is_what_optuna_reads(storage: TrialStorage, study: optuna.Study) -> None:
     known: Distributions = {}
     for number in (1, 2):
-        expected = storage.get_all_trials(number)
+        expected = RDBStorage._get_trials(storage, number, None, set(), -1)
         found = read(storage, number, known)
         assert [plain(trial) for trial in found] == [plain(trial) for trial in expected]
         assert [list(trial.params) for trial in found] == [list(trial.params) for trial in expected]
+        assert [plain(storage.get_trial(trial._trial_id)) for trial in expected] == [plain(t) for t in expected]
     assert len(known) == 4
 
 
