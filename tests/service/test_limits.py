@@ -131,14 +131,16 @@ def test_a_gpu_whose_driver_does_not_answer_limits_nothing(answer: str, driver: 
 def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyPlan) -> None:
     space = bind(FACTS)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
-    excess(Recipe(), FACTS, plan, 8.0)  # imports
-    slowest = 0.0
-    for _ in range(25):
-        recipe = space.suggest(study.ask())
+    limited = replace(plan, max_params=10**6)
+
+    def seconds(recipe: Recipe) -> float:
         started = time.process_time()
-        assert set(excess(recipe, FACTS, replace(plan, max_params=10**6), 8.0)) == {"params", "gpu_gb"}
-        slowest = max(slowest, time.process_time() - started)
-    assert slowest < 1.0
+        assert set(excess(recipe, FACTS, limited, 8.0)) == {"params", "gpu_gb"}
+        return time.process_time() - started
+
+    recipes = [space.suggest(study.ask()) for _ in range(25)]
+    # The better of two: the first of a kind imports, and either may meet a collection of the whole test run's garbage.
+    assert max(min(seconds(recipe), seconds(recipe)) for recipe in recipes) < 1.0
 
 
 def refused(trial: Trial, over: float) -> None:
