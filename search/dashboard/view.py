@@ -23,7 +23,7 @@ from search.service.leftovers import remove_study
 from storage.attendance import stranded
 from storage.errors import StudyError
 from storage.reading import Distributions, identity, read_trials
-from storage.requeue import COMES_BACK, retried
+from storage.requeue import COMES_BACK, database_of, retried
 from storage.store import Store
 from storage.studies import check_name, study_id
 
@@ -42,7 +42,7 @@ class ViewStorage(_CachedStorage):
     """
 
     def __init__(self, store: Store, home: Path) -> None:
-        super().__init__(getattr(store.trials, "_backend"))  # noqa: B009 (private to Optuna's cache)
+        super().__init__(database_of(store.trials))
         self.store = store
         self._home = home
         self._known: Distributions = {}

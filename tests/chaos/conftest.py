@@ -23,16 +23,6 @@ from storage.dataset import write_dataset
 from storage.synthetic import synthesise
 
 DISK = "24m"  # of the artifacts, where a tmpfs can be mounted
-SPACE = """
-model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
-        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
-        upsampling: nearest}
-loss: {bce: null, boundary: null, lovasz: null, tversky: null, mae: null}
-augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null, mixing: null}
-optimisation: {optimizer: adamw, batch_size: 4, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none,
-               patience: 2000}
-data: {oversample: null}
-"""
 
 
 class Server:
@@ -116,8 +106,9 @@ class Host:
 class Scene:
     """Two hosts, their server, and the disk of their artifacts."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, space):
         self.folder = folder
+        self.space = space
         self.mark = uuid.uuid4().hex
         self.server = Server()
         self.artifacts = folder / "artifacts"
@@ -136,7 +127,7 @@ class Scene:
         data = self.folder / "data.npz"
         write_dataset(synthesise(train=tiles, test=0, seed=1, height=24, width=32), data)
         space = self.folder / "space.yaml"
-        space.write_text(SPACE)
+        space.write_text(self.space)
         self.command("create", "chaos", "--data", data, "--space", space, "--warm-start", "none", *options)
 
     def command(self, *arguments):
@@ -197,8 +188,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path):
-    made = Scene(tmp_path)
+def scene(tmp_path, small_space):
+    made = Scene(tmp_path, small_space)
     try:
         yield made
     finally:
