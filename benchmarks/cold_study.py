@@ -20,7 +20,7 @@ from large_study import STUDY, fill
 from optuna.storages import RDBStorage, get_storage
 
 from storage.store import open_store
-from storage.trials import TrialStorage
+from storage.trials.trial_storage import TrialStorage
 
 KINDS = ("marsearch", "plain Optuna")
 

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from spaces import DataFacts
 from spaces.bind import bind
 from storage.store import Store, open_store
-from storage.studies import StudyPlan, create_study, study_id
+from storage.studies.studies import StudyPlan, create_study, study_id
 
 CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
 STUDY = "large"

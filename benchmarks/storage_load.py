@@ -30,7 +30,7 @@ from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import TrialState
 from sqlalchemy import make_url
 
-from storage.trials import TrialStorage
+from storage.trials.trial_storage import TrialStorage
 
 KINDS = {"marsearch": TrialStorage, "plain Optuna": RDBStorage}
 STUDY = "load"
@@ -92,7 +92,9 @@ def measure(kind: str, url: str, processes: int, seconds: float) -> dict[str, fl
     storage = open_kind(kind, url)
     optuna.create_study(study_name=STUDY, storage=storage, direction="maximize")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["optuna", "storage.trials", "psycopg"])  # imported once, not by each process
+    context.set_forkserver_preload(
+        ["optuna", "storage.trials.trial_storage", "psycopg"]
+    )  # imported once, not by each process
     pool = ProcessPoolExecutor(processes, context, remember, (context.Barrier(processes),))
     with pool:
         seen = [job.result() for job in [pool.submit(work, kind, url, seconds) for _ in range(processes)]]

@@ -20,9 +20,9 @@ from search.training.arrays import TrainingData, channel_statistics
 from search.training.device import autocast_dtype
 from search.training.fit import fit
 from spaces.architecture import UNet
-from spaces.build.losses import build_loss
-from spaces.build.network import build_network
 from spaces.facts import DataFacts
+from spaces.modules.losses.losses import build_loss
+from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe
 from spaces.treatment import Augment
 

@@ -16,13 +16,13 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from storage import migrations
-from storage.artifacts import ArtifactStore, open_artifacts
-from storage.engine import alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
+from storage.artifacts.artifact_store import ArtifactStore, open_artifacts
+from storage.database import migrations
+from storage.database.engine import alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
+from storage.database.retry import Patience
 from storage.errors import DatabaseError
-from storage.requeue import requeue
-from storage.retry import Patience
-from storage.trials import TrialStorage
+from storage.trials.retries import requeue
+from storage.trials.trial_storage import TrialStorage
 
 T = TypeVar("T")
 

@@ -35,8 +35,8 @@ def in_the_tree() -> set[str]:
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             inside = path.relative_to(ROOT)
-            if inside.parts[:2] == ("storage", "migrations"):
-                found.add("storage/migrations")
+            if inside.parts[:3] == ("storage", "database", "migrations"):
+                found.add("storage/database/migrations")
             else:
                 found.add((inside.parent if path.name in ("__init__.py", "__main__.py") else inside).as_posix())
     return found

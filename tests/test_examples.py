@@ -9,7 +9,7 @@ import pytest
 
 from spaces.bind import bind
 from spaces.facts import DataFacts
-from storage.synthetic import class_names
+from storage.data.synthetic import class_names
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FACTS = {

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.cli import answer
-from storage.dataset import write_dataset
-from storage.synthetic import synthesise
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
 
 ROOT = Path(__file__).parents[1]
 TEXTS = [path.read_text("utf-8") for path in sorted((ROOT / "examples").glob("*.yaml"))]

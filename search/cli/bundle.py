@@ -21,10 +21,10 @@ def train(
     device: options.Device = "auto",
 ) -> None:
     """Train one recipe without a study."""
-    from search.service.record import facts_of
-    from search.service.single import train_one
-    from search.service.study import read_recipe
-    from storage.dataset import read_dataset
+    from search.commands.train import train_one
+    from search.studies.study import read_recipe
+    from search.worker.job_files import facts_of
+    from storage.data.dataset import read_dataset
 
     def say(text: str) -> None:
         typer.echo(text, err=True)
@@ -41,7 +41,7 @@ def export(
     trial: Annotated[int | None, typer.Option(metavar="N", min=0, help="default the best")] = None,
 ) -> None:
     """Write the bundle of the best trial, or of one."""
-    from search.service.export import export_trial
+    from search.commands.export import export_trial
 
     with open_storage() as (store, settings):
         number = export_trial(store, study, out, trial=trial, home=settings.home)
@@ -58,7 +58,7 @@ def predict(
     from search.outcome.bundle import read_bundle
     from search.outcome.submission import check_prediction_path, write_prediction
     from search.training.predict import predict_labels
-    from storage.dataset import read_dataset
+    from storage.data.dataset import read_dataset
 
     check_prediction_path(out)
     opened = read_bundle(bundle)

@@ -12,13 +12,13 @@ from search.cli.options import open_storage
 from search.errors import UsageError
 
 if TYPE_CHECKING:
-    from storage.control import Command
     from storage.store import Store
+    from storage.studies.control import Command
 
 
 def list_studies(as_json: options.AsJson = False) -> None:
     """List the studies: state, trials, best value, workers, age."""
-    from search.service.report import study_list
+    from search.studies.reports import study_list
 
     with open_storage() as (store, _):
         studies = study_list(store)
@@ -60,8 +60,8 @@ def delete(
     force: Annotated[bool, typer.Option("--force", help="even while workers are at work on it")] = False,
 ) -> None:
     """Remove a study with its trials, curves, weights and pictures."""
-    from search.service.leftovers import remove_study
-    from storage.studies import load_plan
+    from search.studies.cleanup import remove_study
+    from storage.studies.studies import load_plan
 
     with open_storage() as (store, settings):
         load_plan(store, study)
@@ -73,8 +73,8 @@ def delete(
 
 def _say(store: Store, study: str, command: Command) -> int:
     """Give the command; how many workers will hear it."""
-    from storage.attendance import attending
-    from storage.control import set_command
+    from storage.studies.control import set_command
+    from storage.studies.liveness import attending
 
     set_command(store, study, command)
     return len(attending(store, study))
@@ -84,7 +84,7 @@ def _print_table(studies: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from search.service.view import clock
+    from search.host.progress import clock
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("study", overflow="fold")

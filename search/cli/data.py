@@ -27,9 +27,9 @@ def synth(
     classes: Annotated[int, typer.Option(metavar="N", min=2, max=32, help="classes, background included")] = 5,
 ) -> None:
     """Write a synthetic, Mars-like data set."""
-    from storage.dataset import write_dataset
-    from storage.npz import memory_limit
-    from storage.synthetic import synthesise
+    from storage.data.dataset import write_dataset
+    from storage.data.npz import memory_limit
+    from storage.data.synthetic import synthesise
 
     match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", size)
     if match is None or not all(8 <= int(side) <= 4096 for side in match.groups()):
@@ -54,8 +54,8 @@ def inspect(
     as_json: options.AsJson = False,
 ) -> None:
     """Show shapes, class shares, outliers and digest of a data set; with --out also as pictures."""
-    from storage.dataset import class_shares, read_dataset
-    from storage.outliers import find_outliers
+    from storage.data.dataset import class_shares, read_dataset
+    from storage.data.outliers import find_outliers
 
     dataset = read_dataset(file)
     found = {method: find_outliers(dataset, method) for method in METHODS}
@@ -75,7 +75,7 @@ def inspect(
     }
     if out is not None:
         from search.outcome.figures import draw_class_shares, draw_outliers
-        from search.service.record import facts_of
+        from search.worker.job_files import facts_of
 
         with _writing(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -100,8 +100,8 @@ def clean(
     method: Annotated[Literal["mask", "mahalanobis", "mean"], typer.Option(help="how outliers are found")],
 ) -> None:
     """Write a copy of a data set without its outliers."""
-    from storage.dataset import read_dataset, write_dataset
-    from storage.outliers import clean_dataset
+    from storage.data.dataset import read_dataset, write_dataset
+    from storage.data.outliers import clean_dataset
 
     dataset = read_dataset(file)
     _check_folder(out)

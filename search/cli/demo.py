@@ -23,13 +23,13 @@ def demo(
     """Search on synthetic data: study `demo`, pruning, leaderboard, exported bundle."""
     from rich.console import Console
 
+    from search.commands.export import export_trial
     from search.outcome.bundle import check_target
     from search.outcome.leaderboard import render
-    from search.service.export import export_trial
-    from search.service.report import leaderboard
-    from search.service.study import Wish
-    from storage.dataset import write_dataset
-    from storage.synthetic import synthesise
+    from search.studies.reports import leaderboard
+    from search.studies.study import Wish
+    from storage.data.dataset import write_dataset
+    from storage.data.synthetic import synthesise
 
     with open_storage(WORKER_S) as (store, settings):
         bundle = out or settings.home / "demo-bundle"

@@ -74,7 +74,7 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
 
     import optuna
 
-    from storage.retry import Patience
+    from storage.database.retry import Patience
     from storage.store import open_store
 
     # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.

@@ -45,12 +45,12 @@ def show(
 
 def _facts(data: Path | None) -> DataFacts:
     from spaces import DataFacts
-    from storage.synthetic import class_names
+    from storage.data.synthetic import class_names
 
     if data is None:
         return DataFacts(channels=1, height=64, width=128, class_names=class_names(5), excluded=("background",))
-    from search.service.record import facts_of
-    from storage.dataset import read_dataset
+    from search.worker.job_files import facts_of
+    from storage.data.dataset import read_dataset
 
     return facts_of(read_dataset(data))
 

@@ -16,8 +16,8 @@ from search.settings import read_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.service.study import Created, Wish
     from search.settings import Settings
+    from search.studies.study import Created, Wish
     from storage.store import Store
 
 
@@ -125,7 +125,7 @@ def enqueue(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)")],
 ) -> None:
     """Let the next free worker try a recipe."""
-    from search.service import study as service
+    from search.studies import study as service
 
     with open_storage() as (store, _):
         service.enqueue_named(store, study, recipe)
@@ -134,8 +134,8 @@ def enqueue(
 
 def make(store: Store, wish: Wish) -> Created:
     """Create the study and say what came of it."""
-    from search.service.size import limits_note, weights_note
-    from search.service.study import create as create_study
+    from search.studies.estimates import limits_note, weights_note
+    from search.studies.study import create as create_study
 
     created = create_study(store, wish)
     for note in created.notes:
@@ -161,9 +161,9 @@ def serve(
     gpus_per_slot: float = 1.0,
 ) -> bool:
     """Work on the study, say how it ended, and return whether it is finished."""
-    from search.service.host import Order, work
-    from search.service.log_view import LogView
-    from search.service.view import View
+    from search.host.host import Order, work
+    from search.host.log_progress import LogView
+    from search.host.progress import View
 
     order = Order(
         study=study,
@@ -230,7 +230,7 @@ def _wish(
     max_params: int | None,
     max_gpu_gb: float | None,
 ) -> Wish:
-    from search.service.study import Wish
+    from search.studies.study import Wish
 
     return Wish(
         study=study,

@@ -24,8 +24,8 @@ def status(
     as_json: options.AsJson = False,
 ) -> None:
     """Show state, trials, the best one, and what each worker trains."""
-    from search.service.report import study_report
-    from storage.studies import list_studies
+    from search.studies.reports import study_report
+    from storage.studies.studies import list_studies
 
     with open_storage() as (store, _):
         names = [study] if study is not None else list(list_studies(store))
@@ -44,7 +44,7 @@ def trials(
     format: Annotated[Literal["table", "csv", "json"], typer.Option(help="how they are written")] = "table",
 ) -> None:
     """List the trials of a study."""
-    from search.service.report import trial_reports
+    from search.studies.reports import trial_reports
 
     with open_storage() as (store, _):
         found = trial_reports(store, study)
@@ -77,8 +77,8 @@ def doctor(
     """Check installation, devices, storage and what was left behind; status 1 when something is not well."""
     import optuna
 
-    from search.service.doctor import examine
-    from search.service.doctor import mend as mend_all
+    from search.commands.doctor import examine
+    from search.commands.doctor import mend as mend_all
     from search.settings import read_settings
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -99,7 +99,7 @@ def doctor(
 
 
 def _as_text(report: dict[str, Any]) -> str:
-    from search.service.view import clock
+    from search.host.progress import clock
 
     counts = ", ".join(f"{number} {state}" for state, number in report["trials"].items() if number)
     name, state, best = report["study"], report["state"], report["best"]
@@ -138,6 +138,6 @@ def _print_table(store: Store, study: str) -> None:
     from rich.console import Console
 
     from search.outcome.leaderboard import render
-    from search.service.report import leaderboard
+    from search.studies.reports import leaderboard
 
     render(leaderboard(store, study), Console())

@@ -8,7 +8,7 @@ from pathlib import Path
 from search.cluster.placement import Node
 from search.errors import UsageError
 from search.settings import Settings
-from storage.engine import read_url, redact
+from storage.database.engine import read_url, redact
 
 CARRIED = ("MARSEARCH_", "PG", "AWS_")  # variables that begin so go along, with the credentials in them
 

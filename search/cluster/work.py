@@ -13,14 +13,14 @@ from optuna.trial import FrozenTrial
 from search.cluster.fleet import Fleet
 from search.cluster.placement import Slots
 from search.errors import TrainingFailed, UsageError
-from search.service.duty import Duty, bounded, duties
-from search.service.progress import count
-from search.service.signals import Signals, counted_signals
-from search.service.view import sentence
-from storage.control import command
+from search.host.periodic import Duty, bounded, duties
+from search.host.progress import sentence
+from search.host.shutdown import Signals, counted_signals
+from search.studies.queries import count
 from storage.errors import StudyError
 from storage.store import Store
-from storage.studies import load_plan
+from storage.studies.control import command
+from storage.studies.studies import load_plan
 
 LOOK = 0.25  # seconds between two looks at signals and hosts
 LOOK_S = 2.0  # between two looks at how the study stands

@@ -13,15 +13,15 @@ from search.dashboard.panels import Panel, Panels
 from search.dashboard.view import ViewStorage, feasible
 from search.outcome.colours import class_colours
 from search.outcome.leaderboard import Row
-from search.service.progress import Counts, count, remaining_seconds
-from search.service.report import row_of, state_of, worker_report
-from search.service.study import readable_space
+from search.studies.queries import Counts, count, remaining_seconds
+from search.studies.reports import row_of, state_of, worker_report
+from search.studies.study import readable_space
 from spaces import DataFacts, Space, SpaceError
-from storage.attendance import alive
-from storage.control import command
 from storage.errors import StudyError
-from storage.studies import StudyPlan, list_studies, load_plan
-from storage.workers import LEFT, workers
+from storage.studies.control import command
+from storage.studies.hosts import LEFT, workers
+from storage.studies.liveness import alive
+from storage.studies.studies import StudyPlan, list_studies, load_plan
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
 MOST = 12
@@ -60,7 +60,7 @@ class Seen:
     """A study as the page shows it.
 
     counts, finished, target: trials. remaining_s: an estimate, None without one. best: None before there is a feasible
-    one. colours: of the classes, ``#RRGGBB``. workers: as `search.service.report.worker_report` tells them, those there
+    one. colours: of the classes, ``#RRGGBB``. workers: as `search.studies.reports.worker_report` tells them, those there
     and those lost lately. left, lost: how many others there were.
     """
 

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import BinaryIO
 
 from search.dashboard.response import Response, refusal, tag_of
-from storage.artifacts import ArtifactStore, not_found
+from storage.artifacts.artifact_store import ArtifactStore, not_found
 
 KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 LINK = b'<script defer src="/board/link.js"></script></body>'  # a way from there to our page

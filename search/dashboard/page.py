@@ -11,7 +11,7 @@ from search.dashboard.board import Named, Placed, Seen
 from search.dashboard.chart import CLASSES, draw_chart
 from search.dashboard.pictures import compare, legend
 from search.dashboard.response import Response, tag_of
-from search.service.view import clock
+from search.host.progress import clock
 
 POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"

@@ -14,10 +14,10 @@ from search.dashboard.trial_json import artifacts
 from search.outcome.figures import PANEL, PANEL_IMAGES
 from search.outcome.panel import COLUMNS, Grid, lay_out
 from spaces import DataFacts
-from storage.artifact_id import is_artifact_id
-from storage.artifacts import ArtifactStore, not_found
+from storage.artifacts.artifact_id import is_artifact_id
+from storage.artifacts.artifact_store import ArtifactStore, not_found
 from storage.errors import StorageError
-from storage.studies import StudyPlan
+from storage.studies.studies import StudyPlan
 
 MOST_SIZES = 1000  # of pictures, remembered
 _HEADER = 24  # bytes of a PNG up to its size

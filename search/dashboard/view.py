@@ -19,13 +19,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
-from search.service.leftovers import remove_study
-from storage.attendance import stranded
+from search.studies.cleanup import remove_study
 from storage.errors import StudyError
-from storage.reading import Distributions, identity, read_trials
-from storage.requeue import COMES_BACK, database_of, retried
 from storage.store import Store
-from storage.studies import check_name, study_id
+from storage.studies.liveness import stranded
+from storage.studies.studies import check_name, study_id
+from storage.trials.retries import COMES_BACK, database_of, retried
+from storage.trials.trial_rows import Distributions, identity, read_trials
 
 POINTS = 12  # of a curve, which is enough to see where it goes
 FRESH_S = 1.0  # many browsers that ask at once read the database once

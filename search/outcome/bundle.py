@@ -46,9 +46,9 @@ from search.outcome.model_card import write_card
 from search.outcome.onnx_file import write_onnx
 from search.outcome.proof import prove
 from search.outcome.record import LARGEST, Record, read_record, write_record
-from spaces.build.network import Network, build_network, count_parameters
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
+from spaces.modules.networks.network import Network, build_network, count_parameters
 from spaces.recipe import Recipe
 from spaces.yaml_text import dump_recipe, load_recipe
 

@@ -15,7 +15,7 @@ from search.outcome.contents import BundleContents
 from search.outcome.onnx_file import MOVED, check_onnx
 from search.training.metrics import Scores, confusion_matrix, scores
 from search.training.predict import predict_labels
-from spaces.build.network import Network
+from spaces.modules.networks.network import Network
 
 SAME_OUTPUT = 1e-5  # of the largest logit
 # Batch size, memory layout and device change the last bits, so a few pixels near a tie may change sides. Of a small

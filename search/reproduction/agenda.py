@@ -13,11 +13,11 @@ from search.errors import UsageError
 from search.reproduction.paper import PaperRow
 from search.reproduction.subset import choose_tiles
 from search.reproduction.task import Task, at_budget, make_task
-from search.service.study import VALIDATION_SHARE
+from search.studies.study import VALIDATION_SHARE
 from spaces import Recipe
-from storage.dataset import Dataset
-from storage.outliers import find_outliers
-from storage.split import Split, split_dataset, split_folds
+from storage.data.dataset import Dataset
+from storage.data.outliers import find_outliers
+from storage.data.split import Split, split_dataset, split_folds
 
 SPLIT_SEED = 0  # the split, the folds and the subset are the same for every row and every training seed
 

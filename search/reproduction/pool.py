@@ -15,8 +15,8 @@ from search.errors import TrainingFailed
 from search.outcome.curves import CurvePoint
 from search.reproduction.result import Result
 from search.reproduction.task import Task
-from search.service.link import ChildDied, Link, Place
-from search.service.messages import Failed, Finished, Stopped, Train, Trained
+from search.worker.process import ChildDied, Link, Place
+from search.worker.protocol import Failed, Finished, Stopped, Train, Trained
 from spaces import DataFacts, dump_recipe
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from search.errors import TrainingFailed, UsageError
+from search.host.progress import clock
+from search.host.shutdown import stop_on_signals
 from search.outcome.atomic import replacing
 from search.reproduction.agenda import Part, Request, in_turn, plan_row, split_parts
 from search.reproduction.comparison import draw_comparison
@@ -17,13 +19,11 @@ from search.reproduction.side_by_side import as_csv, as_markdown
 from search.reproduction.subset import rarest_class
 from search.reproduction.table import Ours, Reproduction, Setting, pool
 from search.reproduction.task import Task
-from search.service.devices import places
-from search.service.link import Place
-from search.service.record import facts_of
-from search.service.signals import stop_on_signals
-from search.service.view import clock
+from search.worker.devices import places
+from search.worker.job_files import facts_of
+from search.worker.process import Place
 from spaces import DataFacts, Recipe, load_preset
-from storage.dataset import Dataset, read_dataset
+from storage.data.dataset import Dataset, read_dataset
 
 Say = Callable[[str], None]
 

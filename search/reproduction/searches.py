@@ -21,23 +21,23 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial
 
+from search.host import host
+from search.host.progress import View
+from search.host.shutdown import stop_on_signals
 from search.reproduction.agenda import SPLIT_SEED, Part, Request, split_parts
 from search.reproduction.found import Search, Searches, Tried, draw_searches, searches_as_csv, searches_as_markdown
 from search.reproduction.paper import D_BEST
 from search.reproduction.pool import Ground
 from search.reproduction.reproduce import Say, describe, known_results, make_folder, train_missing, write_text
 from search.reproduction.task import make_task, narrow_filters
-from search.service import host
-from search.service.devices import places
-from search.service.link import Place
-from search.service.signals import stop_on_signals
-from search.service.study import OpenStudy, Wish, create, open_study
-from search.service.view import View
+from search.studies.study import OpenStudy, Wish, create, open_study
+from search.worker.devices import places
+from search.worker.process import Place
 from spaces import SpaceError, load_preset
 from spaces.axis import Scalar
-from storage.dataset import Dataset, build_dataset, read_dataset, write_dataset
-from storage.requeue import retried
+from storage.data.dataset import Dataset, build_dataset, read_dataset, write_dataset
 from storage.store import Store, open_store
+from storage.trials.retries import retried
 
 SAMPLERS = ("random", "grid", "tpe")
 BASE = "report-d-unet"  # everything that is not searched

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from storage.dataset import Dataset, class_shares
+from storage.data.dataset import Dataset, class_shares
 
 
 def rarest_class(dataset: Dataset) -> int | None:

@@ -12,10 +12,10 @@ from torch.optim import Adam
 
 from search.training.device import autocast
 from spaces.architecture import Pix2Pix
-from spaces.build.network import Network
-from spaces.build.optim import build_schedule
-from spaces.build.patchgan import build_discriminator
 from spaces.facts import DataFacts
+from spaces.modules.networks.network import Network
+from spaces.modules.networks.patchgan import build_discriminator
+from spaces.modules.optim import build_schedule
 from spaces.recipe import Recipe
 
 BETAS = (0.5, 0.999)

@@ -26,7 +26,7 @@ from search.training.setup import Setup, prepare
 from search.training.state import State
 from search.training.step import Tally, train_step
 from search.training.threshold import ThresholdSearch
-from spaces.build.network import count_parameters
+from spaces.modules.networks.network import count_parameters
 from spaces.recipe import Recipe
 
 Objective = Literal["miou", "miou_strict"]

@@ -20,13 +20,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spaces.architecture import Pix2Pix
-from spaces.build.body import Outputs
-from spaces.build.level_loss import Truth
-from spaces.build.losses import SupervisedLoss, build_loss
-from spaces.build.network import Network, build_network, count_parameters
-from spaces.build.patchgan import PatchGan, build_discriminator
-from spaces.build.truth import IGNORED
 from spaces.facts import DataFacts
+from spaces.modules.losses.level_loss import Truth
+from spaces.modules.losses.losses import SupervisedLoss, build_loss
+from spaces.modules.losses.targets import IGNORED
+from spaces.modules.networks.model import Outputs
+from spaces.modules.networks.network import Network, build_network, count_parameters
+from spaces.modules.networks.patchgan import PatchGan, build_discriminator
 from spaces.recipe import Recipe
 
 aten = torch.ops.aten

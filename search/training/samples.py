@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spaces.build.mixing import Donors
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
+from spaces.modules.augmentation.mixing import Donors
 from spaces.treatment import Data, Oversample
 
 

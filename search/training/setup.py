@@ -15,11 +15,11 @@ from search.training.batches import steps_per_epoch
 from search.training.device import layout, resident_images
 from search.training.samples import Samples, build_donors, build_samples, rarest_label
 from spaces.architecture import Pix2Pix
-from spaces.build.augment import Step, build_augment
-from spaces.build.class_weights import class_weights
-from spaces.build.losses import SupervisedLoss, build_loss
-from spaces.build.network import Network, build_network
-from spaces.build.optim import Schedule, build_optimizer, build_schedule
+from spaces.modules.augmentation.augment import Step, build_augment
+from spaces.modules.losses.class_weights import class_weights
+from spaces.modules.losses.losses import SupervisedLoss, build_loss
+from spaces.modules.networks.network import Network, build_network
+from spaces.modules.optim import Schedule, build_optimizer, build_schedule
 from spaces.recipe import Optimisation, Recipe
 
 

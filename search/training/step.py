@@ -13,7 +13,7 @@ from search.training.adversary import Adversary, one_hot
 from search.training.device import autocast, image_batch
 from search.training.metrics import confusion_matrix, scores
 from search.training.setup import Setup
-from spaces.build.class_weights import adaptive_weights
+from spaces.modules.losses.class_weights import adaptive_weights
 
 
 class Tally:

@@ -19,8 +19,8 @@ import psutil
 import psycopg
 import pytest
 
-from storage.dataset import write_dataset
-from storage.synthetic import synthesise
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
 
 DISK = "24m"  # of the artifacts, where a tmpfs can be mounted
 
@@ -211,7 +211,7 @@ def wait_until():
 
 def _is_child(process):
     with contextlib.suppress(psutil.Error):
-        return "search.service.child" in " ".join(process.cmdline())
+        return "search.worker.main" in " ".join(process.cmdline())
     return False
 
 

@@ -20,15 +20,15 @@ import torch
 from optuna.trial import TrialState
 from safetensors.torch import load_file as load_tensors
 
-from search.service.progress import count
-from search.service.record import normalisation
-from search.service.study import open_study, recipe_of
+from search.studies.queries import count
+from search.studies.study import open_study, recipe_of
 from search.training.metrics import confusion_matrix, scores
 from search.training.predict import predict_labels
-from spaces.build.network import build_network
-from storage.artifacts import load_file
-from storage.runs import curve, kept_weights, runs
+from search.worker.job_files import normalisation
+from spaces.modules.networks.network import build_network
+from storage.artifacts.artifact_store import load_file
 from storage.store import open_store
+from storage.studies.attempts import curve, kept_weights, runs
 
 ALL = ["host", "host", "host", "child", "child", "child", "database", "database", "stop", "term", "disk"]
 MOST_BLOWS = 3  # killed children that cost a trial its life: two retries

@@ -21,8 +21,8 @@ import psycopg
 import pytest
 from optuna.trial import TrialState
 
-from storage.runs import curve
 from storage.store import open_store
+from storage.studies.attempts import curve
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

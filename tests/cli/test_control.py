@@ -15,9 +15,9 @@ from typing import NamedTuple
 import pytest
 
 from search.cli import answer
-from search.service.report import study_report, trial_reports
-from storage.runs import curve
+from search.studies.reports import study_report, trial_reports
 from storage.store import Store, open_store
+from storage.studies.attempts import curve
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Tell = Callable[..., "Said"]

@@ -23,15 +23,15 @@ from sqlalchemy import create_engine, text
 
 import spaces
 from search.cli import answer
-from search.service import doctor
-from search.service.checkpoints import artifact_of, local_path, stem_of
-from search.service.outbox import Outbox
-from storage import migrations
-from storage.artifacts import artifact_ids
-from storage.condition import condition
-from storage.engine import transaction
+from search.commands import doctor
+from search.host.uploads import Outbox
+from search.studies.checkpoint_names import artifact_of, local_path, stem_of
+from storage.artifacts.artifact_store import artifact_ids
+from storage.database import migrations
+from storage.database.engine import transaction
+from storage.database.status import condition
 from storage.store import Store, open_store
-from storage.studies import StudyPlan, create_study
+from storage.studies.studies import StudyPlan, create_study
 
 NAMES = ["installation", "devices", "home", "artifacts", "database", "migrations", "clock", "stale trials",
          "checkpoints", "outbox"]  # fmt: skip

@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from storage.reap import reap
 from storage.store import open_store
+from storage.studies.reaper import reap
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -43,7 +43,7 @@ def host(marsearch: Run, data: Path, space: Path, tmp_path: Path) -> Iterator[su
 
 
 def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [p for p in psutil.Process(process.pid).children() if "search.service.child" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -60,7 +60,7 @@ def _wait_for(condition: Callable[[], Any]) -> Any:
 
 
 def _children(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [p for p in psutil.Process(process.pid).children() if "search.service.child" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
 
 
 def test_a_worker_whose_child_is_killed_writes_nothing_but_json(

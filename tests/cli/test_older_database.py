@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from storage.store import open_store
-from storage.studies import load_plan
+from storage.studies.studies import load_plan
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from search.cli import answer
-from storage.artifacts import open_artifacts
-from storage.runs import kept_weights, runs
+from storage.artifacts.artifact_store import open_artifacts
 from storage.store import Store, open_store
+from storage.studies.attempts import kept_weights, runs
 
 EPOCHS = 60
 

@@ -15,12 +15,12 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.cli import answer
-from search.service.progress import count
-from storage.control import set_command
-from storage.machine import worker_id
+from search.studies.queries import count
+from storage.process_identity import worker_id
 from storage.store import Store, open_store
-from storage.studies import StudyPlan, create_study
-from storage.workers import Worker, leave, register
+from storage.studies.control import set_command
+from storage.studies.hosts import Worker, leave, register
+from storage.studies.studies import StudyPlan, create_study
 
 PLAN = StudyPlan(
     study="mars",

@@ -90,8 +90,8 @@ def test_two_hosts_on_postgresql(data: Path, space: Path, tmp_path: Path, postgr
 
 
 def _runs(url: str, tmp_path: Path) -> tuple[object, ...]:
-    from storage.runs import runs
     from storage.store import open_store
+    from storage.studies.attempts import runs
 
     store = open_store(url, str(tmp_path / "shared"))
     try:

@@ -19,12 +19,12 @@ import pytest
 from optuna.trial import TrialState
 
 from search.cluster.fleet import MOST_BAD
-from search.service.progress import count
-from storage.dataset import write_dataset
-from storage.requeue import origin
-from storage.runs import curve, kept_weights, runs
+from search.studies.queries import count
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
 from storage.store import open_store
-from storage.synthetic import synthesise
+from storage.studies.attempts import curve, kept_weights, runs
+from storage.trials.retries import origin
 
 TRIALS, EPOCHS = 6, 150  # long enough for a checkpoint, of which there is one every ten seconds
 SECRET = f"sesame-{uuid.uuid4().hex}"
@@ -130,7 +130,7 @@ class Scene:
         self.cluster.shutdown()
         del os.environ["SCENE"]
         for process in psutil.process_iter():
-            if self._has(process, "search.cli") or self._has(process, "search.service.child"):
+            if self._has(process, "search.cli") or self._has(process, "search.worker.main"):
                 process.kill()
 
     def _has(self, process, word, part=False):

@@ -11,8 +11,8 @@ import time
 import psutil
 import pytest
 
-from storage.dataset import write_dataset
-from storage.synthetic import synthesise
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
 
 STARTER = """
 import sys, threading

@@ -24,9 +24,9 @@ import numpy as np
 import psycopg
 import pytest
 
-from search.service.report import study_report, trial_reports
-from storage.runs import curve
+from search.studies.reports import study_report, trial_reports
 from storage.store import open_store
+from storage.studies.attempts import curve
 
 from .conftest import ROOT, Engine, Index, missing, run, wait_until
 

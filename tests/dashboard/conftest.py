@@ -23,8 +23,8 @@ from search.dashboard.view import ViewStorage
 from spaces import DataFacts
 from spaces.bind import bind
 from storage.store import Store, open_store
-from storage.studies import StudyPlan, create_study
-from storage.trials import TrialStorage
+from storage.studies.studies import StudyPlan, create_study
+from storage.trials.trial_storage import TrialStorage
 
 PASSWORD, VIEWER = "a long password", "for looking only"
 CLASSES = ("background", "soil", "rock <b>&")

@@ -21,10 +21,10 @@ from search.dashboard.chart import draw_chart
 from search.dashboard.view import ViewStorage
 from search.outcome.panel import draw_panel
 from spaces import DataFacts
-from storage.reap import machine
 from storage.store import Store
-from storage.studies import create_study
-from storage.workers import Worker, register
+from storage.studies.hosts import Worker, register
+from storage.studies.reaper import machine
+from storage.studies.studies import create_study
 
 from .conftest import PASSWORD, VIEWER, Client, plan
 

@@ -17,10 +17,10 @@ from search.dashboard import view as module
 from search.dashboard.board import Board
 from search.dashboard.view import LOST, POINTS, ViewStorage
 from storage.errors import StudyError
-from storage.requeue import requeue
 from storage.store import Store
-from storage.studies import create_study, list_studies
-from storage.workers import Worker, register
+from storage.studies.hosts import Worker, register
+from storage.studies.studies import create_study, list_studies
+from storage.trials.retries import requeue
 
 from .conftest import PASSWORD, Client, plan
 
@@ -117,7 +117,7 @@ def test_a_study_that_others_deleted_is_not_taken_for_its_successor(
 ) -> None:
     train(TrialState.COMPLETE, 0.9)
     assert client("GET", "/api/studies/1", PASSWORD).json()["best_trials"][0]["values"] == [0.9]
-    from storage.control import delete_study
+    from storage.studies.control import delete_study
 
     delete_study(store, "mars")
     create_study(store, plan())
@@ -130,7 +130,7 @@ def test_a_study_that_others_deleted_is_not_taken_for_its_successor(
 def test_a_study_at_work_is_not_deleted(client: Client, store: Store, train: Train, path: str, tmp_path: Path) -> None:
     import os
 
-    from storage.reap import machine
+    from storage.studies.reaper import machine
 
     trial = train(TrialState.RUNNING)
     file = tmp_path / "a.png"

@@ -15,8 +15,8 @@ from search.outcome.curves import CurvePoint
 from search.outcome.proof import measure
 from search.training.arrays import channel_statistics
 from search.training.metrics import scores
-from spaces.build.network import build_network
 from spaces.facts import DataFacts
+from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe, UNet
 
 

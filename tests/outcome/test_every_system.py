@@ -14,7 +14,7 @@ import torch
 
 from search.outcome.bundle import BundleContents, read_bundle, write_bundle
 from search.outcome.proof import as_batch, measure
-from spaces.build.network import build_network, count_parameters
+from spaces.modules.networks.network import build_network, count_parameters
 from spaces.recipe import Recipe
 
 FAMILIES = ["unet", "unetpp", "unet3plus", "wnet", "dual_unet", "deeplab", "marsseg"]

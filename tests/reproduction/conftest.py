@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.dataset import write_dataset
-from storage.synthetic import synthesise
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
 
 
 @pytest.fixture(scope="session")

@@ -30,17 +30,17 @@ from search.reproduction.result import Result
 from search.reproduction.subset import choose_tiles, rarest_class
 from search.reproduction.table import Reproduction
 from search.reproduction.task import Task, at_budget, make_task
-from search.service.link import ChildDied, Place
-from search.service.messages import Failed, Finished, Message, Stopped, Train, Trained
+from search.worker.process import ChildDied, Place
+from search.worker.protocol import Failed, Finished, Message, Stopped, Train, Trained
 from spaces import Recipe, bind, load_preset
 from spaces.architecture import UNet
 from spaces.facts import DataFacts
 from spaces.loss import ClassWeights
 from spaces.recipe import Background, Optimisation
-from storage.dataset import Dataset, build_dataset, read_dataset
-from storage.outliers import find_outliers
+from storage.data.dataset import Dataset, build_dataset, read_dataset
+from storage.data.outliers import find_outliers
+from storage.data.synthetic import synthesise
 from storage.store import open_store
-from storage.synthetic import synthesise
 
 FOLDS = ("fold1of2", "fold2of2")
 FACTS = DataFacts(channels=1, height=24, width=32, class_names=("ground", "rock"), excluded=())
@@ -231,7 +231,7 @@ def test_a_signal_stops_the_command_in_order(tiny_data: Path, tmp_path: Path) ->
 
 
 def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [p for p in psutil.Process(process.pid).children() if "search.service.child" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

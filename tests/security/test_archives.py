@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
-from storage.dataset import read_dataset
+from storage.data.dataset import read_dataset
 from storage.errors import DataError
 
 IMAGES = np.zeros((4, 8, 8), np.uint8)

@@ -18,9 +18,9 @@ from safetensors.numpy import save
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from search.cli import answer
-from storage.dataset import write_dataset
-from storage.engine import redact
-from storage.synthetic import synthesise
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
+from storage.database.engine import redact
 
 SECRET = "Geh/eim@Wort:7#é"
 TRACES = ("eim@Wort", "Wort:7", quote(SECRET, safe=""), "eim%40Wort", "Wort%3A7")
@@ -91,7 +91,7 @@ def _open_children() -> Iterator[str]:
     """The children whose environment opens the database."""
     for process in psutil.Process().children(recursive=True):
         try:
-            if "search.service.child" in process.cmdline() and traces(str(process.environ())):
+            if "search.worker.main" in process.cmdline() and traces(str(process.environ())):
                 yield str(process.environ())
         except psutil.Error:
             continue
@@ -143,7 +143,7 @@ def test_a_password_stays_out_of_logs_tables_bundle_and_process_list(
 ) -> None:
     assert quote(SECRET, safe="") in searched.url
     assert "search.cli work" in searched.seen
-    assert "search.service.child" in searched.seen
+    assert "search.worker.main" in searched.seen
     assert traces(searched.seen + searched.said) == []
     assert searched.open == frozenset()
     asked = ("status s", "status s --json", "trials s --format json", "study list", "doctor", "export s bundle")

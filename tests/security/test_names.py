@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from search.cli import answer
-from search.service.export import _pictures
-from storage.artifacts import DirectoryArtifacts, S3Artifacts, load_file, open_artifacts
-from storage.dataset import write_dataset
+from search.commands.export import _pictures
+from storage.artifacts.artifact_store import DirectoryArtifacts, S3Artifacts, load_file, open_artifacts
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
 from storage.errors import ArtifactError
-from storage.synthetic import synthesise
 
 IDS = [
     "..",

@@ -9,10 +9,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.service.study import Created, Wish, create
-from storage.dataset import write_dataset
+from search.studies.study import Created, Wish, create
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
 from storage.store import Store, open_store
-from storage.synthetic import synthesise
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

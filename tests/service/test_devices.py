@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.service.devices import cores, places, quota
-from search.service.host import Order
+from search.host.host import Order
+from search.worker.devices import cores, places, quota
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +34,13 @@ def test_the_limit_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, f
 
 
 def test_a_container_that_may_take_less_than_a_core_still_has_one(monkeypatch):
-    monkeypatch.setattr("search.service.devices.quota", lambda folder: 0.5)
+    monkeypatch.setattr("search.worker.devices.quota", lambda folder: 0.5)
     assert cores() == 1
 
 
 @pytest.mark.parametrize(("set_to", "threads"), [("", 6), ("2", 2), ("0", 6), ("much", 6), ("64", 6)])
 def test_no_child_has_more_threads_than_the_environment_allows(monkeypatch, set_to, threads):
-    monkeypatch.setattr("search.service.devices.cores", lambda: 12)
+    monkeypatch.setattr("search.worker.devices.cores", lambda: 12)
     monkeypatch.setenv("OMP_NUM_THREADS", set_to)
     found = places("cpu", 2, Path())
     assert [place.environment["OMP_NUM_THREADS"] for place in found] == [str(threads)] * 2

@@ -18,18 +18,18 @@ from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
+from search.commands.export import export_trial
 from search.errors import TrainingFailed, UsageError
-from search.service.board import INTERRUPTED
-from search.service.export import export_trial
-from search.service.host import Order, work
-from search.service.progress import count
-from search.service.report import leaderboard, study_report, trial_reports
-from search.service.study import Created, Wish, create
-from search.service.view import View
-from storage.requeue import retried
-from storage.runs import curve, kept_weights, runs
+from search.host.host import Order, work
+from search.host.progress import View
+from search.host.state import INTERRUPTED
+from search.studies.queries import count
+from search.studies.reports import leaderboard, study_report, trial_reports
+from search.studies.study import Created, Wish, create
 from storage.store import Store
-from storage.workers import workers
+from storage.studies.attempts import curve, kept_weights, runs
+from storage.studies.hosts import workers
+from storage.trials.retries import retried
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
 
@@ -214,4 +214,4 @@ def broken_torch(folder: Path) -> Path:
 def children() -> list[int]:
     import psutil
 
-    return [p.pid for p in psutil.Process().children() if "search.service.child" in " ".join(p.cmdline())]
+    return [p.pid for p in psutil.Process().children() if "search.worker.main" in " ".join(p.cmdline())]

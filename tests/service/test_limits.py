@@ -16,18 +16,18 @@ import pytest
 from optuna.trial import Trial
 
 from search.errors import UsageError
-from search.service import limits
-from search.service.limits import Gpu, excess, gpu_of, pixel_bytes_of, refusal, violation_of
-from search.service.link import Place
-from search.service.progress import best_of, count
-from search.service.size import limits_note
-from search.service.strategy import build_pruner, build_sampler, rungs
-from search.service.study import Created, Wish, create, enqueue_named, space_of
+from search.studies import constraints as limits
+from search.studies.constraints import Gpu, excess, gpu_of, pixel_bytes_of, refusal, violation_of
+from search.studies.estimates import limits_note
+from search.studies.queries import best_of, count
+from search.studies.samplers import build_pruner, build_sampler, rungs
+from search.studies.study import Created, Wish, create, enqueue_named, space_of
 from search.training.footprint import sketch
+from search.worker.process import Place
 from spaces import DataFacts, Recipe, bind
-from spaces.build.network import count_parameters
+from spaces.modules.networks.network import count_parameters
 from storage.store import Store
-from storage.studies import StudyPlan
+from storage.studies.studies import StudyPlan
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))

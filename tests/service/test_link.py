@@ -19,10 +19,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from search.service.checkpoint_file import epoch_of, remove_checkpoint, remove_parts
-from search.service.last_words import how_it_ended
-from search.service.link import ChildDied, ChildHung, Link, Place
-from search.service.messages import Failed, Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained, to_line
+from search.worker.checkpoint_file import epoch_of, remove_checkpoint, remove_parts
+from search.worker.exit_reason import how_it_ended
+from search.worker.process import ChildDied, ChildHung, Link, Place
+from search.worker.protocol import Failed, Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained, to_line
 
 RECIPE = """
 model: {family: unet, filters: 4, depth: 2, dropout: 0.2, dropout_place: every_block}
@@ -265,11 +265,11 @@ def keep_the_last_epoch(job: Train) -> None:
     """What a child does up to the moment in which the job is done, and a checkpoint of just then."""
     import torch
 
-    from search.service.course import _begin, _follow, _keeper
-    from search.service.record import training_data
     from search.training.fit import fit
+    from search.worker.job import _begin, _follow, _keeper
+    from search.worker.job_files import training_data
     from spaces import load_recipe
-    from storage.dataset import read_dataset
+    from storage.data.dataset import read_dataset
 
     torch.set_num_threads(1)
     recipe = load_recipe(job.recipe)
@@ -339,7 +339,7 @@ def test_the_epoch_of_a_checkpoint_is_seen_without_torch(link: Link, job: Train,
     code = f"""
         import sys
         from pathlib import Path
-        from search.service.checkpoint_file import epoch_of
+        from search.worker.checkpoint_file import epoch_of
         assert epoch_of(Path({str(checkpoint)!r})) == {saved[-1]}
         assert "torch" not in sys.modules and "numpy" not in sys.modules
     """
@@ -347,7 +347,7 @@ def test_the_epoch_of_a_checkpoint_is_seen_without_torch(link: Link, job: Train,
 
 
 KINDS = """
-    from search.service.child import _failed
+    from search.worker.main import _failed
     from search.training.fit import Diverged
 
     told = {
@@ -472,7 +472,7 @@ def test_a_job_that_was_left_in_the_middle_costs_the_child_its_life(place: Place
 
 def child_alone() -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "search.service.child"],
+        [sys.executable, "-m", "search.worker.main"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -491,8 +491,8 @@ HOST = """
     import sys
     from dataclasses import replace
     from pathlib import Path
-    from search.service.link import Link, Place
-    from search.service.messages import Trained, from_line
+    from search.worker.process import Link, Place
+    from search.worker.protocol import Trained, from_line
 
     job = from_line(sys.stdin.readline())
     with Link(Place(name="slot", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=Path(sys.argv[1]))) as link:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from search.service.messages import (
+from search.worker.protocol import (
     Failed,
     Finished,
     Message,

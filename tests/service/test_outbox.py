@@ -12,16 +12,16 @@ import pytest
 from optuna.trial import TrialState
 from rich.console import Console
 
-from search.service import outbox as outbox_module
-from search.service.export import export_trial
-from search.service.host import Order, work
-from search.service.outbox import Outbox
-from search.service.study import Wish, create
-from search.service.view import View
-from storage.artifacts import exists
+from search.commands.export import export_trial
+from search.host import uploads as outbox_module
+from search.host.host import Order, work
+from search.host.progress import View
+from search.host.uploads import Outbox
+from search.studies.study import Wish, create
+from storage.artifacts.artifact_store import exists
 from storage.errors import ArtifactError
-from storage.runs import finish_run, kept_weights, runs, start_run
 from storage.store import Store
+from storage.studies.attempts import finish_run, kept_weights, runs, start_run
 
 
 class Disk:
@@ -114,7 +114,7 @@ def test_the_files_of_another_artifact_store_are_left_alone(
 ) -> None:
     from dataclasses import replace
 
-    from storage.artifacts import open_artifacts
+    from storage.artifacts.artifact_store import open_artifacts
 
     disk.fail()
     outbox.write("first", io.BytesIO(b"1"))

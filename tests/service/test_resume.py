@@ -27,35 +27,29 @@ from rich.console import Console
 from safetensors.numpy import load
 
 from search.errors import UsageError
-from search.service import objective as objective_module
-from search.service.board import Board
-from search.service.checkpoint_file import epoch_of
-from search.service.checkpoints import (
-    KEPT_PRUNED,
-    Checkpoint,
-    artifact_of,
-    local_path,
-    retire,
-    stem_of,
-    sweep_local,
-)
-from search.service.host import Order, epoch_limit, work
-from search.service.lives import OneLifePruner
-from search.service.progress import count
-from search.service.report import trial_reports
-from search.service.study import Created, Wish, create
-from search.service.view import View
-from storage.artifacts import exists
-from storage.control import set_command
-from storage.requeue import requeue, retried
-from storage.runs import curve, kept_weights, runs
+from search.host import attempt as objective_module
+from search.host.checkpoints import Checkpoint, retire, sweep_local
+from search.host.host import Order, epoch_limit, work
+from search.host.progress import View
+from search.host.state import Board
+from search.studies.checkpoint_names import KEPT_PRUNED, artifact_of, local_path, stem_of
+from search.studies.pruners import OneLifePruner
+from search.studies.queries import count
+from search.studies.reports import trial_reports
+from search.studies.study import Created, Wish, create
+from search.worker.checkpoint_file import epoch_of
+from storage.artifacts.artifact_store import exists
 from storage.store import Store
+from storage.studies.attempts import curve, kept_weights, runs
+from storage.studies.control import set_command
+from storage.trials.retries import requeue, retried
 
 # A host whose children write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
 HOST = """
 import sys
-from search.service import objective, patrol
-from storage import patient
+from search.host import attempt as objective
+from search.host import maintenance as patrol
+from storage.trials import retrying_storage as patient
 objective.CHECKPOINT_S = 0.0
 patrol.REAP_S = 1.0
 patient.PatientStorage.__init__.__kwdefaults__.update(heartbeat_interval=1, grace_period={grace})
@@ -121,7 +115,7 @@ def children_of(pid: int) -> list[psutil.Process]:
     found = []
     for process in psutil.Process(pid).children():
         with suppress(psutil.NoSuchProcess):  # one that has just ended
-            found += [process] if "search.service.child" in " ".join(process.cmdline()) else []
+            found += [process] if "search.worker.main" in " ".join(process.cmdline()) else []
     return found
 
 
@@ -258,8 +252,8 @@ def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
 def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_copy(
     store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from search.service import pictures
-    from storage.requeue import take_back
+    from search.host import results as pictures
+    from storage.trials.retries import take_back
 
     create(store, wish(trials=1, keep=1))
     attach = pictures.attach_pictures

@@ -8,10 +8,10 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from search.service.strategy import PRUNERS, SAMPLERS, build_pruner, build_sampler, rungs, startup_trials, trial_seed
-from search.service.study import Created, Wish, create, space_of
+from search.studies.samplers import PRUNERS, SAMPLERS, build_pruner, build_sampler, rungs, startup_trials, trial_seed
+from search.studies.study import Created, Wish, create, space_of
 from storage.store import Store
-from storage.studies import StudyPlan, load_plan
+from storage.studies.studies import StudyPlan, load_plan
 
 
 def params_of_trials(plan: StudyPlan, numbers: int) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 import pytest
 
-from search.service.study import (
+from search.studies.study import (
     Created,
     Wish,
     as_planned,
@@ -24,10 +24,10 @@ from search.service.study import (
     space_of,
 )
 from spaces import FINALS, Recipe, Space, SpaceError, load_preset
+from storage.data.outliers import find_outliers
 from storage.errors import DataError, StudyError
-from storage.outliers import find_outliers
 from storage.store import Store
-from storage.studies import list_studies
+from storage.studies.studies import list_studies
 
 
 def test_the_same_again_changes_nothing(store: Store, created: Created, wish: Callable[..., Wish]) -> None:

@@ -13,8 +13,8 @@ from optuna.storages._rdb import models
 from sqlalchemy import make_url
 
 from storage.store import Store, open_store
-from storage.studies import StudyPlan
-from storage.trials import TrialStorage
+from storage.studies.studies import StudyPlan
+from storage.trials.trial_storage import TrialStorage
 
 KEPT = {"version_info", "alembic_version"}
 

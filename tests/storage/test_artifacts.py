@@ -14,8 +14,8 @@ import pytest
 from optuna.artifacts import download_artifact, get_all_artifact_meta, upload_artifact
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-import storage.s3
-from storage.artifacts import (
+import storage.artifacts.s3
+from storage.artifacts.artifact_store import (
     ArtifactStore,
     artifact_ids,
     exists,
@@ -26,9 +26,9 @@ from storage.artifacts import (
     save_file,
     sweep_artifacts,
 )
+from storage.atomic_write import replacing
 from storage.errors import ArtifactError
-from storage.machine import machine
-from storage.part import replacing
+from storage.process_identity import machine
 
 BUCKET = "mars-artifacts"  # of the fixture s3_url
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib import format as npy
 
-from storage import npz
-from storage.dataset import read_dataset
+from storage.data import npz
+from storage.data.dataset import read_dataset
 from storage.errors import DataError
 
 GOOD = {

@@ -19,19 +19,27 @@ from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy import event, func, insert, select
 
-from storage.artifacts import artifact_ids
-from storage.attendance import alive, attending, stranded
-from storage.control import COMMAND, command, delete_study, set_command
-from storage.engine import transaction
+from storage.artifacts.artifact_store import artifact_ids
+from storage.database.engine import transaction
+from storage.database.schema import EpochTable, RunTable, Table
 from storage.errors import StudyError
-from storage.machine import worker_id
-from storage.overview import standings
-from storage.requeue import promise
-from storage.runs import EpochRow, add_epoch, finish_run, start_run
+from storage.process_identity import worker_id
 from storage.store import Store, open_store
-from storage.studies import DatasetRecord, StudyPlan, create_study, get_dataset, list_studies, put_dataset, study_id
-from storage.tables import EpochTable, RunTable, Table
-from storage.workers import Worker, leave, register
+from storage.studies.attempts import EpochRow, add_epoch, finish_run, start_run
+from storage.studies.control import COMMAND, command, delete_study, set_command
+from storage.studies.hosts import Worker, leave, register
+from storage.studies.liveness import alive, attending, stranded
+from storage.studies.studies import (
+    DatasetRecord,
+    StudyPlan,
+    create_study,
+    get_dataset,
+    list_studies,
+    put_dataset,
+    study_id,
+)
+from storage.studies.summaries import standings
+from storage.trials.retries import promise
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed to be used")  # of study.ask
 

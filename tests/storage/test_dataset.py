@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from storage.dataset import build_dataset, class_shares, read_dataset, write_dataset
+from storage.data.dataset import build_dataset, class_shares, read_dataset, write_dataset
+from storage.data.layouts import HOMEWORK_CLASSES
 from storage.errors import DataError
-from storage.layouts import HOMEWORK_CLASSES
 
 NAMES = ("ground", "rock", "ice")
 

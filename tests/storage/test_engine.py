@@ -13,7 +13,7 @@ import optuna
 import pytest
 from sqlalchemy import text
 
-from storage.engine import alone, engine_options, read_url, redact, transaction
+from storage.database.engine import alone, engine_options, read_url, redact, transaction
 from storage.errors import DatabaseError
 from storage.store import Store, open_store
 

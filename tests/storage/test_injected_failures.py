@@ -26,16 +26,16 @@ from optuna.testing.pytest_storages import StorageTestCase
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Engine, event, text
 
-from storage import studies
+from storage.database.retry import Patience
 from storage.errors import DatabaseError
-from storage.patient import REPEATABLE
-from storage.retry import Patience
-from storage.runs import EpochRow, add_epoch, curve, finish_run, runs, start_run
-from storage.signature import MADE
 from storage.store import Store
-from storage.studies import StudyPlan, create_study, list_studies, load_plan
-from storage.trials import TrialStorage
-from storage.workers import Worker, leave, register, workers
+from storage.studies import studies
+from storage.studies.attempts import EpochRow, add_epoch, curve, finish_run, runs, start_run
+from storage.studies.hosts import Worker, leave, register, workers
+from storage.studies.studies import StudyPlan, create_study, list_studies, load_plan
+from storage.trials.idempotency import MADE
+from storage.trials.retrying_storage import REPEATABLE
+from storage.trials.trial_storage import TrialStorage
 
 MAXIMIZE = [StudyDirection.MAXIMIZE]
 DISTRIBUTION = FloatDistribution(0, 1)
@@ -261,7 +261,9 @@ def test_a_claim_that_was_taken_back_before_its_answer_came_is_not_ours(
 
     def reap() -> None:
         with empty.engine.begin() as connection:
-            connection.execute(text("UPDATE trials SET state = 'FAIL'"))  # unsigned, as `storage.requeue` does it
+            connection.execute(
+                text("UPDATE trials SET state = 'FAIL'")
+            )  # unsigned, as `storage.trials.retries` does it
 
     trouble.at_commit("after", reap)
     with pytest.raises(UpdateFinishedTrialError):

@@ -12,12 +12,12 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from sqlalchemy import Engine, Inspector, create_engine, inspect, text
 
-from storage import migrations
-from storage.engine import engine_options, prepare_folder, read_url
+from storage.database import migrations
+from storage.database.engine import engine_options, prepare_folder, read_url
+from storage.database.schema import Table
 from storage.errors import DatabaseError, StudyError
 from storage.store import Store, open_store
-from storage.studies import StudyPlan, create_study, load_plan
-from storage.tables import Table
+from storage.studies.studies import StudyPlan, create_study, load_plan
 
 PLAN = StudyPlan(
     study="old",

@@ -19,12 +19,12 @@ from optuna.trial import TrialState
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
-from storage.engine import alone
-from storage.retry import Patience
-from storage.runs import EpochRow, add_epoch, curve, finish_run, runs, start_run
+from storage.database.engine import alone
+from storage.database.retry import Patience
 from storage.store import Store, open_store
-from storage.studies import StudyPlan, create_study
-from storage.workers import Worker, beat, register
+from storage.studies.attempts import EpochRow, add_epoch, curve, finish_run, runs, start_run
+from storage.studies.hosts import Worker, beat, register
+from storage.studies.studies import StudyPlan, create_study
 
 ROW = EpochRow(
     number=1,
@@ -269,7 +269,7 @@ def test_a_lock_that_is_held_for_long_is_waited_for(server: Server, mars: Store)
 def test_a_worker_that_falls_silent_in_a_transaction_loses_its_locks(
     url: str, tmp_path: Path, plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.engine.HUNG_S", 1)
+    monkeypatch.setattr("storage.database.engine.HUNG_S", 1)
     store = open_store(url, str(tmp_path), Patience(60, shortest_s=0.02, longest_s=0.2))
     create_study(store, plan)
     with store.engine.connect() as silent:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.dataset import build_dataset, read_dataset
+from storage.data.dataset import build_dataset, read_dataset
+from storage.data.outliers import METHODS, clean_dataset, find_outliers
+from storage.data.synthetic import synthesise
 from storage.errors import DataError
-from storage.outliers import METHODS, clean_dataset, find_outliers
-from storage.synthetic import synthesise
 
 
 def make(masks, images=None, **changes):

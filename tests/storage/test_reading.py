@@ -10,15 +10,15 @@ import pytest
 from optuna.storages import RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
 
-from storage import reading
-from storage.engine import transaction
-from storage.reading import Distributions, identity, read_trials, thin
-from storage.trials import TrialStorage
+from storage.database.engine import transaction
+from storage.trials import trial_rows as reading
+from storage.trials.trial_rows import Distributions, identity, read_trials, thin
+from storage.trials.trial_storage import TrialStorage
 
 
 @pytest.fixture
 def storage(store_url: str) -> Iterator[TrialStorage]:
-    from storage.engine import prepare_folder
+    from storage.database.engine import prepare_folder
 
     prepare_folder(store_url)
     opened = TrialStorage(store_url, heartbeat_interval=None)

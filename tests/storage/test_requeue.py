@@ -19,10 +19,13 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import update
 
-from storage.machine import machine, worker_id
-from storage.patient import PatientStorage
-from storage.reap import LOST, reap
-from storage.requeue import (
+from storage.process_identity import machine, worker_id
+from storage.store import Store
+from storage.studies.attempts import finish_run, runs, start_run
+from storage.studies.hosts import Worker, register
+from storage.studies.reaper import LOST, reap
+from storage.studies.studies import StudyPlan, create_study
+from storage.trials.retries import (
     MOST_RETRIES,
     claim_copy,
     comes_back,
@@ -33,10 +36,7 @@ from storage.requeue import (
     retried,
     unreturned,
 )
-from storage.runs import finish_run, runs, start_run
-from storage.store import Store
-from storage.studies import StudyPlan, create_study
-from storage.workers import Worker, register
+from storage.trials.retrying_storage import PatientStorage
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed:UserWarning")  # ask, tell
 
@@ -223,7 +223,9 @@ def test_a_trial_without_a_sign_of_life_is_taken_back_also_if_it_never_gave_one(
 ) -> None:
     # A server that was started just now, as the tests' is, gives everyone the time to be heard again.
     monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: False)
-    monkeypatch.setattr("storage.reap.begun_here", lambda session, trials: {})  # it was begun on another machine
+    monkeypatch.setattr(
+        "storage.studies.reaper.begun_here", lambda session, trials: {}
+    )  # it was begun on another machine
     trial, young = running_trial(study), running_trial(study)
     ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=200)
     began = update(models.TrialModel).where(models.TrialModel.trial_id == trial._trial_id)
@@ -243,7 +245,9 @@ def test_nobody_is_taken_for_dead_after_the_database_itself_was_away(
     store: Store, study: optuna.Study, plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: True)
-    monkeypatch.setattr("storage.reap.begun_here", lambda session, trials: {})  # it was begun on another machine
+    monkeypatch.setattr(
+        "storage.studies.reaper.begun_here", lambda session, trials: {}
+    )  # it was begun on another machine
     ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=200)
     for heard in (True, False):
         trial = running_trial(study)

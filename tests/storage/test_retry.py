@@ -18,10 +18,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError, PendingRollbackErro
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from storage import retry
-from storage.engine import plainly
+from storage.database import retry
+from storage.database.engine import plainly
+from storage.database.retry import OutOfPatience, Patience, passing
 from storage.errors import DatabaseError, StudyError
-from storage.retry import OutOfPatience, Patience, passing
 
 LOST = psycopg.OperationalError("server closed the connection unexpectedly")
 
@@ -273,7 +273,7 @@ def test_a_busy_sqlite_is_waited_for_beyond_the_drivers_own_patience(
 ) -> None:
     from storage.store import open_store
 
-    monkeypatch.setattr("storage.engine.BUSY_S", 0.05)
+    monkeypatch.setattr("storage.database.engine.BUSY_S", 0.05)
     store = open_store(sqlite_url, str(tmp_path / "artifacts"), quick(60))
     refused = threading.Event()
     calm, store.patience._failed = store.patience._failed, lambda error: (refused.set(), calm(error))[1]  # type: ignore[method-assign]

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from storage.artifacts import exists
+from storage.artifacts.artifact_store import exists
 from storage.errors import StudyError
-from storage.runs import (
+from storage.store import Store
+from storage.studies.attempts import (
     EpochRow,
     KeptWeights,
     _null,
@@ -26,8 +27,7 @@ from storage.runs import (
     runs,
     start_run,
 )
-from storage.store import Store
-from storage.studies import StudyPlan, create_study
+from storage.studies.studies import StudyPlan, create_study
 
 ROW = EpochRow(
     number=1,

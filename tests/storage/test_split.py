@@ -7,11 +7,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from storage.dataset import build_dataset
+from storage.data.dataset import build_dataset
+from storage.data.outliers import find_outliers
+from storage.data.split import split_dataset, split_folds
+from storage.data.synthetic import synthesise
 from storage.errors import DataError
-from storage.outliers import find_outliers
-from storage.split import split_dataset, split_folds
-from storage.synthetic import synthesise
 
 CLASSES = 4
 

@@ -10,11 +10,12 @@ import pytest
 from optuna.study import StudyDirection
 from sqlalchemy import text
 
-from storage.engine import transaction
+from storage.database.engine import transaction
+from storage.database.schema import PlanTable
 from storage.errors import StudyError
-from storage.runs import EpochRow, add_epoch, curve, runs, start_run
 from storage.store import Store, open_store
-from storage.studies import (
+from storage.studies.attempts import EpochRow, add_epoch, curve, runs, start_run
+from storage.studies.studies import (
     FIXED,
     DatasetRecord,
     StudyPlan,
@@ -24,7 +25,6 @@ from storage.studies import (
     load_plan,
     put_dataset,
 )
-from storage.tables import PlanTable
 
 OTHER = {
     "data_digest": "f" * 64,

@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from storage.dataset import class_shares, read_dataset, write_dataset
+from storage.data.dataset import class_shares, read_dataset, write_dataset
+from storage.data.outliers import clean_dataset, find_outliers
+from storage.data.synthetic import SHARES, class_names, synthesise, target_shares
 from storage.errors import DataError
-from storage.outliers import clean_dataset, find_outliers
-from storage.synthetic import SHARES, class_names, synthesise, target_shares
 
 
 @pytest.fixture(scope="module")

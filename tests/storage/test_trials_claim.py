@@ -18,11 +18,11 @@ from optuna.storages import _CachedStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from storage.engine import prepare_folder
+from storage.database.engine import prepare_folder
 from storage.errors import StudyFull
-from storage.requeue import HISTORY
 from storage.store import open_store
-from storage.trials import TrialStorage, sample_at_most
+from storage.trials.retries import HISTORY
+from storage.trials.trial_storage import TrialStorage, sample_at_most
 
 SLOTS = 8
 WAITING = 40

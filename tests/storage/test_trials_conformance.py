@@ -6,7 +6,7 @@ import pytest
 from optuna.storages import BaseStorage, _CachedStorage
 from optuna.testing.pytest_storages import StorageTestCase
 
-from storage.trials import TrialStorage
+from storage.trials.trial_storage import TrialStorage
 
 
 class TestTrialStorage(StorageTestCase):

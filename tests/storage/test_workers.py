@@ -7,8 +7,8 @@ import pytest
 
 from storage.errors import StudyError
 from storage.store import Store
-from storage.studies import StudyPlan, create_study
-from storage.workers import Worker, beat, leave, register, workers
+from storage.studies.hosts import Worker, beat, leave, register, workers
+from storage.studies.studies import StudyPlan, create_study
 
 BEGAN = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 WORKER = Worker(

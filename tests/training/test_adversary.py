@@ -12,7 +12,7 @@ from search.training.adversary import Adversary, one_hot
 from search.training.arrays import TrainingData
 from search.training.fit import fit
 from spaces.architecture import Pix2Pix, UNet
-from spaces.build.network import build_network
+from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe
 
 MODEL = Pix2Pix(generator=UNet(filters=4, depth=2), discriminator_filters=8, discriminator_layers=1, pixel_weight=10.0)

@@ -15,9 +15,9 @@ from search.training.fit import Diverged, Epoch, Stopped, fit
 from search.training.metrics import confusion_matrix, scores
 from search.training.predict import predict_labels
 from spaces.architecture import UNet
-from spaces.build.network import build_network
 from spaces.errors import SpaceError
 from spaces.loss import ClassWeights, Dice, Loss
+from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe
 from spaces.treatment import Augment
 

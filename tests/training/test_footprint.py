@@ -7,8 +7,8 @@ import torch
 
 from search.training.footprint import CONTEXT, MARGIN, Ledger, Resident, sketch, step_bytes, training_bytes
 from spaces import DataFacts, Recipe, load_preset
-from spaces.build.losses import build_loss
-from spaces.build.network import build_network, count_parameters
+from spaces.modules.losses.losses import build_loss
+from spaces.modules.networks.network import build_network, count_parameters
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
 FACTS = DataFacts(channels=1, height=32, width=64, class_names=NAMES, excluded=("background",))

@@ -7,7 +7,7 @@ import torch
 from search.training.arrays import TrainingData
 from search.training.fit import fit
 from search.training.predict import predict_labels, probabilities
-from spaces.build.network import Network, build_network
+from spaces.modules.networks.network import Network, build_network
 from spaces.recipe import Optimisation, Recipe, UNet
 
 

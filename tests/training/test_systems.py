@@ -13,9 +13,9 @@ from search.training.fit import Epoch, fit
 from search.training.metrics import confusion_matrix, scores
 from search.training.predict import predict_labels
 from search.training.setup import prepare, total_steps
-from spaces.build.network import build_network, count_parameters
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
+from spaces.modules.networks.network import build_network, count_parameters
 from spaces.recipe import Recipe
 
 

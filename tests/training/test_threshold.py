@@ -9,8 +9,8 @@ import torch
 
 from search.training.metrics import confusion_matrix, scores
 from search.training.threshold import CANDIDATES, ThresholdSearch
-from spaces.build.background import merge_background
 from spaces.facts import DataFacts
+from spaces.modules.networks.background import merge_background
 
 FACTS = DataFacts(channels=1, height=8, width=8, class_names=("sky", "soil", "rock"), excluded=("sky",))
 CPU = torch.device("cpu")

@@ -1,0 +1,1 @@
+"""What a command does with studies, hosts and workers."""

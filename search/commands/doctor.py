@@ -1,0 +1,229 @@
+"""A look at everything a search needs, each with the command that mends it when it is not well."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution, version
+from io import BytesIO
+from pathlib import Path
+
+from search.host.uploads import Outbox
+from search.settings import Settings
+from search.studies.cleanup import checkpoints, drop_orphans, stale_trials, take_up
+from search.worker.devices import cores, visible_gpus
+from storage.artifacts.artifact_store import free_bytes, open_artifacts
+from storage.database.status import Condition, Schema, condition
+from storage.errors import ArtifactError, StorageError
+from storage.store import Store, open_store
+
+LOW_DISK = 1 << 30  # bytes; a study's weights and checkpoints come to more
+CLOCK_S = 5.0  # by so much the clocks of database and hosts may differ before times in reports mislead
+MEND = "marsearch doctor --mend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at.
+
+    what: its name. well: whether it works. detail: what was found. mend: the command or step that helps, "" when well.
+    """
+
+    what: str
+    well: bool
+    detail: str
+    mend: str = ""
+
+
+class _Unwell(Exception):
+    """What is wrong, and what mends it."""
+
+    def __init__(self, detail: str, mend: str) -> None:
+        super().__init__(detail)
+        self.mend = mend
+
+
+def examine(settings: Settings) -> tuple[Finding, ...]:
+    """Look at everything, changing nothing but for a probe that is written and removed again.
+
+    Of a database that cannot be used, what lies in it is left out.
+    """
+    findings = [
+        _look("installation", _installation, "pip install --force-reinstall marsearch"),
+        _look("devices", _devices, "pip install --force-reinstall torch"),
+        _look("home", lambda: _home(settings.home), "set MARSEARCH_HOME to a folder that can be written"),
+        _look("artifacts", lambda: _artifacts(settings.artifacts), "set MARSEARCH_ARTIFACTS to another place"),
+        *_database(settings),
+    ]
+    asked = [finding for finding in findings if finding.what in ("database", "migrations")]
+    if len(asked) == 2 and all(finding.well for finding in asked):
+        findings += _left_behind(settings)
+    return tuple(findings)
+
+
+def mend(settings: Settings) -> tuple[str, ...]:
+    """Bring our schema up to date, hand back stale trials, remove orphaned checkpoints, send files that wait.
+
+    What was done, in sentences, and what kept us from it.
+    """
+    done: list[str] = []
+    try:
+        with _opened(settings) as store:
+            for study, numbers in take_up(store).items():
+                done.append(f"study {study}: trials {_listed(numbers)} went back to the queue")
+            removed = drop_orphans(store, settings.home)
+            done += [f"{removed} orphaned checkpoints are removed"] if removed else []
+            Outbox(store, settings.home, done.append).deliver()
+    except StorageError as error:
+        done.append(f"nothing more can be mended: {error}")
+    return tuple(done)
+
+
+def _look(what: str, find: Callable[[], str], mend: str) -> Finding:
+    try:
+        return Finding(what=what, well=True, detail=find())
+    except _Unwell as unwell:
+        return Finding(what=what, well=False, detail=str(unwell), mend=unwell.mend)
+    except (StorageError, RuntimeError, OSError, ImportError) as error:
+        return Finding(what=what, well=False, detail=" ".join(str(error).split()), mend=mend)
+
+
+def _installation() -> str:
+    import search
+    import spaces
+    import storage
+
+    ours = Path(search.__file__ or "").parents[1]
+    for package in (search, spaces, storage):
+        name = package.__name__
+        mend = f"pip uninstall {name}, then pip install --force-reinstall --no-deps marsearch"
+        others = Path(package.__file__ or "").parents[1]
+        if ours != others:
+            raise _Unwell(f"the package {name} comes from {others}, not from {ours}", mend)
+        with suppress(PackageNotFoundError):
+            # The package index has an unrelated `spaces`, which writes its files over ours.
+            raise _Unwell(f"another distribution is installed that is called {distribution(name).name}", mend)
+    return f"marsearch {version('marsearch')}, packages in {ours}"
+
+
+def _devices() -> str:
+    import torch
+
+    gpus = visible_gpus()
+    if gpus and not torch.cuda.is_available():
+        raise RuntimeError(f"{len(gpus)} NVIDIA GPUs, but torch {torch.__version__} was built without CUDA for them")
+    return f"torch {torch.__version__}, {cores()} cores, {len(gpus)} CUDA devices"
+
+
+def _home(home: Path) -> str:
+    home.mkdir(parents=True, exist_ok=True)
+    probe = home / f".doctor-{uuid.uuid4().hex}"
+    probe.write_bytes(b"well")
+    probe.unlink()
+    return f"{home} can be written, {_room(shutil.disk_usage(home).free, str(home), 'set MARSEARCH_HOME elsewhere')}"
+
+
+def _artifacts(url: str) -> str:
+    artifacts = open_artifacts(url)
+    probe = f"doctor-{uuid.uuid4().hex}"
+    artifacts.write(probe, BytesIO(b"well"))
+    artifacts.remove(probe)
+    free = free_bytes(artifacts)
+    room = "" if free is None else f", {_room(free, url, 'marsearch study delete STUDY --yes, of one nobody needs')}"
+    return f"{url} can be written{room}"
+
+
+def _room(free: int, place: str, mend: str) -> str:
+    if free < LOW_DISK:
+        raise _Unwell(f"{place} has only {free / 1e6:.0f} MB free: checkpoints and weights will not fit", mend)
+    return f"{free / 1e9:.0f} GB free"
+
+
+def _database(settings: Settings) -> list[Finding]:
+    """The database itself; when it answers, its schema and its clock too."""
+    seen: list[Condition] = []
+
+    def reach() -> str:
+        seen.append(condition(settings.storage))
+        return f"{seen[0].url}, {'no study yet' if seen[0].empty else f'answers in {seen[0].answer_s * 1e3:.1f} ms'}"
+
+    first = _look("database", reach, "start its server, or set MARSEARCH_STORAGE to another (docs/settings.md)")
+    if not seen or seen[0].empty:
+        return [first]
+    return [
+        first,
+        _look("migrations", lambda: _migrations(seen[0]), MEND),
+        _look("clock", lambda: _clock(seen[0].clock_s), "timedatectl set-ntp true"),
+    ]
+
+
+def _migrations(found: Condition) -> str:
+    _newest("marsearch", found.ours, MEND)
+    _newest("Optuna", found.optunas, 'optuna storage upgrade --storage "$MARSEARCH_STORAGE"')
+    return f"schema {found.ours.newest}, Optuna's {found.optunas.newest}"
+
+
+def _newest(whose: str, schema: Schema, mend: str) -> None:
+    if schema.found not in (None, *schema.known):
+        text = f"{whose}'s tables are of revision {schema.found}, which is newer than the installed {whose}"
+        raise _Unwell(text, f"pip install --upgrade {whose.lower()}")
+    if schema.found != schema.newest:
+        raise _Unwell(f"{whose}'s tables are of revision {schema.found}, not {schema.newest}", mend)
+
+
+def _clock(ahead: float) -> str:
+    if abs(ahead) > CLOCK_S:
+        way = "ahead of" if ahead > 0 else "behind"
+        raise RuntimeError(f"the database's clock is {abs(ahead):.0f} s {way} this machine's")
+    return f"{abs(ahead):.1f} s between the database's and this machine's"
+
+
+def _left_behind(settings: Settings) -> list[Finding]:
+    """What lies in a database that answers; nothing when the artifacts cannot be opened, which was said before."""
+    with suppress(ArtifactError), _opened(settings) as store:
+        return [
+            _look("stale trials", lambda: _stale(store), MEND),
+            _look("checkpoints", lambda: _checkpoints(store, settings.home), MEND),
+            _look("outbox", lambda: _outbox(store, settings.home), MEND),
+        ]
+    return []
+
+
+def _stale(store: Store) -> str:
+    found = stale_trials(store)
+    if found:
+        which = "; ".join(f"study {study}: {_listed(numbers)}" for study, numbers in found.items())
+        raise RuntimeError(f"running, but their workers are gone: {which}")
+    return "every running trial has its worker"
+
+
+def _checkpoints(store: Store, home: Path) -> str:
+    places = checkpoints(store, home)
+    used, orphaned, foreign = (sum(len(getattr(p, kind)) for p in places) for kind in ("used", "orphaned", "foreign"))
+    others = f", {foreign} of other databases or deleted studies" if foreign else ""
+    if orphaned:
+        raise RuntimeError(f"{orphaned} are of trials that have ended{others}")
+    return f"{used} of trials that go on or were pruned last{others}"
+
+
+def _outbox(store: Store, home: Path) -> str:
+    waiting = Outbox(store, home, print).waiting()
+    if waiting:
+        raise RuntimeError(f"{len(waiting)} files wait in {home / 'outbox'} for the artifact store, {waiting[0]} first")
+    return "nothing waits for the artifact store"
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store]:
+    store = open_store(settings.storage, settings.artifacts)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,125 @@
+"""One training without a study, to a bundle."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from search.errors import TrainingFailed, UsageError
+from search.outcome.bundle import check_target, write_bundle
+from search.outcome.contents import BundleContents
+from search.outcome.curves import CurvePoint
+from search.outcome.figures import draw_trial
+from search.studies.study import VALIDATION_SHARE
+from search.training.arrays import TrainingData
+from search.training.fit import Diverged, Epoch, fit
+from search.training.predict import predict_labels
+from search.worker.devices import places
+from search.worker.job_files import facts_of, normalisation, panel_samples, training_data
+from spaces import Recipe
+from spaces.modules.networks.network import build_network
+from storage.data.dataset import Dataset
+from storage.data.outliers import find_outliers
+from storage.data.split import split_dataset
+
+
+def train_one(
+    recipe: Recipe,
+    dataset: Dataset,
+    out: Path,
+    *,
+    epochs: int | None,
+    seed: int,
+    device: str,
+    say: Callable[[str], None],
+) -> Path:
+    """Train the recipe on a data set, write the bundle to out and return its path.
+
+    epochs: None for the recipe's own. seed: of split and training. say: takes a line per epoch.
+    Raises UsageError, BundleError, or TrainingFailed when the training diverges.
+    """
+    check_target(out)
+    place = places(device, 1, Path())[0].device
+    changes = {"epochs": epochs} if epochs is not None else {}
+    optimisation = recipe.optimisation.model_copy(update=changes)
+    recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
+    split = split_dataset(dataset, seed=seed, validation=VALIDATION_SHARE, contaminated=find_outliers(dataset, "mask"))
+    if not len(split.train) or not len(split.validation):
+        raise UsageError("too few samples (or groups) to train and to validate, more are needed")
+    arrays = training_data(dataset, recipe.data.cleaning, split.train.tolist(), split.validation.tolist())
+    done, best = _train(recipe, arrays, place, say)
+    _write(out, recipe, dataset, arrays, split.validation.tolist(), done, best, place)
+    return out
+
+
+def _train(recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]) -> tuple[list[Epoch], Epoch]:
+    done: list[Epoch] = []
+    try:
+        for epoch in fit(recipe, data, device=device):
+            done.append(epoch)
+            say(
+                f"epoch {epoch.number}/{recipe.optimisation.epochs}  loss {epoch.train_loss:.4f}"
+                f"  mIoU {epoch.scores.miou:.4f} (strict {epoch.scores.miou_strict:.4f})  {epoch.seconds:.1f} s"
+            )
+    except Diverged as error:
+        raise TrainingFailed(str(error)) from error
+    return done, next(epoch for epoch in reversed(done) if epoch.improved)
+
+
+def _write(
+    out: Path,
+    recipe: Recipe,
+    dataset: Dataset,
+    data: TrainingData,
+    validation: list[int],
+    done: list[Epoch],
+    best: Epoch,
+    device: str,
+) -> None:
+    weights = dict(best.weights or {})
+    mean, std = normalisation(weights)
+    network = build_network(recipe, data.facts, mean=mean, std=std)
+    network.load_state_dict(weights)
+    samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
+    points = tuple(
+        CurvePoint(
+            number=e.number,
+            train_loss=e.train_loss,
+            validation_loss=e.validation_loss,
+            miou=e.scores.miou,
+            miou_strict=e.scores.miou_strict,
+            lr=e.lr,
+        )
+        for e in done
+    )
+    with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
+        pictures = draw_trial(
+            Path(folder),
+            title=f"mIoU {best.scores.miou:.4f} (strict {best.scores.miou_strict:.4f})",
+            images=dataset.images[samples],
+            truth=dataset.masks[samples],
+            prediction=predict_labels(network, dataset.images[samples], device=device),
+            facts=facts_of(dataset),
+            ignore_label=dataset.ignore_label,
+            epochs=points,
+            scores=best.scores,
+        )
+        contents = BundleContents(
+            recipe=recipe,
+            facts=data.facts,
+            weights=weights,
+            mean=mean,
+            std=std,
+            scores=best.scores,
+            epoch=best.number,
+            data_digest=dataset.digest,
+            validation_images=data.validation_images,
+            validation_masks=data.validation_masks,
+            ignore_label=dataset.ignore_label,
+            pictures=pictures,
+            curve=points,
+        )
+        write_bundle(out, contents, device=device)

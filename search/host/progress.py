@@ -1,0 +1,117 @@
+"""Live progress on stderr: a table on a terminal, a line per finished trial elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from search.host.state import Board
+from search.studies.queries import best_of, count, remaining_seconds
+from storage.trials.retries import comes_back
+
+
+class View:
+    """What a person sees while a host works. Enter it, refresh it, leave it."""
+
+    def __init__(self, study: str, console: Console | None = None) -> None:
+        self._study = study
+        self._console = console or Console(file=sys.stderr)
+        self._live = Live(console=self._console, refresh_per_second=4, transient=False, auto_refresh=False)
+        self._seen: set[int] | None = None
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence above the progress; any thread may."""
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+    def refresh(self, study: Study, board: Board, target: int, workers: int) -> None:
+        """Show the study as it is now."""
+        trials = study.get_trials(deepcopy=False)
+        if self._console.is_terminal:
+            self._live.update(render(self._study, trials, board, target, workers), refresh=True)
+        else:
+            self._log(trials, target, workers)
+
+    def _log(self, trials: list[FrozenTrial], target: int, workers: int) -> None:
+        for trial in self._ended(trials):
+            self._console.print(sentence(trial, count(trials).finished, target), highlight=False, soft_wrap=True)
+
+    def _ended(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """The trials that have ended since it was asked last."""
+        ended = {t.number for t in trials if t.state.is_finished()}
+        new = ended - (ended if self._seen is None else self._seen)
+        self._seen = ended | (self._seen or set())
+        return [t for t in trials if t.number in new]
+
+
+def sentence(trial: FrozenTrial, finished: int, target: int) -> str:
+    """One line on a trial that has ended."""
+    took = f", {trial.duration.total_seconds():.0f} s" if trial.duration is not None else ""
+    what = {
+        TrialState.COMPLETE: f"complete, {trial.value or 0.0:.4f}",
+        TrialState.PRUNED: str(trial.user_attrs.get("reason", "pruned")),
+        TrialState.FAIL: f"{'goes back' if comes_back(trial) else 'failed'}: {trial.user_attrs.get('reason', 'lost')}",
+    }[trial.state]
+    return f"{finished}/{target}  trial {trial.number} {what}{took}"
+
+
+def render(name: str, trials: list[FrozenTrial], board: Board, target: int, workers: int) -> Group:
+    """The table of a terminal: counts, best, time left, and a bar for each running trial."""
+    counts, best = count(trials), best_of(trials)
+    left = remaining_seconds(trials, target, workers)
+    head = Text.assemble(
+        (f"study {name}  ", "bold"),
+        f"{counts.finished} of {target} trials  ",
+        (f"{counts.complete} complete ", "green"),
+        (f"{counts.pruned} pruned ", "yellow"),
+        (f"{counts.failed} failed ", "red" if counts.failed else "dim"),
+        f"{counts.running} running {counts.waiting} waiting",
+    )
+    tail = Text(f"best {best.value:.4f} (trial {best.number})" if best is not None else "no complete trial yet")
+    tail.append(f"   about {clock(left)} left" if left is not None and counts.finished < target else "", style="dim")
+    table = Table.grid(padding=(0, 2))
+    for slot, (trial, epoch, epochs, value) in sorted(board.running.items()):
+        bar = ProgressBar(total=epochs, completed=epoch, width=30)
+        table.add_row(slot, f"trial {trial}", bar, f"epoch {epoch}/{epochs}", f"mIoU {value:.4f}")
+    return Group(head, tail, table, Text(_held(name, board), "yellow"))
+
+
+def _held(name: str, board: Board) -> str:
+    """Why nothing new begins here, and how it goes on; empty while it does."""
+    if board.stop.is_set():
+        return "stopping: trials under way go back to the queue"
+    if board.command == "run":
+        return ""
+    does = "waits" if board.command == "pause" else "leaves"
+    return f"the study is to {board.command}: this host {does}; go on with: marsearch study resume {name}"
+
+
+def clock(seconds: float) -> str:
+    """A duration in words of two units: ``3 d 4 h``, ``2 h 5 min``, ``3 min 20 s``."""
+    whole = round(seconds)
+    if whole >= 86400:
+        return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

@@ -1,0 +1,128 @@
+"""One training as the study hears of it: a row for every epoch, a report at every rung, and the pruner's verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from optuna.trial import Trial
+
+from search.studies.samplers import rungs
+from search.studies.study import OpenStudy
+from search.worker.protocol import Trained
+from storage.store import Store
+from storage.studies.attempts import EpochRow, add_epoch
+from storage.trials.retries import retried
+
+
+@dataclass
+class Ledger:
+    """The epochs of one run of a trial.
+
+    run: its id. verdict: why the trial is hopeless, "" while it is not.
+    """
+
+    store: Store
+    opened: OpenStudy
+    trial: Trial
+    run: int
+    epochs: list[Trained] = field(default_factory=list)
+    verdict: str = ""
+
+    def add(self, epoch: Trained) -> None:
+        """Write one epoch; at a rung report, and ask the pruner."""
+        self._write(epoch)
+        # Reported after the verdict, too: the child may finish before the stop reaches it, and that counts.
+        if self._report() and not self.verdict:
+            self.verdict = f"pruned at epoch {epoch.number}: {best_score(self._values()):.4f} at its rung"
+
+    def catch_up(self, epochs: Iterable[Trained], *, final: bool = False) -> None:
+        """Write and report what an earlier attempt has done.
+
+        The pruner sees each rung again, since it keeps count by trial; its verdict counts only where the earlier
+        attempts never came to hear one. final: it does not count at all, the training has ended.
+        """
+        passed = _reported(self.trial)
+        for epoch in epochs:
+            self._write(epoch)
+            if self._report() and not final and epoch.number not in passed:
+                self.verdict = f"pruned at epoch {epoch.number}: {best_score(self._values()):.4f} at its rung"
+
+    def value(self, epoch: Trained) -> float:
+        """The study's objective after the epoch, NaN where it is undefined."""
+        return epoch.miou_strict if self.opened.plan.objective == "miou_strict" else epoch.miou
+
+    def best(self) -> Trained:
+        """The epoch of the best value, the first of equals. There must be one."""
+        return max(self.epochs, key=lambda epoch: known(self.value(epoch)))
+
+    def describe(self, best: Trained) -> None:
+        """Note at the trial what people and `export` want to know of its best epoch."""
+        names = self.opened.space.facts.class_names
+        numbers = {
+            "miou": best.miou,
+            "miou_strict": best.miou_strict,
+            "accuracy": best.accuracy,
+            **{f"iou_{name}": value for name, value in zip(names, best.iou, strict=True) if value is not None},
+            "best_epoch": best.number,
+            "epochs": len(self.epochs),
+            "parameters": best.parameters,
+            "training_seconds": round(sum(epoch.seconds for epoch in self.epochs), 3),
+        }
+        for name, value in numbers.items():
+            if not math.isnan(value):
+                self.trial.set_user_attr(name, value)
+        self.trial.set_user_attr("confusion", [list(row) for row in best.confusion])
+
+    def _write(self, epoch: Trained) -> None:
+        self.epochs.append(epoch)
+        add_epoch(
+            self.store,
+            self.run,
+            EpochRow(
+                number=epoch.number,
+                train_loss=epoch.train_loss,
+                validation_loss=epoch.validation_loss,
+                miou=epoch.miou,
+                miou_strict=epoch.miou_strict,
+                iou=tuple(math.nan if value is None else value for value in epoch.iou),
+                lr=epoch.lr,
+                seconds=epoch.seconds,
+                memory_mb=epoch.memory_mb,
+            ),
+        )
+
+    def _report(self) -> bool:
+        """Report at a rung, and ask the pruner. The best epoch so far counts: single epochs swing by 0.3 (measured)."""
+        latest = self.epochs[-1]
+        if latest.number not in rungs(self.opened.plan) and not latest.last:
+            return False
+        self.trial.report(best_score(self._values()), latest.number)
+        return not latest.last and self.trial.should_prune()
+
+    def _values(self) -> list[float]:
+        return [self.value(epoch) for epoch in self.epochs]
+
+
+def known(value: float) -> float:
+    """The value, or less than any where it is undefined."""
+    return -1.0 if math.isnan(value) else value
+
+
+def best_score(values: Sequence[float]) -> float:
+    """The highest value that is defined, at least zero."""
+    return max(0.0, *map(known, values))
+
+
+def _reported(trial: Trial) -> set[int]:
+    """The epochs at which the trial's earlier attempts heard the pruner's verdict."""
+    earlier = set(retried(trial.storage.get_trial(trial._trial_id)))
+    if not earlier:
+        return set()
+    return {
+        step
+        for other in trial.study.get_trials(deepcopy=False)
+        if other.number in earlier
+        for step in other.intermediate_values
+    }

@@ -1,0 +1,157 @@
+"""Files that the artifact store does not take wait on this host, in the folder `outbox` of its home.
+
+A result must not be lost because a disk is full or a bucket unreachable: the trial is told all the same, and its files
+follow. Beside each file lies a note, which says where it belongs; weights become known to the study when they arrive.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from storage.artifacts.artifact_store import save_file
+from storage.atomic_write import replacing
+from storage.errors import ArtifactError, StudyError
+from storage.store import Store
+from storage.studies.attempts import Run, finish_run, runs
+
+FOLDER = "outbox"
+NOTE = ".note.json"
+TRY_S = 5.0  # how long a file is tried before it goes into the folder
+TROUBLE = (ArtifactError, OSError)
+
+
+class Outbox:
+    """The artifact store as a host writes to it: Optuna's artifact protocol, but what fails is kept and sent later.
+
+    say: takes sentences for the person. leaving: whether the host has no time for second tries.
+    """
+
+    def __init__(
+        self, store: Store, home: Path, say: Callable[[str], None], leaving: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.folder = (home / FOLDER).absolute()
+        self._store = store
+        self._say = say
+        self._leaving = leaving
+        self._down = False
+        self._delivering = threading.Lock()
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """As the artifact store's."""
+        return self._store.artifacts.open_reader(artifact_id)
+
+    def remove(self, artifact_id: str) -> None:
+        """As the artifact store's; a file that waits is forgotten, too."""
+        self._forget(artifact_id)
+        self._store.artifacts.remove(artifact_id)
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Send the bytes, or keep them until the store takes them. Raises ArtifactError when there is no room here."""
+        self._send(artifact_id, content_body.read(), {})
+
+    def send_weights(self, artifact_id: str, path: Path, run: int, study: str) -> bool:
+        """Send a run's weights; False when they wait, and the run is to be told of them later.
+
+        Raises ArtifactError when they cannot even wait here.
+        """
+        return self._send(artifact_id, path.read_bytes(), {"run": run, "study": study})
+
+    def waiting(self) -> tuple[str, ...]:
+        """The ids of the files that wait for this artifact store."""
+        notes = sorted(self.folder.glob(f"*{NOTE}")) if self.folder.is_dir() else []
+        return tuple(n.name.removesuffix(NOTE) for n in notes if self._note(n).get("artifacts") == self._place())
+
+    def deliver(self) -> int:
+        """Send what waits, and tell each run of its weights; how many files were sent. Trouble ends it quietly."""
+        with self._delivering:
+            waiting, sent = self.waiting(), 0
+            for artifact_id in waiting:
+                try:
+                    self._deliver(artifact_id)
+                except TROUBLE:
+                    break  # the store is still away
+                sent += 1
+            self._down = self._down and sent < len(waiting)
+        if sent:
+            self._say(f"the artifact store takes files again: {sent} of {len(waiting)} that waited are there")
+        return sent
+
+    def _send(self, artifact_id: str, content: bytes, note: dict[str, Any]) -> bool:
+        end = time.monotonic() + (0.0 if self._down or self._leaving() else TRY_S)
+        pause = 0.2
+        while True:
+            try:
+                self._store.artifacts.write(artifact_id, io.BytesIO(content))
+                return True
+            except TROUBLE as error:
+                if time.monotonic() + pause > end:
+                    self._keep(artifact_id, content, note, error)
+                    return False
+            time.sleep(pause)
+            pause *= 2
+
+    def _keep(self, artifact_id: str, content: bytes, note: dict[str, Any], why: Exception) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write(artifact_id, content)
+            self._write(f"{artifact_id}{NOTE}", json.dumps(note | {"artifacts": self._place()}).encode())
+        except OSError as error:
+            raise ArtifactError(f"{artifact_id} fits neither into the artifact store nor here: {why}; {error}") from why
+        if not self._down:
+            self._say(f"{why}: its files wait in {self.folder} and are sent as soon as it takes them")
+        self._down = True
+
+    def _write(self, name: str, content: bytes) -> None:
+        with replacing(self.folder / name) as target:
+            target.write(content)
+
+    def _deliver(self, artifact_id: str) -> None:
+        path, note = self.folder / artifact_id, self._note(self.folder / f"{artifact_id}{NOTE}")
+        if path.is_file():
+            save_file(self._store.artifacts, artifact_id, path)
+            if "run" in note:
+                self._tell(note["study"], note["run"], artifact_id)
+        self._forget(artifact_id)
+
+    def _tell(self, study: str, run: int, artifact_id: str) -> None:
+        """Note the weights at their run, unless its trial was taken back meanwhile: nobody wants them then."""
+        for found in self._runs(study):
+            if found.id == run and found.state == "complete":
+                finish_run(
+                    self._store,
+                    run,
+                    state=found.state,
+                    reason=found.reason,
+                    value=found.value,
+                    parameters=found.parameters,
+                    weights_artifact=artifact_id,
+                )
+                return
+        self._store.artifacts.remove(artifact_id)
+
+    def _runs(self, study: str) -> tuple[Run, ...]:
+        try:
+            return runs(self._store, study)
+        except StudyError:
+            return ()  # deleted meanwhile
+
+    def _forget(self, artifact_id: str) -> None:
+        for name in (artifact_id, f"{artifact_id}{NOTE}"):  # the note last: it is what makes a file wait
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _note(self, path: Path) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            note = json.loads(path.read_text("utf-8"))
+            return note if isinstance(note, dict) else {}
+        return {}
+
+    def _place(self) -> str:
+        url = self._store.artifacts_url
+        return url if "://" in url else str(Path(url).absolute())

@@ -1,0 +1,72 @@
+"""What random recipes of a study need: disk for the kept weights, and whether they keep its limits."""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import optuna
+
+from search.studies.constraints import countable, excess
+from search.studies.samplers import trial_seed
+from search.studies.study import space_of
+from spaces import Recipe, Space
+from storage.studies.studies import StudyPlan
+
+SAMPLES = 24
+
+
+def weights_note(plan: StudyPlan) -> str:
+    """A sentence on the disk that the weights of the best K trials take, from random recipes of the space.
+
+    Only how many are kept where there is no torch to count with.
+    """
+    if not countable():
+        return f"the weights of the best {plan.keep} trials will be kept"
+    space = space_of(plan)
+    sizes = [weights_bytes(recipe, space) for recipe in _random_recipes(space, plan.seed)]
+    typical, most = statistics.median(sizes) * plan.keep, max(sizes) * plan.keep
+    return (
+        f"the weights of the best {plan.keep} trials will take about {_spelled(typical)},"
+        f" up to {_spelled(most)} if large networks win"
+    )
+
+
+def limits_note(plan: StudyPlan) -> str:
+    """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
+
+    What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
+    advice. Where there is no torch to count with, the sentence says who looks.
+    """
+    options = {"--max-params": plan.max_params, "--max-gpu-gb": plan.max_gpu_gb}
+    named = " and ".join(f"{name} {value:,}" for name, value in options.items() if value is not None)
+    if not named:
+        return ""
+    if not countable():
+        return f"{named}: each worker looks before it trains"
+    space = space_of(plan)
+    every = [excess(recipe, space.facts, plan, None, pixel_bytes=1) for recipe in _random_recipes(space, plan.seed)]
+    refused = sum(any(value > 0 for value in over.values()) for over in every)
+    if refused == SAMPLES:
+        return f"{named}: refuses all of {SAMPLES} random recipes; a larger limit or a narrower space finds more"
+    note = f"{named}: refuses {refused} of {SAMPLES} random recipes"
+    return f"{note}; they count as pruned trials, so plan for more of them" if 2 * refused > SAMPLES else note
+
+
+def weights_bytes(recipe: Recipe, space: Space) -> int:
+    """The size of a recipe's float32 weights, counted without taking memory for them. Loads torch."""
+    from search.training.footprint import sketch
+    from spaces.modules.networks.network import count_parameters
+
+    return 4 * count_parameters(sketch(recipe, space.facts))
+
+
+def _random_recipes(space: Space, seed: int) -> list[Recipe]:
+    sampler = optuna.samplers.RandomSampler(seed=trial_seed(seed, 0) % 2**32)
+    study = optuna.create_study(sampler=sampler)
+    return [space.suggest(study.ask()) for _ in range(SAMPLES)]
+
+
+def _spelled(size: float) -> str:
+    unit = int(np.clip(np.log10(max(size, 1)) // 3, 1, 4))
+    return f"{size / 1000**unit:.3g} {['B', 'kB', 'MB', 'GB', 'TB'][unit]}"

@@ -1,0 +1,183 @@
+"""What there is to tell of studies: for `status`, `study list`, `trials` and the leaderboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.outcome.leaderboard import Row, summarise
+from search.studies.queries import best_of, count
+from search.studies.study import readable_space, recipe_of
+from spaces import Space, SpaceError
+from storage.store import Store
+from storage.studies.control import Command, command
+from storage.studies.hosts import LEFT, Worker, workers
+from storage.studies.liveness import alive, attending, silence
+from storage.studies.studies import StudyPlan, load_plan
+from storage.studies.summaries import standings
+from storage.trials.retries import retried
+
+State = Literal["running", "idle", "paused", "stopped", "finished"]
+
+_TRAINING = re.compile(r"([0-9]+): ([0-9]+)/([0-9]+)")  # as a host writes what it trains: trial, epoch, epochs
+
+
+def study_report(store: Store, name: str) -> dict[str, Any]:
+    """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
+    plan = load_plan(store, name)
+    trials = _trials(store, name)
+    counts, best = count(trials), best_of(trials)
+    known = workers(store, name)
+    return {
+        "study": name,
+        "state": state_of(counts.finished, plan.trials, command(store, name), [w for w in known if alive(w)]),
+        "target": plan.trials,
+        "finished": counts.finished,
+        "trials": asdict(counts),
+        "best": _best(plan, best) if best is not None else None,
+        "workers": [worker_report(worker) for worker in known],
+        "objective": plan.objective,
+        "sampler": plan.sampler,
+        "pruner": plan.pruner,
+        "epochs": plan.epochs,
+        "data_digest": plan.data_digest,
+        "space_digest": plan.space_digest,
+    }
+
+
+def study_list(store: Store) -> list[dict[str, Any]]:
+    """Every study at a glance, by name, ready for JSON."""
+    now = datetime.now(UTC)
+    reports = []
+    for standing in standings(store):
+        there = attending(store, standing.study)
+        said = command(store, standing.study)
+        reports.append(
+            {
+                "study": standing.study,
+                "state": state_of(standing.finished, standing.target, said, there),
+                "finished": standing.finished,
+                "target": standing.target,
+                "running": standing.running,
+                "best": standing.best,
+                "workers": len(there),
+                "created": standing.created.isoformat(),
+                "age_s": max(0.0, (now - standing.created).total_seconds()),
+            }
+        )
+    return reports
+
+
+def state_of(finished: int, target: int, command: Command, there: Sequence[Worker]) -> State:
+    """What a study is in, in one word; "idle" when it might go on but nobody works on it."""
+    if finished >= target:
+        return "finished"
+    if command != "run":
+        return "paused" if command == "pause" else "stopped"
+    return "running" if there else "idle"
+
+
+def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
+    """One entry per trial in order of number, ready for JSON. Raises StudyError for an unknown study."""
+    load_plan(store, name)
+    return [_trial(trial) for trial in _trials(store, name)]
+
+
+def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
+    """The rows of the leaderboard. Raises StudyError for an unknown study."""
+    plan = load_plan(store, name)
+    try:
+        space = readable_space(plan)
+    except SpaceError:
+        space = None
+    return tuple(row_of(plan, space, trial) for trial in _trials(store, name))
+
+
+def _trials(store: Store, name: str) -> list[FrozenTrial]:
+    return optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
+
+
+def _best(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "value": trial.value,
+        "miou": trial.user_attrs.get("miou"),
+        "miou_strict": trial.user_attrs.get("miou_strict"),
+        "recipe": _recipe(plan, trial),
+    }
+
+
+def _recipe(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any] | None:
+    """The recipe for JSON; None where today's axes cannot say what an older study tried."""
+    try:
+        return recipe_of(plan, readable_space(plan), trial).model_dump(mode="json")
+    except SpaceError:
+        return None
+
+
+def _trial(trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": _value(trial),
+        "params": dict(trial.params),
+        "duration_s": trial.duration.total_seconds() if trial.duration is not None else None,
+        "reason": trial.user_attrs.get("reason"),
+        "resumed_from_epoch": trial.user_attrs.get("resumed_from_epoch"),
+        "retry_of": retried(trial)[-1] if retried(trial) else None,
+        "miou": trial.user_attrs.get("miou"),
+        "miou_strict": trial.user_attrs.get("miou_strict"),
+        "parameters": trial.user_attrs.get("parameters"),
+        "epochs": trial.user_attrs.get("epochs", trial.last_step),
+    }
+
+
+def row_of(plan: StudyPlan, space: Space | None, trial: FrozenTrial) -> Row:
+    """The trial's row of the leaderboard. space: from `search.studies.study.readable_space`, None where that fails."""
+    known = trial.user_attrs
+    return Row(
+        number=trial.number,
+        state=trial.state.name.lower(),
+        value=_value(trial),
+        miou=known.get("miou"),
+        miou_strict=known.get("miou_strict"),
+        epochs=known.get("epochs", trial.last_step) or 0,
+        parameters=known.get("parameters"),
+        seconds=trial.duration.total_seconds() if trial.duration is not None else None,
+        summary=_summary(plan, space, trial),
+    )
+
+
+def _summary(plan: StudyPlan, space: Space | None, trial: FrozenTrial) -> str:
+    try:
+        return summarise(recipe_of(plan, space, trial)) if space is not None else ""
+    except SpaceError:
+        return ""  # waiting, or still being sampled: not all parameters are there
+
+
+def _value(trial: FrozenTrial) -> float | None:
+    """The objective of a complete trial; of a pruned one what it last reported."""
+    if trial.state is TrialState.COMPLETE:
+        return trial.value
+    return trial.intermediate_values[trial.last_step] if trial.last_step is not None else None
+
+
+def worker_report(worker: Worker) -> dict[str, Any]:
+    """One worker, ready for JSON. state "lost": it has neither left nor shown any sign of life."""
+    row: dict[str, Any] = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(worker).items()
+    }
+    return row | {
+        "state": "lost" if worker.state != LEFT and not alive(worker) else worker.state,
+        "beat_age_s": round(silence(worker), 1),
+        "training": [
+            {"trial": int(trial), "epoch": int(epoch), "epochs": int(epochs)}
+            for trial, epoch, epochs in _TRAINING.findall(worker.trials)
+        ],
+    }

@@ -1,0 +1,103 @@
+"""Which device each child gets, and how many threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from search.errors import UsageError
+from search.worker.process import Place
+
+
+def places(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[Place, ...]:
+    """One place per training that this host runs at a time.
+
+    wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or one per pair of cores.
+    logs: directory for the children's stderr. on_one_gpu: trainings that share one, when workers is None. No child
+    gets more threads than OMP_NUM_THREADS says, where it is set. Raises UsageError for a device that is not there.
+    """
+    gpus = _asked_gpus(wanted)
+    count = workers or (len(gpus) * on_one_gpu if gpus else max(1, cores() // 2))
+    threads = max(1, int(min(cores() // count, _most_threads())))
+    device = "cuda" if gpus else _without_gpu(wanted)
+    return tuple(
+        Place(
+            name=f"slot {number + 1}",
+            device=device,
+            environment=_environment(threads, gpus[number % len(gpus)] if gpus else None),
+            log=logs / f"{os.getpid()}-slot-{number + 1}.log",
+        )
+        for number in range(count)
+    )
+
+
+def cores() -> int:
+    """The cores this process may use: those it may run on, or what its container may take of them, if that is less."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(there, quota(Path("/sys/fs/cgroup")))))
+
+
+def quota(folder: Path) -> float:
+    """The CPUs that a container's control group may take, by either version of them; infinite without a limit.
+
+    Kubernetes and `docker run --cpus` limit the time on all cores, not the cores.
+    """
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        limit, period = (folder / "cpu.max").read_text("ascii").split()
+        return float("inf") if limit == "max" else int(limit) / int(period)
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        spent = int((folder / "cpu" / "cpu.cfs_quota_us").read_text("ascii"))
+        return spent / int((folder / "cpu" / "cpu.cfs_period_us").read_text("ascii")) if spent > 0 else float("inf")
+    return float("inf")
+
+
+def _most_threads() -> float:
+    with suppress(ValueError):
+        return int(os.environ.get("OMP_NUM_THREADS", "")) or float("inf")
+    return float("inf")
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The NVIDIA GPUs of this machine, as CUDA_VISIBLE_DEVICES counts them; asked of the driver, without torch."""
+    limited = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if limited is not None:
+        return tuple(name for name in limited.split(",") if name and name != "-1")
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(str(i) for i, _ in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU ")))
+
+
+def _asked_gpus(wanted: str) -> tuple[str, ...]:
+    if wanted in ("cpu", "mps"):
+        return ()
+    there = visible_gpus()
+    if wanted == "auto":
+        return there
+    kind, _, picked = wanted.partition(":")
+    numbers = picked.split(",") if picked else [str(i) for i in range(len(there))]
+    if kind != "cuda" or not all(number.isdigit() for number in numbers):
+        raise UsageError(f"--device {wanted}: auto, cpu, mps, cuda or cuda:0,2 was expected")
+    if not there or any(int(number) >= len(there) for number in numbers):
+        raise UsageError(f"--device {wanted}: this machine shows {len(there)} CUDA devices, use --device cpu or auto")
+    return tuple(there[int(number)] for number in numbers)
+
+
+def _without_gpu(wanted: str) -> str:
+    if wanted == "cpu":
+        return "cpu"
+    import platform
+
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    if wanted == "mps" and not apple:
+        raise UsageError("--device mps: needs Apple silicon, use --device cpu or auto")
+    return "mps" if apple else "cpu"
+
+
+def _environment(threads: int, gpu: str | None) -> dict[str, str]:
+    # CUBLAS_WORKSPACE_CONFIG: without it cuBLAS is not deterministic.
+    settings = {"OMP_NUM_THREADS": str(threads), "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"}
+    return settings | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {})

@@ -1,0 +1,103 @@
+"""The record of one training: the arrays that go in, and the files that come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.training.arrays import TrainingData
+from spaces import DataFacts, Recipe
+from storage.data.outliers import find_outliers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from search.worker.protocol import Train
+    from storage.data.dataset import Dataset
+
+WEIGHTS = "weights.safetensors"
+PANEL = "panel.npz"
+
+
+def facts_of(dataset: Dataset) -> DataFacts:
+    """What the search space must know of a data set."""
+    return DataFacts(
+        channels=dataset.channels,
+        height=dataset.height,
+        width=dataset.width,
+        class_names=dataset.class_names,
+        excluded=dataset.excluded,
+    )
+
+
+def training_data(dataset: Dataset, cleaning: str, train: Sequence[int], validation: Sequence[int]) -> TrainingData:
+    """The two parts of a split as arrays, the training part cleaned as the recipe says."""
+    kept = np.asarray(train, dtype=np.int64)
+    kept = kept[~find_outliers(dataset, cleaning)[kept]]
+    measured = np.asarray(validation, dtype=np.int64)
+    return TrainingData(
+        train_images=dataset.images[kept],
+        train_masks=dataset.masks[kept],
+        validation_images=dataset.images[measured],
+        validation_masks=dataset.masks[measured],
+        facts=facts_of(dataset),
+        ignore_label=dataset.ignore_label,
+    )
+
+
+def panel_samples(dataset: Dataset, validation: Sequence[int], count: int = 6) -> tuple[int, ...]:
+    """The validation samples that every trial of a study shows: those with the rarest classes first, fixed.
+
+    count: at most so many.
+    """
+    indices = np.asarray(sorted(validation), dtype=np.int64)
+    masks = dataset.masks[indices]
+    present = np.stack([(masks == k).any(axis=(1, 2)) for k in range(dataset.classes)], axis=1)
+    rarity = present @ (1.0 / np.maximum(present.sum(axis=0), 1))
+    return tuple(int(i) for i in indices[np.argsort(-rarity, kind="stable")[:count]])
+
+
+def save_result(job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData, best: Mapping[str, Tensor]) -> None:
+    """Write the best epoch's weights and its predictions of the panel into the job's directory."""
+    from safetensors.torch import save
+
+    from search.training.predict import predict_labels
+    from spaces.modules.networks.network import build_network
+
+    weights = {name: tensor.contiguous() for name, tensor in best.items()}
+    mean, std = normalisation(weights)
+    network = build_network(recipe, data.facts, mean=mean, std=std)
+    network.load_state_dict(weights)
+    panel = predict_labels(network, dataset.images[np.asarray(job.panel, dtype=np.int64)], device=job.device)
+    out = Path(job.out)
+    _write(out / WEIGHTS, save(weights))
+    _write_panel(out / PANEL, panel)
+
+
+def normalisation(weights: Mapping[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel, as the network's buffers hold them."""
+    mean, std = (tuple(float(value) for value in weights[name].flatten()) for name in ("mean", "std"))
+    return mean, std
+
+
+def read_panel(out: Path) -> NDArray[np.uint8]:
+    """The predicted labels (P, H, W) of the panel's samples."""
+    with np.load(out / PANEL, allow_pickle=False) as file:
+        labels: NDArray[np.uint8] = file["labels"]
+    return labels
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _write_panel(path: Path, labels: NDArray[Any]) -> None:
+    part = path.with_name(f".{path.name}.part.npz")
+    np.savez_compressed(part, labels=labels)
+    part.replace(path)

@@ -1,0 +1,1 @@
+"""What a recipe is made of in torch: networks, losses, augmentation, optimisers."""

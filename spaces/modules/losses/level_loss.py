@@ -1,0 +1,105 @@
+"""The loss of one level of a network: its terms by name, and their weighted sum.
+
+Shapes: B images, K classes, H and W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spaces.loss import Dice, Focal, Level, Tversky
+from spaces.modules.losses.boundary import boundary, signed_distances
+from spaces.modules.losses.lovasz import lovasz
+from spaces.modules.losses.overlap import dice, tversky
+from spaces.modules.losses.terms import bce, cross_entropy, focal, mae
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """What one batch is judged against.
+
+    labels: (B, H, W) int64, IGNORED where a pixel does not count.
+    weights: (K,), of each class.
+    """
+
+    labels: Tensor
+    weights: Tensor
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """The boundary term's distance maps (B, K, H, W): slow, so made on the first use and kept for all levels."""
+        return signed_distances(self.labels, len(self.weights)).to(self.weights.dtype)
+
+
+Judge = Callable[[Tensor, Truth], Tensor]
+"""A term, ready: logits (B, K, H, W) and the truth in, a scalar out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelLoss:
+    """The loss of one level: the sum of terms over the same logits, each times its share.
+
+    terms: (share, term) pairs; a term maps logits (B, K, H, W) and the truth to a scalar. The shares sum to 1.
+    level_weight: the level's share in the whole loss, before division by the sum over the levels.
+    """
+
+    terms: tuple[tuple[float, Judge], ...]
+    level_weight: float
+
+    def __call__(self, logits: Tensor, truth: Truth) -> Tensor:
+        """The level's loss, a scalar. Raises ValueError for logits that are not (B, K, H, W) of the truth."""
+        images, *size = truth.labels.shape
+        if logits.shape != (images, len(truth.weights), *size):
+            raise ValueError(
+                f"logits have shape {tuple(logits.shape)}, expected {(images, len(truth.weights), *size)}:"
+                " upsample every level's logits to the size of the masks"
+            )
+        return torch.stack([share * term(logits, truth) for share, term in self.terms]).sum()
+
+
+def _judge(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Judge:
+    """A term that needs no more than logits, labels and weights."""
+    return lambda logits, truth: term(logits, truth.labels, truth.weights)
+
+
+def _build_dice(section: Dice) -> Judge:
+    return _judge(partial(dice, average=section.average))
+
+
+def _build_focal(section: Focal) -> Judge:
+    return _judge(partial(focal, gamma=section.gamma))
+
+
+def _build_tversky(section: Tversky) -> Judge:
+    return _judge(partial(tversky, false_positives=section.false_positives, false_negatives=section.false_negatives))
+
+
+def _judge_boundary(logits: Tensor, truth: Truth) -> Tensor:
+    return boundary(logits, truth.labels, truth.weights, truth.distances)
+
+
+_BUILDERS: dict[str, Callable[[Any], Judge]] = {
+    "cross_entropy": lambda _: _judge(cross_entropy),
+    "bce": lambda _: _judge(bce),
+    "dice": _build_dice,
+    "focal": _build_focal,
+    "boundary": lambda _: _judge_boundary,
+    "lovasz": lambda _: _judge(lovasz),
+    "tversky": _build_tversky,
+    "mae": lambda _: _judge(mae),
+}
+"""How each term is built from its section of the recipe, by the name of its field there."""
+
+
+def build_level_loss(level: Level) -> LevelLoss:
+    """The level's terms that are on; their weights divided by the sum."""
+    sections = [(name, getattr(level, name)) for name in level.needs_one]
+    terms = [(section.weight, _BUILDERS[name](section)) for name, section in sections if section is not None]
+    total = sum(weight for weight, _ in terms)
+    return LevelLoss(terms=tuple((weight / total, term) for weight, term in terms), level_weight=level.level_weight)

@@ -1,0 +1,1 @@
+"""Data sets: files, layouts, outliers, the split, and synthetic ones."""

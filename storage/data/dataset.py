@@ -1,0 +1,240 @@
+"""A labelled data set in memory, as read from a file and checked once; everything later may trust it.
+
+Legend: N samples, M test images, H x W pixels, K classes; label k is ``class_names[k]``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.data.layouts import KEYS, Contents, from_arrays, to_arrays
+from storage.data.npz import read_arrays, write_arrays
+from storage.errors import DataError
+
+SMALLEST = 8  # pixels a side: less leaves nothing after the two halvings of the shallowest network
+LONGEST_NAME = 200  # characters of a class name, which is part of a parameter's name in the database
+IMAGE_DTYPES = ("uint8", "uint16", "float32")
+_UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of a character, line and paragraph ends
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """A labelled data set; make one with `build_dataset`, `read_dataset` or `storage.data.synthetic.synthesise`.
+
+    images: (N,H,W) grey or (N,H,W,3) colour, uint8, uint16 or float32 in the data's own scale, all finite.
+    masks: (N,H,W) uint8, each label under K or equal to ignore_label.
+    class_names: K different names in label order, K from 2 to 255; at most 200 printable characters each.
+    excluded: the names of the classes left out of the mean IoU, fewer than K.
+    ignore_label: the label of pixels that never count, K to 255, or None.
+    group: (N,) strings, samples of one group never straddle a split; or None.
+    test_images: (M,H,W) or (M,H,W,3), M >= 1, of the images' size and dtype; or None.
+    digest: 64 hex digits, the sha256 of the contents, whatever the layout or compression of the file.
+    """
+
+    images: NDArray[Any]
+    masks: NDArray[np.uint8]
+    class_names: tuple[str, ...]
+    excluded: tuple[str, ...]
+    ignore_label: int | None
+    group: NDArray[np.str_] | None
+    test_images: NDArray[Any] | None
+    digest: str
+
+    @property
+    def channels(self) -> int:
+        """1 (grey) or 3 (colour)."""
+        return 1 if self.images.ndim == 3 else int(self.images.shape[3])
+
+    @property
+    def height(self) -> int:
+        """H, in pixels."""
+        return int(self.images.shape[1])
+
+    @property
+    def width(self) -> int:
+        """W, in pixels."""
+        return int(self.images.shape[2])
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+    @property
+    def excluded_labels(self) -> tuple[int, ...]:
+        """The labels of the excluded classes, in label order."""
+        return tuple(k for k, name in enumerate(self.class_names) if name in self.excluded)
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read and check a data file of either layout (`storage.data.layouts`).
+
+    Raises DataError, one sentence that names the file, for anything that cannot be trained on.
+    """
+    arrays = read_arrays(path, KEYS)
+    try:
+        return build_dataset(**from_arrays(arrays))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def write_dataset(dataset: Dataset, path: Path) -> None:
+    """Write a data set in the general layout, whole or not at all; it reads back to the same digest.
+
+    Raises DataError when the file cannot be written.
+    """
+    write_arrays(path, to_arrays(_contents(dataset)))
+
+
+def build_dataset(
+    *,
+    images: NDArray[Any],
+    masks: NDArray[Any],
+    class_names: tuple[str, ...],
+    excluded: tuple[str, ...] = (),
+    ignore_label: int | None = None,
+    group: NDArray[Any] | None = None,
+    test_images: NDArray[Any] | None = None,
+) -> Dataset:
+    """Check the contents against each other, bring them to canonical types and take their digest.
+
+    Masks of any integer type and groups of strings or whole numbers are accepted. Raises DataError.
+    """
+    _check_names(class_names, excluded, ignore_label)
+    _check_images(images, "images")
+    if test_images is not None:
+        _check_tests(test_images, images)
+    contents = Contents(
+        images=_canonical(images),
+        masks=_checked_masks(masks, images, class_names, ignore_label),
+        class_names=class_names,
+        excluded=excluded,
+        ignore_label=ignore_label,
+        group=None if group is None else _checked_group(group, len(images)),
+        test_images=None if test_images is None or len(test_images) == 0 else _canonical(test_images),
+    )
+    return Dataset(**contents, digest=_digest(contents))
+
+
+def class_shares(masks: NDArray[np.uint8], classes: int, ignore_label: int | None) -> tuple[float, ...]:
+    """The share of each class among the pixels that count, K numbers that sum to 1 (to 0 if no pixel counts)."""
+    counts = np.array([np.count_nonzero(masks == label) for label in range(classes)], dtype=np.float64)
+    if ignore_label is not None and ignore_label < classes:
+        counts[ignore_label] = 0
+    shares = counts / max(counts.sum(), 1.0)
+    return tuple(float(share) for share in shares)
+
+
+def _contents(dataset: Dataset) -> Contents:
+    return Contents(
+        images=dataset.images,
+        masks=dataset.masks,
+        class_names=dataset.class_names,
+        excluded=dataset.excluded,
+        ignore_label=dataset.ignore_label,
+        group=dataset.group,
+        test_images=dataset.test_images,
+    )
+
+
+def _digest(contents: Contents) -> str:
+    """The sha256 over a JSON line of the plain facts, then each array's little-endian bytes in C order."""
+    arrays = [contents["images"], contents["masks"], contents["test_images"]]
+    facts = {
+        "class_names": contents["class_names"],
+        "excluded": contents["excluded"],
+        "ignore_label": contents["ignore_label"],
+        "group": None if contents["group"] is None else contents["group"].tolist(),
+        "arrays": [None if array is None else [array.dtype.name, array.shape] for array in arrays],
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for array in arrays:
+        if array is not None:
+            digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
+    return digest.hexdigest()
+
+
+def _canonical(images: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(images, dtype=images.dtype.newbyteorder("="))
+
+
+def _check_names(class_names: tuple[str, ...], excluded: tuple[str, ...], ignore_label: int | None) -> None:
+    if not 2 <= len(class_names) <= 255:
+        raise DataError(f"has {len(class_names)} class names; expected 2 to 255")
+    if any(not name.strip() for name in class_names):
+        raise DataError(f"has an empty class name among {list(class_names)}; name every class")
+    if long := next((name for name in class_names if len(name) > LONGEST_NAME), ""):
+        raise DataError(f"has a class name of {len(long)} characters; expected at most {LONGEST_NAME}")
+    if odd := [name for name in class_names if any(unicodedata.category(sign) in _UNWRITABLE for sign in name)]:
+        raise DataError(f"has the class name {odd[0]!r} with characters that cannot be written; use plain words")
+    if twice := sorted({name for name in class_names if class_names.count(name) > 1}):
+        raise DataError(f"has duplicate class names {twice}; give each class its own name")
+    if unknown := sorted(set(excluded) - set(class_names)):
+        raise DataError(f"excludes the classes {unknown} from the mean; expected some of {list(class_names)}")
+    if len(set(excluded)) == len(class_names):
+        raise DataError("excludes every class from the mean; leave at least one in")
+    if ignore_label is not None and not len(class_names) <= ignore_label <= 255:
+        raise DataError(
+            f"has ignore_label {ignore_label}; expected a label that no class has, {len(class_names)} to 255"
+        )
+
+
+def _check_images(images: NDArray[Any], name: str) -> None:
+    if images.dtype.name not in IMAGE_DTYPES:
+        raise DataError(f"{name} have dtype {images.dtype}; expected uint8, uint16 or float32")
+    if images.ndim != 3 and not (images.ndim == 4 and images.shape[3] == 3):
+        raise DataError(f"{name} have shape {images.shape}; expected (N, H, W) grey or (N, H, W, 3) colour")
+    if len(images) == 0 and name == "images":
+        raise DataError("holds no samples; at least one image with its mask is needed")
+    if min(images.shape[1:3]) < SMALLEST:
+        raise DataError(f"{name} are {images.shape[1]}x{images.shape[2]} pixels; expected at least 8x8")
+    if images.dtype.kind == "f" and (broken := _not_finite(images)):
+        raise DataError(f"{name} hold NaN or infinity (first in number {broken[0]}); replace or drop such images")
+
+
+def _not_finite(images: NDArray[Any]) -> list[int]:
+    """The first image that is not finite, found one by one so that no large temporary is made."""
+    return next(([index] for index, image in enumerate(images) if not np.isfinite(image).all()), [])
+
+
+def _check_tests(test_images: NDArray[Any], images: NDArray[Any]) -> None:
+    _check_images(test_images, "test images")
+    if test_images.shape[1:] != images.shape[1:]:
+        raise DataError(f"test images are {test_images.shape[1:]} each; expected {images.shape[1:]} like the images")
+    if test_images.dtype.name != images.dtype.name:
+        raise DataError(f"test images have dtype {test_images.dtype}; expected {images.dtype} like the images")
+
+
+def _checked_masks(
+    masks: NDArray[Any], images: NDArray[Any], class_names: tuple[str, ...], ignore_label: int | None
+) -> NDArray[np.uint8]:
+    if masks.dtype.kind not in "iu":
+        raise DataError(f"masks have dtype {masks.dtype}; expected uint8 labels")
+    if masks.shape != images.shape[:3]:
+        raise DataError(f"masks have shape {masks.shape}; expected {images.shape[:3]}, one label per pixel")
+    found = sorted({int(label) for mask in masks for label in np.unique(mask)})  # one by one: no large temporary
+    classes = len(class_names)
+    wrong = [label for label in found if not 0 <= label < classes and label != ignore_label]
+    if wrong:
+        allowed = f"0 to {classes - 1}" + ("" if ignore_label is None else f" or {ignore_label} (ignored)")
+        raise DataError(f"masks hold the labels {wrong[:5]}, but there are {classes} classes; expected {allowed}")
+    if found == [ignore_label]:
+        raise DataError(f"masks hold nothing but the ignored label {ignore_label}; label some pixels")
+    return np.ascontiguousarray(masks, dtype=np.uint8)
+
+
+def _checked_group(group: NDArray[Any], samples: int) -> NDArray[np.str_]:
+    if group.shape != (samples,):
+        raise DataError(f"group has shape {group.shape}; expected ({samples},), one name per sample")
+    if group.dtype.kind not in "Uiu":
+        raise DataError(f"group has dtype {group.dtype}; expected strings or whole numbers")
+    # through the shortest type that holds the names, so that equal names give an equal array
+    return np.array([str(name) for name in group.tolist()], dtype=np.str_)

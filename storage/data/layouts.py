@@ -1,0 +1,139 @@
+"""The two layouts of a data file, each turned into the same contents.
+
+homework: ``training_set`` (N,2,H,W) uint8 = image, mask; ``test_set`` (M,H,W); the first class (or the one named
+background) is left out of the mean.
+general: ``images`` (N,H,W) or (N,H,W,3), ``masks`` (N,H,W), ``class_names`` (K,), ``test_images`` as images.
+Both: ``group`` (N,), ``ignore_label``, ``excluded_from_mean`` (names or labels), all optional. Other keys are let be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.errors import DataError
+
+HOMEWORK_CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
+HOMEWORK_KEYS = ("training_set", "test_set")
+GENERAL_KEYS = ("images", "masks", "class_names", "test_images")
+COMMON_KEYS = ("class_names", "group", "ignore_label", "excluded_from_mean")
+MOST_CLASSES = 255  # a label is a byte, and one value is left over for the ignored
+KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *COMMON_KEYS))
+
+
+class Contents(TypedDict):
+    """What a file says, not yet validated against itself (`storage.data.dataset.build_dataset` does that)."""
+
+    images: NDArray[Any]
+    masks: NDArray[Any]
+    class_names: tuple[str, ...]
+    excluded: tuple[str, ...]
+    ignore_label: int | None
+    group: NDArray[Any] | None
+    test_images: NDArray[Any] | None
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Contents:
+    """The contents of whichever layout the keys belong to; DataError when they belong to none, or to both."""
+    if "training_set" in arrays and "images" in arrays:
+        raise DataError("holds both 'training_set' and 'images'; keep one layout")
+    if "training_set" in arrays:
+        return _from_homework(arrays)
+    missing = [key for key in ("images", "masks", "class_names") if key not in arrays]
+    if missing:
+        raise DataError(
+            f"has no {_listed(missing)}; expected 'training_set' (homework layout) "
+            "or 'images', 'masks' and 'class_names' (general layout)"
+        )
+    return _from_general(arrays)
+
+
+def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
+    """The general layout of the contents, the only one that we write."""
+    arrays: dict[str, NDArray[Any]] = {
+        "images": contents["images"],
+        "masks": contents["masks"],
+        "class_names": np.array(contents["class_names"], dtype=np.str_),
+        "excluded_from_mean": np.array(contents["excluded"], dtype=np.str_),
+    }
+    if contents["ignore_label"] is not None:
+        arrays["ignore_label"] = np.array(contents["ignore_label"], dtype=np.int64)
+    if contents["group"] is not None:
+        arrays["group"] = contents["group"]
+    if contents["test_images"] is not None:
+        arrays["test_images"] = contents["test_images"]
+    return arrays
+
+
+def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
+    pairs = arrays["training_set"]
+    if pairs.ndim != 4 or pairs.shape[1] != 2:
+        raise DataError(f"'training_set' has shape {pairs.shape}; expected (N, 2, H, W) = image and mask")
+    if pairs.dtype != np.uint8:
+        raise DataError(f"'training_set' has dtype {pairs.dtype}; expected uint8")
+    names = _class_names(arrays["class_names"]) if "class_names" in arrays else HOMEWORK_CLASSES
+    background = "background" if "background" in names else names[0]
+    return Contents(
+        images=pairs[:, 0],
+        masks=pairs[:, 1],
+        class_names=names,
+        excluded=_excluded(arrays, names, default=(background,)),
+        ignore_label=_ignore_label(arrays),
+        group=arrays.get("group"),
+        test_images=arrays.get("test_set"),
+    )
+
+
+def _from_general(arrays: Mapping[str, NDArray[Any]]) -> Contents:
+    names = _class_names(arrays["class_names"])
+    return Contents(
+        images=arrays["images"],
+        masks=arrays["masks"],
+        class_names=names,
+        excluded=_excluded(arrays, names, default=()),
+        ignore_label=_ignore_label(arrays),
+        group=arrays.get("group"),
+        test_images=arrays.get("test_images"),
+    )
+
+
+def _class_names(array: NDArray[Any]) -> tuple[str, ...]:
+    if array.ndim != 1 or array.dtype.kind != "U":
+        raise DataError(
+            f"'class_names' has shape {array.shape} and dtype {array.dtype}; expected one row of strings in label order"
+        )
+    if len(array) > MOST_CLASSES:  # before a tuple is made of them: deflate packs a million into a kilobyte
+        raise DataError(f"has {len(array)} class names; expected 2 to {MOST_CLASSES}")
+    return tuple(str(name) for name in array)
+
+
+def _excluded(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], default: tuple[str, ...]) -> tuple[str, ...]:
+    if "excluded_from_mean" not in arrays:
+        return default
+    array = np.atleast_1d(arrays["excluded_from_mean"])
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "Uiu"):
+        raise DataError(f"'excluded_from_mean' has dtype {array.dtype}; expected class names or labels")
+    if array.size > len(names):
+        raise DataError(f"'excluded_from_mean' has {array.size} entries, but there are {len(names)} classes")
+    if array.dtype.kind == "U" or not array.size:
+        return tuple(str(name) for name in array)
+    wrong = [int(label) for label in array if not 0 <= label < len(names)]
+    if wrong:
+        raise DataError(f"'excluded_from_mean' holds the labels {wrong}; expected 0 to {len(names) - 1}")
+    return tuple(names[int(label)] for label in array)
+
+
+def _ignore_label(arrays: Mapping[str, NDArray[Any]]) -> int | None:
+    if "ignore_label" not in arrays:
+        return None
+    array = arrays["ignore_label"]
+    if array.size != 1 or array.dtype.kind not in "iu":
+        raise DataError(f"'ignore_label' has shape {array.shape} and dtype {array.dtype}; expected one whole number")
+    return int(array.reshape(()))
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(f"'{key}'" for key in keys)

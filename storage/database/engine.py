@@ -1,0 +1,238 @@
+"""How each kind of database is connected to, and the two ways in which the rest of storage uses one.
+
+SQLite: write-ahead log, a minute of patience with other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
+whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
+naive times). A connection that nobody uses is given back to the server, which has few, and a worker that falls silent
+in the middle of a transaction loses its locks. Whoever changes a schema, or must read before it writes, does so under
+`alone`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from storage.database.retry import Patience, reason
+from storage.errors import DatabaseError
+
+BUSY_S = 60  # how long a writer waits for the others, on either database
+CONNECT_S = 4  # per address: `localhost` has two, and an unreachable server is to be reported within 10 s
+IDLE_S = 300  # a connection unused for so long is closed by the server: a hundred is all it has by default
+HUNG_S = 60  # a worker silent for so long within a transaction loses its connection, and others its locks
+LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
+
+_SQLITE = {"sqlite", "sqlite+pysqlite"}
+_POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
+# of a URL's query; everything else may be a secret
+_SHOWN = {"user", "host", "port", "dbname", "sslmode", "connect_timeout", "application_name", "target_session_attrs"}
+
+
+class SqlitePool(QueuePool):
+    """A pool whose connections are prepared for several writers on one SQLite file."""
+
+
+class PostgresPool(QueuePool):
+    """A pool whose PostgreSQL sessions all live in UTC."""
+
+
+@event.listens_for(SqlitePool, "connect")
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+@event.listens_for(PostgresPool, "connect")
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    connection.execute("SET TIME ZONE 'UTC'").close()
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{HUNG_S}s'").close()
+    if connection.info.server_version >= 140_000:
+        connection.execute(f"SET idle_session_timeout = '{IDLE_S}s'").close()
+    connection.commit()  # a rollback would take the setting back
+
+
+def redact(url: str) -> str:
+    """The URL as it may be shown: without the password, wherever in the URL it stands.
+
+    Of one that cannot be read with certainty, no more than its scheme: half a password may pass for a host.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return _scheme(url)
+    if _doubtful(url):
+        return _scheme(url)
+    hidden = {key: "***" for key in parsed.query if key not in _SHOWN}
+    return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def _doubtful(url: str) -> bool:
+    """Whether the password seems to hold an @, which ends it for every reader."""
+    return url.count("@") > 1
+
+
+def _scheme(url: str) -> str:
+    known = re.match(r"[a-z0-9+]+://", url, re.IGNORECASE)
+    return f"{known[0]}***" if known else url if re.fullmatch(r"[\w./-]*", url) else "***"
+
+
+def read_url(url: str) -> URL:
+    """The URL with its driver named: an SQLite file, or PostgreSQL through psycopg 3.
+
+    Raises DatabaseError for anything else, and when psycopg is not installed.
+    """
+    wanted = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(f"{redact(url)!r} is not a database URL: {wanted}") from None
+    if _doubtful(url):
+        raise DatabaseError(f"{redact(url)!r} has more than one @: write one inside a name or password as %40")
+    if parsed.drivername in _SQLITE:
+        if parsed.database in (None, "", ":memory:") or parsed.query or parsed.host:
+            raise DatabaseError(
+                f"{redact(url)!r} is not a plain SQLite file that workers can share: use sqlite:///FILE"
+            )
+        return parsed.set(drivername="sqlite+pysqlite")
+    if parsed.drivername in _POSTGRES:
+        if importlib.util.find_spec("psycopg") is None:
+            raise DatabaseError(f"{redact(url)!r} needs psycopg: install marsearch[postgres]")
+        return parsed.set(drivername="postgresql+psycopg")
+    raise DatabaseError(f"{redact(url)!r} is of a kind that marsearch does not use: {wanted}")
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """The keyword arguments of ``create_engine`` for this URL; they can be pickled.
+
+    What the URL's own query says about the connection goes before ours. Raises DatabaseError for a nonsense URL.
+    """
+    parsed = read_url(url)
+    pool = {"pool_size": 4, "max_overflow": 12, "pool_timeout": BUSY_S}
+    if parsed.drivername.startswith("sqlite"):
+        return pool | {"poolclass": SqlitePool, "connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
+    connect = {
+        "application_name": "marsearch",
+        "connect_timeout": CONNECT_S,
+        "keepalives": 1,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,  # milliseconds: a vanished server must not hold a worker for a quarter of an hour
+    }
+    ours = {key: value for key, value in connect.items() if key not in parsed.query}
+    return (
+        pool
+        | {"poolclass": PostgresPool, "connect_args": ours}
+        | {
+            "pool_pre_ping": True,
+            "pool_recycle": 1800,
+            "pool_use_lifo": True,  # the rest may fall idle
+        }
+    )
+
+
+def prepare_folder(url: str) -> None:
+    """Create the folder of an SQLite file; nothing for a server.
+
+    Raises DatabaseError when the folder cannot be created or written.
+    """
+    parsed = read_url(url)
+    if not parsed.drivername.startswith("sqlite"):
+        return
+    file = Path(parsed.database or "")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(f"cannot create the folder of {file}: {reason(error)}; choose another") from error
+    if file.is_dir():
+        raise DatabaseError(f"{file} is a folder, an SQLite database is a file: name a file in it")
+    if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
+        raise DatabaseError(f"{file} cannot be written: change its permissions or choose another place")
+
+
+@contextmanager
+def plainly(url: str) -> Iterator[None]:
+    """Turn what the database reports into one DatabaseError that names the redacted URL."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # a broken promise of ours, not of the database: its traceback is wanted
+    except (DBAPIError, PoolTimeoutError) as error:
+        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason(error)}") from error
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One session, committed at the end and rolled back on any error.
+
+    Raises DatabaseError when the database cannot be reached or does not take it.
+    """
+    with plainly(str(engine.url)), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def alone(engine: Engine, patience: Patience | None = None) -> Iterator[None]:
+    """Nobody else is in this block for the same database: not a thread, not a process, not another machine.
+
+    PostgreSQL: an advisory lock on a connection of its own, given up by the server should we die. SQLite lives on one
+    machine, so a lock on the file's folder does, which leaves no file behind. Not reentrant.
+    patience: with passing trouble on the way in; none when it is not given. A server that restarts meanwhile forgets
+    the lock, so what is done here must also keep its order by unique keys.
+    Raises DatabaseError when the others hold it for longer than a minute.
+    """
+    if engine.dialect.name == "sqlite":
+        with _folder_lock(Path(engine.url.database or "").parent):
+            yield
+        return
+    with plainly(str(engine.url)), ExitStack() as held:
+        (patience or Patience(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
+        yield
+
+
+@contextmanager
+def _advisory_lock(engine: Engine) -> Iterator[None]:
+    connection = engine.connect()
+    try:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S}s'"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # the holder is busy elsewhere
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        yield
+    finally:
+        with suppress(DBAPIError):  # a server that restarted meanwhile has forgotten the lock; what was done is done
+            connection.close()  # whose rollback gives the lock back
+
+
+@contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + BUSY_S
+        while not _locked(handle):
+            if time.monotonic() > deadline:
+                raise DatabaseError(f"another process has held the databases in {folder} for {BUSY_S} s: is it hung?")
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

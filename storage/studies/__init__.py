@@ -1,0 +1,1 @@
+"""Studies in the database: their configuration, hosts, attempts, and who is alive."""

@@ -1,0 +1,118 @@
+"""Taking back the trials of hosts that are gone: at once where that can be seen, else when they have been silent."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import optuna
+from optuna.storages._rdb import models
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import func, select, update
+
+from storage.database.schema import RunTable, WorkerTable
+from storage.errors import ArtifactError
+from storage.process_identity import machine, still_runs
+from storage.store import Store
+from storage.studies.attempts import drop_weights
+from storage.trials.idempotency import begun_here
+from storage.trials.retries import COMES_BACK, database_of, requeue, take_back, unreturned
+from storage.trials.trial_storage import GRACE_S
+
+LOST = "lost"  # the state of a run whose host is gone
+
+
+def reap(store: Store, study: str, *, local: bool = False) -> tuple[int, ...]:
+    """Put back into the queue what nobody works on any more; the numbers of the trials that were still running.
+
+    These are trials whose worker was on this machine and is dead; trials without a sign of life for the grace period,
+    also when they never gave one; and failed ones that were promised to come back, but whose worker died before it
+    could. local: only the first, which is quick.
+    Raises KeyError for an unknown study and DatabaseError when the database stays away.
+    """
+    opened = optuna.load_study(study_name=study, storage=store.trials)
+    lost = _orphans(store, opened)
+    if not local:
+        lost |= _silent(store, opened) | lost
+    taken = tuple(t.number for t, why in lost.values() if take_back(store.trials, opened._study_id, t, why))
+    for number in taken:
+        _close_runs(store, opened._study_id, number)
+    if not local:
+        for trial in unreturned(opened.get_trials(deepcopy=False)):
+            requeue(opened, trial, own_fault=trial.system_attrs.get(COMES_BACK) == "own")
+    return taken
+
+
+def _orphans(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
+    """By number, the running trials whose worker was on this machine and is dead, and why they are taken back."""
+    running = {t.number: t for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))}
+    if not running:
+        return {}
+    query = (
+        select(RunTable.trial, WorkerTable)
+        .join(WorkerTable, WorkerTable.id == RunTable.worker)
+        .where(RunTable.study_id == study._study_id, RunTable.trial.in_(running))
+        .where(WorkerTable.id.endswith(f"-{machine()}", autoescape=True))
+        .order_by(RunTable.id)
+    )
+    workers = dict(store.transact(lambda session: [(trial, worker) for trial, worker in session.execute(query)]))
+    return _just_begun(store, [trial for number, trial in running.items() if number not in workers]) | {
+        number: (running[number], f"its host, process {worker.pid} on {worker.host}, died")
+        for number, worker in workers.items()
+        if not still_runs(worker.pid, worker.started)
+    }
+
+
+def _just_begun(store: Store, trials: list[FrozenTrial]) -> dict[int, tuple[FrozenTrial, str]]:
+    """Those of the trials without a run that a process on this machine had begun just before it died."""
+    if not trials:
+        return {}
+    pids = store.transact(lambda session: begun_here(session, [trial._trial_id for trial in trials]))
+    return {
+        trial.number: (trial, f"its host, process {pids[trial._trial_id]} on this machine, died")
+        for trial in trials
+        if trial._trial_id in pids
+        and trial.datetime_start is not None
+        and not still_runs(pids[trial._trial_id], trial.datetime_start)
+    }
+
+
+def _silent(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
+    """By number, the running trials without a sign of life within the grace period."""
+    database = database_of(store.trials)
+    grace = timedelta(seconds=database.grace_period or GRACE_S)
+    unheard = _unheard(store, study._study_id, grace)
+    silent = set(database._get_stale_trial_ids(study._study_id)) | (set() if database.was_deaf() else unheard)
+    if not silent:
+        return {}
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return {
+        t.number: (t, f"its host gave no sign of life for {grace.total_seconds():.0f} s")
+        for t in running
+        if t._trial_id in silent
+    }
+
+
+def _unheard(store: Store, study_id: int, grace: timedelta) -> set[int]:
+    """The ids of trials that were begun longer ago than the grace period and never gave a sign of life."""
+    trial, heartbeat = models.TrialModel, models.TrialHeartbeatModel
+    query = (
+        select(trial.trial_id, trial._datetime_start_utc, func.now())
+        .outerjoin(heartbeat, heartbeat.trial_id == trial.trial_id)
+        .where(trial.study_id == study_id, trial.state == TrialState.RUNNING, heartbeat.trial_id.is_(None))
+    )
+    found = store.transact(lambda session: session.execute(query).all())
+    return {number for number, began, now in found if began is None or now.replace(tzinfo=None) - began > grace}
+
+
+def _close_runs(store: Store, study_id: int, trial: int) -> None:
+    """Say of the runs of a trial that was taken back that they are lost, and drop weights that nobody told of."""
+    mine = (RunTable.study_id == study_id, RunTable.trial == trial)
+    ended = {"state": LOST, "reason": "the trial was taken back", "finished": datetime.now(UTC)}
+    store.transact(lambda session: session.execute(update(RunTable).where(*mine).values(**ended)))
+    kept = select(RunTable.id).where(*mine, RunTable.weights_artifact != "")
+    weights = store.transact(lambda session: session.scalars(kept).all())
+    for run in weights:
+        with suppress(ArtifactError):
+            drop_weights(store, run)

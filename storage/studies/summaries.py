@@ -1,0 +1,116 @@
+"""How every study stands, counted in the database: a list of studies need not load their trials."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from optuna.storages._rdb import models
+from optuna.trial import TrialState
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from storage.database.schema import PlanTable
+from storage.store import Store
+from storage.trials.retries import COMES_BACK, HISTORY
+
+CONSTRAINTS = "constraints"  # how Optuna's names of a trial's constraints begin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One study at a glance.
+
+    study: its name. target, finished: trials; a failed one that comes back is not finished.
+    running: trials being trained. best: the highest value of a complete, feasible trial, None before there is one.
+    created: UTC.
+    """
+
+    study: str
+    target: int
+    finished: int
+    running: int
+    best: float | None
+    created: datetime
+
+
+def standings(store: Store) -> tuple[Standing, ...]:
+    """All studies of the store, by name. Raises DatabaseError when the database stays away."""
+    return store.transact(_standings)
+
+
+def _standings(session: Session) -> tuple[Standing, ...]:
+    plans = (
+        select(PlanTable.study_id, PlanTable.study, PlanTable.trials, PlanTable.created)
+        .join(models.StudyModel, models.StudyModel.study_id == PlanTable.study_id)
+        .where(models.StudyModel.study_name == PlanTable.study)
+        .order_by(PlanTable.study)
+    )
+    counts, failed, best = _counts(session), _failed(session), _best(session)
+    return tuple(
+        Standing(
+            study=name,
+            target=target,
+            finished=counts[number, TrialState.COMPLETE] + counts[number, TrialState.PRUNED] + failed[number],
+            running=counts[number, TrialState.RUNNING],
+            best=best.get(number),
+            created=created,
+        )
+        for number, name, target, created in session.execute(plans)
+    )
+
+
+def _counts(session: Session) -> Counter[tuple[int, TrialState]]:
+    trial = models.TrialModel
+    query = select(trial.study_id, trial.state, func.count()).group_by(trial.study_id, trial.state)
+    return Counter({(study, state): number for study, state, number in session.execute(query)})
+
+
+def _failed(session: Session) -> Counter[int]:
+    """Of each study, how many trials have failed for good: without a retry, or a promise of one.
+
+    A trial that failed without a reason comes back, too: its host was found dead (`storage.trials.retries`).
+    """
+    trial, said, known = models.TrialModel, models.TrialSystemAttributeModel, models.TrialUserAttributeModel
+    retries = select(trial.study_id, said.value_json).join(said, said.trial_id == trial.trial_id)
+    replaced = {
+        (study, number)
+        for study, text in session.execute(retries.where(said.key == HISTORY))
+        for number in json.loads(text)
+    }
+    ended = select(trial.study_id, trial.number).where(
+        trial.state == TrialState.FAIL,
+        trial.trial_id.in_(select(known.trial_id).where(known.key == "reason")),
+        trial.trial_id.not_in(select(said.trial_id).where(said.key == COMES_BACK)),
+    )
+    return Counter(study for study, number in session.execute(ended) if (study, number) not in replaced)
+
+
+def _best(session: Session) -> Mapping[int, float]:
+    """Of each study, the highest value among its complete trials without a violated constraint."""
+    trial, value, attribute = models.TrialModel, models.TrialValueModel, models.TrialSystemAttributeModel
+    complete = trial.state == TrialState.COMPLETE
+    limits = (
+        select(trial.trial_id, attribute.value_json)
+        .join(attribute, attribute.trial_id == trial.trial_id)
+        .where(complete, attribute.key.startswith(CONSTRAINTS))
+    )
+    violated = {number for number, text in session.execute(limits) if _violated(json.loads(text))}
+    values = (
+        select(trial.study_id, trial.trial_id, value.value)
+        .join(value, value.trial_id == trial.trial_id)
+        .where(complete, value.value.is_not(None))
+    )
+    best: dict[int, float] = {}
+    for study, number, score in session.execute(values):
+        if number not in violated:
+            best[study] = max(score, best.get(study, score))
+    return best
+
+
+def _violated(constraint: float | list[float] | None) -> bool:
+    """Optuna keeps one number per constraint, and in older studies a list of all."""
+    return any(number > 0 for number in (constraint if isinstance(constraint, list) else [constraint or 0.0]))

@@ -1,0 +1,91 @@
+"""Marks that say which call made a study or a trial, and which one changed a trial's state last.
+
+When the answer to a commit is lost, the caller cannot know whether it was applied. The mark is written in the same
+transaction as the change: found again, the change was made, and by us. It stands among the system attributes, in
+Optuna's own tables, and is taken out again before Optuna sees them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Collection, MutableMapping
+from typing import Any
+
+from optuna.storages._rdb import models
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.database.schema import put
+from storage.process_identity import machine
+
+MADE = "marsearch:made_by"
+CHANGED = "marsearch:changed_by"  # of its own: who claims a trial must not hide who made it
+
+_OF_TRIAL: Any = models.TrialSystemAttributeModel
+_OF_STUDY: Any = models.StudySystemAttributeModel
+
+
+def new_mark(*, begins: bool = False) -> str:
+    """A mark for one call; its repetitions use the same.
+
+    begins: the call begins a trial in this process, which the mark then names: should we die before anything else is
+    known of that trial, others can tell.
+    """
+    mark = uuid.uuid4().hex
+    return f"{mark}-{machine()}-{os.getpid()}" if begins else mark
+
+
+def begun_here(session: Session, trial_ids: Collection[int]) -> dict[int, int]:
+    """By the id of a running trial, the process on this machine that began it; without those that began elsewhere."""
+    query = select(_OF_TRIAL.trial_id, _OF_TRIAL.value_json).where(
+        _OF_TRIAL.trial_id.in_(trial_ids), _OF_TRIAL.key.in_((MADE, CHANGED))
+    )
+    found: dict[int, int] = {}
+    for trial, text in session.execute(query.order_by(_OF_TRIAL.key.desc())):  # a claim counts more than who made it
+        _, _, owner = json.loads(text).partition("-")
+        here, _, pid = owner.partition("-")
+        found.pop(trial, None)
+        if here == machine():
+            found[trial] = int(pid)
+    return found
+
+
+def sign_trial(session: Session, trial_id: int, key: str, mark: str) -> None:
+    """Write the mark to a trial, in place of the one before. key: MADE or CHANGED."""
+    put(session, _OF_TRIAL, {"trial_id": trial_id, "key": key, "value_json": json.dumps(mark)}, ["trial_id", "key"])
+
+
+def sign_study(session: Session, study_id: int, mark: str) -> None:
+    """Write the mark to a new study."""
+    session.add(_OF_STUDY(study_id=study_id, key=MADE, value_json=json.dumps(mark)))
+
+
+def changed(session: Session, trial_id: int, mark: str) -> bool:
+    """Whether the trial's last change of state was made under this mark."""
+    mine = (_OF_TRIAL.trial_id == trial_id, _OF_TRIAL.key == CHANGED, _OF_TRIAL.value_json == json.dumps(mark))
+    return session.scalar(select(_OF_TRIAL.trial_id).where(*mine)) is not None
+
+
+def find_trial(session: Session, study_id: int, mark: str) -> Any | None:
+    """The study's trial that was made under this mark, or None."""
+    trial: Any = models.TrialModel
+    mine = (trial.study_id == study_id, _OF_TRIAL.key == MADE, _OF_TRIAL.value_json == json.dumps(mark))
+    return session.scalar(select(trial).join(_OF_TRIAL, _OF_TRIAL.trial_id == trial.trial_id).where(*mine))
+
+
+def find_study(session: Session, name: str, mark: str) -> int | None:
+    """The id of the study of that name if it was made under this mark."""
+    study: Any = models.StudyModel
+    mine = (study.study_name == name, _OF_STUDY.key == MADE, _OF_STUDY.value_json == json.dumps(mark))
+    found: int | None = session.scalar(
+        select(study.study_id).join(_OF_STUDY, _OF_STUDY.study_id == study.study_id).where(*mine)
+    )
+    return found
+
+
+def unsigned(attributes: MutableMapping[str, Any]) -> None:
+    """Take the marks out of system attributes that are on their way to Optuna."""
+    for key in (MADE, CHANGED):
+        attributes.pop(key, None)

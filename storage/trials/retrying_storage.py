@@ -1,0 +1,170 @@
+"""Optuna's own database storage, repeated after passing trouble, with a heartbeat that lives through it.
+
+What Optuna does in one transaction, and may do again, is repeated as it is. What must not happen twice stands in
+`storage.trials.trial_storage`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.study import Study
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.database.engine import engine_options, read_url
+from storage.database.retry import Patience, reason
+from storage.errors import DatabaseError
+from storage.trials.idempotency import unsigned
+
+HEARTBEAT_S = 30
+GRACE_S = 180
+# The rest is written out below and in `storage.trials.trial_storage`.
+REPEATABLE = (
+    "set_study_user_attr",
+    "set_study_system_attr",
+    "get_study_id_from_name",
+    "get_study_name_from_id",
+    "get_study_directions",
+    "get_study_user_attrs",
+    "get_trial_user_attrs",
+    "get_trial_param",
+    "_set_trial_param",
+    "set_trial_intermediate_value",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+    "get_trial_id_from_study_id_trial_number",
+    "_get_best_trial_id",
+)
+
+_logger = logging.getLogger(__name__)
+
+
+class PatientStorage(RDBStorage):
+    """RDBStorage with our engine options, a heartbeat and patience.
+
+    url: as `storage.database.engine.read_url` takes it.
+    heartbeat_interval, grace_period: seconds between two signs of life of a running trial, and until a silent one
+    counts as dead. heartbeat_stale_trial_callback: what happens to a dead one.
+    skip_table_creation, skip_compatibility_check: as Optuna's.
+    patience: how long passing trouble is waited for, by every method but the constructor.
+    Raises DatabaseError for a URL that names no database of ours, and when passing trouble does not pass; Optuna's
+    errors otherwise.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        heartbeat_interval: int | None = HEARTBEAT_S,
+        grace_period: int | None = GRACE_S,
+        heartbeat_stale_trial_callback: Callable[[Study, FrozenTrial], None] | None = None,
+        skip_compatibility_check: bool = False,
+        skip_table_creation: bool = False,
+        patience: Patience | None = None,
+    ) -> None:
+        self.patience = patience or Patience()
+        try:
+            super().__init__(
+                read_url(url).render_as_string(hide_password=False),
+                engine_kwargs=engine_options(url),
+                grace_period=grace_period,
+                heartbeat_stale_trial_callback=heartbeat_stale_trial_callback,
+                skip_compatibility_check=skip_compatibility_check,
+                skip_table_creation=skip_table_creation,
+            )
+        except BaseException:
+            if hasattr(self, "engine"):
+                self.engine.dispose()
+            raise
+        # Set here and not through the constructor, which would warn that heartbeats are experimental.
+        self.heartbeat_interval = heartbeat_interval
+
+    @staticmethod
+    def _fill_storage_url_template(template: str) -> str:
+        return template  # ours has no placeholders, and a brace in a path or a password is only a brace
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Note that the trial is alive; when the database cannot be told within one interval, the next beat will.
+
+        Raises nothing that a database may say: the thread that beats would die of it, and the trial with it.
+        """
+        try:
+            self.patience.call(
+                functools.partial(super().record_heartbeat, trial_id), limit_s=self.heartbeat_interval or HEARTBEAT_S
+            )
+        except (DatabaseError, StorageInternalError, SQLAlchemyError) as error:
+            _logger.warning("no heartbeat of trial %d: %s", trial_id, reason(error.__cause__ or error))
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        """The running trials that have been silent for too long.
+
+        None just after the database itself was away: nobody could be heard, and whoever comes back first would take
+        everyone else's trials for dead.
+        """
+        stale: list[int] = self.patience.call(functools.partial(super()._get_stale_trial_ids, study_id))
+        return stale if stale and not self.was_deaf() else []
+
+    def was_deaf(self) -> bool:
+        """Whether the database was away for so long, and until so lately, that nobody's silence means anything."""
+        interval = self.heartbeat_interval or HEARTBEAT_S
+        grace = self.grace_period or 2 * interval
+        late = interval + self.patience.longest_s  # when everyone has had the time to be heard again
+        if self.patience.was_away(longer_than=grace - late, within=min(late, grace)):
+            return True
+        return self.patience.call(lambda: self._just_started(min(late, grace)))
+
+    def _just_started(self, seconds: float) -> bool:
+        if self.engine.name != "postgresql":
+            return False
+        with _create_scoped_session(self.scoped_session) as session:
+            age = session.execute(text("SELECT now() - pg_postmaster_start_time()")).scalar_one()
+            return bool(age < timedelta(seconds=seconds))
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """The study's system attributes, without the marks."""
+        attributes = self.patience.call(functools.partial(super().get_study_system_attrs, study_id))
+        unsigned(attributes)
+        return attributes
+
+    def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
+        """The trial's system attributes, without the marks."""
+        attributes = self.patience.call(functools.partial(super().get_trial_system_attrs, trial_id))
+        unsigned(attributes)
+        return attributes
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """Every study, without the marks."""
+        studies = self.patience.call(super().get_all_studies)
+        for study in studies:
+            unsigned(study.system_attrs)
+        return studies
+
+    def _build_frozen_trial_from_trial_model(self, trial: models.TrialModel) -> FrozenTrial:
+        frozen = super()._build_frozen_trial_from_trial_model(trial)
+        unsigned(frozen.system_attrs)
+        return frozen
+
+
+def _patiently(name: str) -> Callable[..., Any]:
+    inherited = getattr(RDBStorage, name)
+
+    @functools.wraps(inherited)
+    def method(self: PatientStorage, *args: Any, **kwargs: Any) -> Any:
+        return self.patience.call(lambda: inherited(self, *args, **kwargs))
+
+    return method
+
+
+for _name in REPEATABLE:
+    setattr(PatientStorage, _name, _patiently(_name))

@@ -1,0 +1,227 @@
+"""Optuna's own database storage, made safe for many workers and for answers that are lost.
+
+Optuna locks a row with FOR UPDATE before it changes the state. SQLite ignores that, so two slots could claim the same
+waiting trial, or a reaper could fail a trial while its worker completes it. Here each change of state is one UPDATE
+that names the state it starts from: the number of changed rows says who won, on every database.
+
+What must not happen twice (a study or a trial made, a state changed) carries a mark in the same transaction, so that
+a repetition sees what was done although its answer was lost.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import uuid
+from collections.abc import Container, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
+from optuna.storages._base import DEFAULT_STUDY_NAME_PREFIX
+from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from storage.database.schema import put
+from storage.errors import StudyFull
+from storage.trials.idempotency import CHANGED, MADE, changed, find_study, find_trial, new_mark, sign_study, sign_trial
+from storage.trials.retries import HISTORY, database_of
+from storage.trials.retrying_storage import GRACE_S, PatientStorage
+from storage.trials.trial_rows import Distributions, read_trial, read_trials
+
+__all__ = ["GRACE_S", "TrialStorage", "sample_at_most"]
+
+
+class TrialStorage(PatientStorage):
+    """Optuna's storage as all of marsearch uses it; its arguments are those of `PatientStorage`."""
+
+    _most: dict[int, int]
+    _known: Distributions
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._most = {}
+        self._known = {}
+        super().__init__(*args, **kwargs)
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        """Make a study; its id. DuplicatedStudyError when another one has that name."""
+        name, mark = f"{DEFAULT_STUDY_NAME_PREFIX}{uuid.uuid4()}" if study_name is None else study_name, new_mark()
+        return self.patience.call(lambda: self._make_study(directions, name, mark))
+
+    def _make_study(self, directions: Sequence[StudyDirection], name: str, mark: str) -> int:
+        try:
+            with _create_scoped_session(self.scoped_session) as session:
+                rows = [models.StudyDirectionModel(objective=o, direction=d) for o, d in enumerate(directions)]
+                study: Any = models.StudyModel(study_name=name, directions=rows)
+                session.add(study)
+                session.flush()
+                sign_study(session, study.study_id, mark)
+                return int(study.study_id)
+        except IntegrityError:
+            with _create_scoped_session(self.scoped_session) as session:
+                ours = find_study(session, name, mark)
+            if ours is None:
+                raise DuplicatedStudyError from None
+            return ours
+
+    def delete_study(self, study_id: int) -> None:
+        """Delete the study and its trials. KeyError when there is none of that id."""
+        seen = False
+
+        def delete() -> None:
+            nonlocal seen
+            with _create_scoped_session(self.scoped_session, True) as session:
+                study: Any = session.get(models.StudyModel, study_id)
+                if study is None and not seen:
+                    raise KeyError(f"there is no study with id {study_id}")
+                if study is not None:
+                    seen = True
+                    session.delete(study)
+
+        self.patience.call(delete)
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """The trial. KeyError when there is none of that id."""
+
+        def read() -> FrozenTrial:
+            with _create_scoped_session(self.scoped_session) as session:
+                return read_trial(session, trial_id, self._known)
+
+        return self.patience.call(read)
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        """What Optuna's cache asks before each trial."""
+        some = None if states is None else [state for state in TrialState if state in states]
+
+        def read() -> list[FrozenTrial]:
+            with _create_scoped_session(self.scoped_session) as session:
+                after, among = trial_id_greater_than, included_trial_ids
+                trials = read_trials(session, study_id, self._known, after=after, among=among, states=some)
+                if not trials:
+                    models.StudyModel.find_or_raise_by_id(study_id, session)
+                return trials
+
+        return self.patience.call(read)
+
+    def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
+        mark, tries = new_mark(begins=template_trial is None), itertools.count()
+        return self.patience.call(lambda: self._make_trial(study_id, template_trial, mark, again=next(tries) > 0))
+
+    def _make_trial(self, study_id: int, template: FrozenTrial | None, mark: str, again: bool) -> FrozenTrial:
+        with _create_scoped_session(self.scoped_session) as session:
+            # Under this lock a number is given once, and an earlier try of ours has ended before we look for it.
+            models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+            made = find_trial(session, study_id, mark) if again else None
+            if made is not None:
+                return self._build_frozen_trial_from_trial_model(made)
+            trial: Any = (
+                _prepare(study_id, session)
+                if template is None
+                else self._get_prepared_new_trial(study_id, template, session)
+            )
+            # After the insertion, which on SQLite is what locks; the error takes it back.
+            most = self._most.get(study_id)
+            if template is None and most is not None and _more_than(most, session, study_id):
+                raise StudyFull(f"study {study_id} has all of its {most} trials")
+            sign_trial(session, trial.trial_id, MADE, mark)
+            return _frozen(trial, template)
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """Change the state, and store the values with it, only from a state that allows it.
+
+        False when a trial to be claimed is not waiting any more; UpdateFinishedTrialError (RuntimeError) when it is
+        finished; KeyError when there is none of that id.
+        """
+        mark = new_mark(begins=state == TrialState.RUNNING)
+        return self.patience.call(lambda: self._change(trial_id, state, values, mark))
+
+    def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None, mark: str) -> bool:
+        allowed = (TrialState.WAITING,) if state == TrialState.RUNNING else (TrialState.WAITING, TrialState.RUNNING)
+        with _create_scoped_session(self.scoped_session) as session:
+            # First the change, which waits for an earlier try of ours that may still be under way, then the question
+            # whether that one did it.
+            if not _change_state(session, trial_id, state, allowed):
+                found: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
+                if found.state == state and changed(session, trial_id, mark):
+                    return True
+                self.check_trial_is_updatable(trial_id, found.state)
+                return False
+            for objective, value in enumerate(values or ()):
+                _store_value(session, trial_id, objective, value)
+            sign_trial(session, trial_id, CHANGED, mark)
+        return True
+
+
+def sample_at_most(storage: BaseStorage, study_id: int, trials: int) -> None:
+    """From now on sample no trial of this study, through this storage, beyond so many: StudyFull is raised instead.
+
+    Retries of a trial count as that trial, and those that wait as if they had begun. Two hosts that ask for the last
+    one at the same moment would each get it otherwise.
+    """
+    database = database_of(storage)
+    assert isinstance(database, TrialStorage)
+    database._most[study_id] = trials
+
+
+def _prepare(study_id: int, session: Session) -> Any:
+    """A running trial with the next number, in one statement: everyone else waits for it under the study's lock."""
+    table: Any = models.TrialModel
+    number = select(func.count(table.trial_id)).where(table.study_id == study_id).scalar_subquery()
+    trial = table(study_id=study_id, number=number, state=TrialState.RUNNING, datetime_start=datetime.now())
+    session.add(trial)
+    session.flush()
+    return trial
+
+
+def _more_than(most: int, session: Session, study_id: int) -> bool:
+    """Whether the study has more trials, each with all of its retries counted as one."""
+    table: Any = models.TrialModel
+    attribute: Any = models.TrialSystemAttributeModel
+    query = select(func.count(table.trial_id)).where(table.study_id == study_id)
+    rows = int(session.scalar(query) or 0)
+    if rows <= most:
+        return False  # without a look at the retries, as nearly always
+    retries = query.join(attribute, attribute.trial_id == table.trial_id).where(attribute.key == HISTORY)
+    return rows - int(session.scalar(retries) or 0) > most
+
+
+def _frozen(trial: Any, template: FrozenTrial | None) -> FrozenTrial:
+    """The new trial as Optuna gives it back, without asking the database again."""
+    frozen = copy.deepcopy(template) or create_trial(state=trial.state)
+    frozen.number, frozen.datetime_start, frozen._trial_id = trial.number, trial.datetime_start, trial.trial_id
+    return frozen
+
+
+def _change_state(session: Session, trial_id: int, state: TrialState, allowed: tuple[TrialState, ...]) -> bool:
+    now = datetime.now(UTC).replace(tzinfo=None)  # Optuna keeps naive UTC
+    times: dict[str, Any] = {}
+    if state == TrialState.RUNNING:
+        times = {"_datetime_start_utc": now}
+    elif state.is_finished():
+        times = {"_datetime_complete_utc": now}
+    done = session.execute(
+        update(models.TrialModel)
+        .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state.in_(allowed))
+        .values(state=state, **times)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _store_value(session: Session, trial_id: int, objective: int, value: float) -> None:
+    table: Any = models.TrialValueModel
+    number, kind = table.value_to_stored_repr(value)
+    row = {"trial_id": trial_id, "objective": objective, "value": number, "value_type": kind}
+    put(session, table, row, ["trial_id", "objective"])

@@ -1,0 +1,109 @@
+"""Schedules agree with torch's own where they compute the same; optimisers carry what the recipe says."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, PolynomialLR
+
+from spaces.modules.optim import build_optimizer, build_schedule, one_cycle
+from spaces.recipe import Optimisation
+
+
+def parameter() -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.ones(3))
+
+
+def rates(section: Optimisation, steps_per_epoch: int) -> list[float]:
+    """The learning rate of each step."""
+    schedule = build_schedule(section, build_optimizer(section, [parameter()]), section.epochs * steps_per_epoch)
+    found = []
+    for _ in range(section.epochs * steps_per_epoch):
+        found.append(schedule.lr)
+        schedule.step()
+    return found
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 4), (3, 7), (10, 10), (22, 31)])
+def test_one_cycle_is_torchs(epochs: int, steps: int) -> None:
+    optimizer = torch.optim.SGD([parameter()], lr=0.02)
+    theirs = OneCycleLR(optimizer, max_lr=0.02, total_steps=epochs * steps, cycle_momentum=False)
+    expected = []
+    for _ in range(epochs * steps):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(expected) < epochs * steps:
+            theirs.step()
+    found = rates(Optimisation(schedule="one_cycle", lr=0.02, epochs=epochs), steps)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_cosine_is_torchs() -> None:
+    optimizer = torch.optim.SGD([parameter()], lr=0.02)
+    theirs = CosineAnnealingLR(optimizer, T_max=60)
+    expected = []
+    for _ in range(60):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    assert rates(Optimisation(schedule="cosine", lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
+
+
+def test_poly_is_torchs() -> None:
+    optimizer = torch.optim.SGD([parameter()], lr=0.02)
+    theirs = PolynomialLR(optimizer, total_iters=60, power=0.9)
+    expected = []
+    for _ in range(60):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    assert rates(Optimisation(schedule="poly", lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
+
+
+def test_no_schedule_is_constant() -> None:
+    assert set(rates(Optimisation(schedule="none", lr=0.02, epochs=3), 4)) == {0.02}
+
+
+@given(total=st.integers(1, 500))
+def test_one_cycle_of_any_length_reaches_the_top(total: int) -> None:
+    course = [one_cycle(step, total) for step in range(total)]
+    assert all(0 < share <= 1 for share in course)
+    assert max(course) > 0.8
+    assert math.isclose(course[-1], 1 / 25e4, rel_tol=1e-6) or total == 1
+
+
+def test_plateau_halves_after_a_stall_down_to_the_floor() -> None:
+    section = Optimisation(schedule="plateau", lr=4e-5, epochs=100)
+    schedule = build_schedule(section, build_optimizer(section, [parameter()]), 300)
+    seen = []
+    for score in [0.1, 0.2, *[0.2] * 18]:
+        schedule.step()
+        schedule.observe(score)
+        seen.append(schedule.lr)
+    assert seen == pytest.approx([4e-5] * 7 + [2e-5] * 6 + [1e-5] * 7)
+
+
+def test_plateau_forgives_an_improvement_and_nan_is_none() -> None:
+    section = Optimisation(schedule="plateau", lr=1e-2)
+    schedule = build_schedule(section, build_optimizer(section, [parameter()]), 30)
+    for score in [0.1, *[0.1] * 5, 0.2, *[0.2] * 5]:
+        schedule.observe(score)
+    assert schedule.lr == 1e-2
+    schedule.observe(math.nan)
+    assert schedule.lr == 5e-3
+
+
+def test_optimizers_carry_the_recipe() -> None:
+    sgd = build_optimizer(Optimisation(optimizer="sgd", momentum=0.95, weight_decay=1e-3), [parameter()])
+    adam = build_optimizer(Optimisation(optimizer="adam", momentum=0.85), [parameter()])
+    adamw = build_optimizer(Optimisation(optimizer="adamw", lr=3e-3), [parameter()])
+    assert type(sgd) is torch.optim.SGD
+    assert (sgd.defaults["nesterov"], sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (True, 0.95, 1e-3)
+    assert type(adam) is torch.optim.Adam
+    assert adam.defaults["betas"] == (0.85, 0.999)
+    assert type(adamw) is torch.optim.AdamW
+    assert adamw.defaults["lr"] == 3e-3
