@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from spaces import DataFacts
 from spaces.bind import bind
 from storage.store import Store, open_store
-from storage.studies.studies import StudyPlan, create_study, study_id
+from storage.studies.studies import StudyConfig, create_study, study_id
 
 CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
 STUDY = "large"
@@ -60,9 +60,9 @@ def fill(store: Store, trials: int, epochs: int, *, zombie: bool = False, name: 
     return Facts(study_id=number, best=best, violating=violating)
 
 
-def _plan(name: str, trials: int, epochs: int, facts: DataFacts) -> StudyPlan:
+def _plan(name: str, trials: int, epochs: int, facts: DataFacts) -> StudyConfig:
     split = json.dumps({"train": list(range(100)), "validation": list(range(100, 125)), "holdout": []})
-    return StudyPlan(
+    return StudyConfig(
         study=name,
         data_digest="d" * 64,
         space_digest="e" * 64,

@@ -4,7 +4,7 @@
     ├── BundleError       a bundle that cannot be written, or cannot be trusted when read
     ├── UsageError        a wrong command, file or value: the caller can put it right
     └── TrainingFailed    a training that ended without a result
-        ├── Stumbled      by an error that may not come again
+        ├── TransientFailure      by an error that may not come again
         ├── Interrupted   since its host leaves, or its study is held
         └── TakenOver     since another host has it
 
@@ -30,7 +30,7 @@ class TrainingFailed(SearchError):
     """A training that ended without a result: it diverged, crashed or ran out of memory."""
 
 
-class Stumbled(TrainingFailed):
+class TransientFailure(TrainingFailed):
     """A training that broke off by an error that may not come again; detail is the traceback, "" for none."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

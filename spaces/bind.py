@@ -9,7 +9,7 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 
 from spaces.axis import Axis
-from spaces.domain import Domain, Fixed, Kept, Searched, is_off, narrow
+from spaces.domain import Default, Domain, Fixed, Searched, is_off, narrow
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.part import Part
@@ -60,7 +60,7 @@ def _domains(node: Node, path: str, wish: Any, facts: DataFacts) -> dict[str, Do
     match node:
         case Leaf(axis=axis, default=default, number=number):
             if wish is _UNSAID:
-                return {path: Searched(axis.distribution) if axis.searched else Kept(default, axis.distribution)}
+                return {path: Searched(axis.distribution) if axis.searched else Default(default, axis.distribution)}
             return {path: _narrowed(path, axis, number, wish)}
         case PerClass():
             return _per_class(node, path, {} if wish is _UNSAID else wish, facts)
@@ -87,7 +87,7 @@ def _per_class(node: PerClass, path: str, wish: Any, facts: DataFacts) -> dict[s
     for label in wish:
         if label not in facts.class_names:
             raise SpaceError(f"{path}.{label}: no such class, the data has {', '.join(facts.class_names)}")
-    kept: dict[str, Domain] = {f"{path}.{label}": Kept(None, node.axis.distribution) for label in facts.class_names}
+    kept: dict[str, Domain] = {f"{path}.{label}": Default(None, node.axis.distribution) for label in facts.class_names}
     return kept | {
         f"{path}.{label}": _narrowed(f"{path}.{label}", node.axis, float, said) for label, said in wish.items()
     }
@@ -129,7 +129,7 @@ def _switch(node: Optional, path: str, wish: Any, facts: DataFacts) -> dict[str,
         raise SpaceError(f"{path}: null (off) or a mapping of its fields was expected, got {wish!r}")
     use: Domain = Fixed(wish is not None)
     if wish is _UNSAID:
-        use = Searched(_ON_OR_OFF) if node.switch.searched else Kept(node.default, _ON_OR_OFF)
+        use = Searched(_ON_OR_OFF) if node.switch.searched else Default(node.default, _ON_OR_OFF)
     elif "use" in inner:
         use = _asked_use(path, inner["use"])
         inner = {key: value for key, value in inner.items() if key != "use"}
@@ -153,12 +153,14 @@ def _sensible(facts: DataFacts, domains: dict[str, Domain]) -> dict[str, Domain]
         domains |= {"class_weights.background": Fixed(1.0)}
         isolate = domains["data.oversample.isolate"]
         if isinstance(isolate, Searched):  # nor a label to turn the other pixels into, unless a file knows of one
-            domains["data.oversample.isolate"] = Kept(False, isolate.distribution)
+            domains["data.oversample.isolate"] = Default(False, isolate.distribution)
     share = domains["loss.level_weight"]
     if isinstance(share, Searched) and is_off(domains["loss.low.use"]) and is_off(domains["loss.inter.use"]):
-        domains["loss.level_weight"] = Kept(1.0, share.distribution)  # one level has the whole loss, whatever its share
+        domains["loss.level_weight"] = Default(
+            1.0, share.distribution
+        )  # one level has the whole loss, whatever its share
     scheme = domains["class_weights.scheme"]
-    missing = [n for n in facts.class_names if isinstance(domains[f"class_weights.factors.{n}"], Kept)]
+    missing = [n for n in facts.class_names if isinstance(domains[f"class_weights.factors.{n}"], Default)]
     if missing and isinstance(scheme, Searched) and isinstance(scheme.distribution, CategoricalDistribution):
         left = [name for name in scheme.distribution.choices if name != "explicit"]
         domains["class_weights.scheme"] = Searched(CategoricalDistribution(left)) if left[1:] else Fixed(str(left[0]))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from spaces.axis import Scalar, describe
-from spaces.domain import Domain, Kept, Searched, is_off, options
+from spaces.domain import Default, Domain, Searched, is_off, options
 from spaces.part import Part
 from spaces.recipe import Recipe
 from spaces.space import Space
@@ -186,7 +186,7 @@ class _Catalogue:
         if self.space is None:
             return [NAME]
         domains = {label: self.space.domains.get(f"{path}.{label}") for label in self.space.facts.class_names}
-        return [label for label, domain in domains.items() if not isinstance(domain, Kept)] or [NAME]
+        return [label for label, domain in domains.items() if not isinstance(domain, Default)] or [NAME]
 
     def _has_family(self, path: str, name: str) -> bool:
         domain = self.space.domains.get(path) if self.space is not None else Searched(CategoricalDistribution((name,)))

@@ -42,7 +42,7 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Default:
     """The recipe's default where a space file is silent: never sampled, but an enqueued recipe may have another value.
 
     value: None for a class that has no factor.
@@ -58,7 +58,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Closed(Kept):
+class Unavailable(Default):
     """An axis that a study is older than: it has the default of the part it stands in, whichever family's that is.
 
     follows: the field beside it whose value it has instead; "" for none.
@@ -67,7 +67,7 @@ class Closed(Kept):
     follows: str = ""
 
 
-Domain = Fixed | Searched | Kept
+Domain = Fixed | Searched | Default
 
 
 def is_off(use: Domain) -> bool:

@@ -23,7 +23,7 @@ from optuna.distributions import (
 
 from spaces.axis import contains
 from spaces.bind import bind
-from spaces.domain import Closed, Domain, Fixed, Kept, Searched
+from spaces.domain import Default, Domain, Fixed, Searched, Unavailable
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.space import Space
@@ -145,7 +145,7 @@ def _in_words_of(then: Vocabulary, domains: Mapping[str, Domain]) -> dict[str, D
     """What the same space file meant in an earlier vocabulary."""
     told: dict[str, Domain] = {}
     for path, domain in domains.items():
-        named = path.startswith("class_weights.factors.") and not isinstance(domain, Kept)
+        named = path.startswith("class_weights.factors.") and not isinstance(domain, Default)
         if path in then.axes or named:
             told[path] = _without(then.options.get(path, ()), domain)
     return told
@@ -162,42 +162,42 @@ def _without(options: tuple[str, ...], domain: Domain) -> Domain:
     return Searched(CategoricalDistribution(left)) if left[1:] else Fixed(str(left[0]))
 
 
-def _whole(facts: DataFacts) -> dict[str, Kept]:
+def _whole(facts: DataFacts) -> dict[str, Default]:
     """Every axis of today, closed at its default."""
-    whole: dict[str, Kept] = {}
+    whole: dict[str, Default] = {}
     for path, node in walk():
         match node:
             case Leaf(axis=axis, default=value):
-                whole.setdefault(path, Closed(value, axis.distribution))
+                whole.setdefault(path, Unavailable(value, axis.distribution))
             case PerClass(axis=axis):
-                whole |= {f"{path}.{label}": Kept(None, axis.distribution) for label in facts.class_names}
+                whole |= {f"{path}.{label}": Default(None, axis.distribution) for label in facts.class_names}
             case Optional(default=on):
-                whole.setdefault(f"{path}.use", Kept(on, CategoricalDistribution((True, False))))
+                whole.setdefault(f"{path}.use", Default(on, CategoricalDistribution((True, False))))
             case Section(discriminator=name, options=parts, default=part) if name:
-                whole.setdefault(f"{path}.{name}", Kept(part, CategoricalDistribution(list(parts))))
+                whole.setdefault(f"{path}.{name}", Default(part, CategoricalDistribution(list(parts))))
     return whole
 
 
-def _closed(facts: DataFacts, whole: Mapping[str, Kept]) -> dict[str, Domain]:
+def _closed(facts: DataFacts, whole: Mapping[str, Default]) -> dict[str, Domain]:
     """Every axis of today at the value that gives what the code did before it came, on these data."""
     settled = {path: domain for path, domain in bind(facts).domains.items() if isinstance(domain, Fixed)}
     return {**whole, **settled, **_before(whole)}
 
 
-def _before(whole: Mapping[str, Kept]) -> dict[str, Domain]:
+def _before(whole: Mapping[str, Default]) -> dict[str, Domain]:
     """What axes stood at before they came, where that is not their default."""
     return {
         # The deepest level was made of the same block as the others.
-        "model.bottleneck": Closed("plain", whole["model.bottleneck"].distribution, follows="block"),
+        "model.bottleneck": Unavailable("plain", whole["model.bottleneck"].distribution, follows="block"),
         # No level had a limit; this is the widest that the axis can say.
-        "model.widest": Kept(1024, whole["model.widest"].distribution),
+        "model.widest": Default(1024, whole["model.widest"].distribution),
     }
 
 
 def _expressible(domain: Domain, today: BaseDistribution) -> bool:
     """Whether every value of the domain lies on today's axis."""
     match domain:
-        case Fixed(value=value) | Kept(value=value):
+        case Fixed(value=value) | Default(value=value):
             return value is None or contains(today, value)
         case Searched(distribution=CategoricalDistribution(choices=choices)):
             return all(isinstance(c, (bool, int, float, str)) and contains(today, c) for c in choices)
@@ -219,4 +219,4 @@ def _from_json(*, value: Any = _NOTHING, among: dict[str, Any] | None = None) ->
     if among is None:
         return Fixed(value)
     distribution = json_to_distribution(json.dumps(among))
-    return Searched(distribution) if value is _NOTHING else Kept(value, distribution)
+    return Searched(distribution) if value is _NOTHING else Default(value, distribution)

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from pydantic import ValidationError
 
 from spaces.axis import Scalar, contains, describe, suggest
-from spaces.domain import Closed, Domain, Fixed, Kept, Searched, is_off, options
+from spaces.domain import Default, Domain, Fixed, Searched, Unavailable, is_off, options
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.part import Part
@@ -53,7 +53,7 @@ class Space:
         enqueued = getattr(trial, "_fixed_params", {})
 
         def ask(path: str, domain: Domain) -> Scalar | None:
-            if isinstance(domain, Fixed) or (isinstance(domain, Kept) and path not in enqueued):
+            if isinstance(domain, Fixed) or (isinstance(domain, Default) and path not in enqueued):
                 return domain.value
             value: Scalar = suggest(_method(trial, domain.distribution), path, domain.distribution)
             return value
@@ -69,12 +69,12 @@ class Space:
 
         def read(path: str, domain: Domain) -> Scalar | None:
             value = _value_at(recipe, path)
-            if value is None and not isinstance(domain, Kept):
+            if value is None and not isinstance(domain, Default):
                 value = 1.0  # a class without a factor
             if isinstance(domain, Fixed):
                 if type(value) is not type(domain.value) or value != domain.value:
                     raise SpaceError(f"{path}: the recipe has {value!r}, this study fixes it to {domain.value!r}")
-            elif value is None or (isinstance(domain, Kept) and value == domain.value):
+            elif value is None or (isinstance(domain, Default) and value == domain.value):
                 return value
             elif not contains(domain.distribution, value):
                 allowed = describe(domain.distribution)
@@ -98,7 +98,7 @@ class Space:
             unread.discard(path)
             if isinstance(domain, Fixed):
                 return domain.value
-            if isinstance(domain, Kept):
+            if isinstance(domain, Default):
                 return params.get(path, domain.value)
             if path not in params:
                 raise SpaceError(f"{path}: the parameters have no value for it")
@@ -210,8 +210,8 @@ class Space:
 
 def _resolved(domain: Domain, node: Leaf, beside: Mapping[str, Any]) -> Domain:
     """The domain of a field in the part it stands in, where that decides its value."""
-    if isinstance(domain, Closed):
-        return Kept(beside[domain.follows] if domain.follows else node.default, domain.distribution)
+    if isinstance(domain, Unavailable):
+        return Default(beside[domain.follows] if domain.follows else node.default, domain.distribution)
     return domain
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from storage.artifacts.artifact_store import ArtifactStore, open_artifacts
 from storage.database import migrations
 from storage.database.engine import alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
-from storage.database.retry import Patience
+from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
 from storage.trials.retries import requeue
 from storage.trials.trial_storage import TrialStorage
@@ -48,7 +48,7 @@ class Store:
     trials: BaseStorage
     artifacts: ArtifactStore
     artifacts_url: str
-    patience: Patience
+    patience: RetryPolicy
 
     def transact(self, work: Callable[[Session], T]) -> T:
         """What `work` returns, done in one transaction, and again after passing trouble.
@@ -68,7 +68,7 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(url: str, artifacts_url: str, patience: Patience | None = None) -> Store:
+def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None) -> Store:
     """Connect, create or upgrade Optuna's schema and ours, and open the artifacts.
 
     Any number of processes may do this at once on a database that does not exist yet.
@@ -76,14 +76,14 @@ def open_store(url: str, artifacts_url: str, patience: Patience | None = None) -
     cannot be used; ArtifactError for the artifacts.
     patience: what the store waits with afterwards, ten minutes if not given.
     """
-    patience = patience or Patience()
+    patience = patience or RetryPolicy()
     prepare_folder(url)
     first = create_engine(read_url(url), **engine_options(url))
     try:
         with plainly(url):
             if first.dialect.name != "sqlite":  # whose first connection changes the file, so not before we are alone
-                _answer_in_time(lambda: Patience(FIRST_TRIES_S, quiet=True).call(lambda: _connect(first, url)), url)
-            opening = Patience(OPENING_S)
+                _answer_in_time(lambda: RetryPolicy(FIRST_TRIES_S, quiet=True).call(lambda: _connect(first, url)), url)
+            opening = RetryPolicy(OPENING_S)
             with alone(first, opening):
                 trials = opening.call(lambda: _open_trials(url, patience))
     finally:
@@ -127,7 +127,7 @@ def _answer_in_time(connect: Callable[[], None], url: str) -> None:
         raise failures[0]
 
 
-def _open_trials(url: str, patience: Patience) -> TrialStorage:
+def _open_trials(url: str, patience: RetryPolicy) -> TrialStorage:
     try:
         trials = TrialStorage(url, heartbeat_stale_trial_callback=_hand_back, patience=patience)
     except StorageInternalError as error:

@@ -74,7 +74,7 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
 
     import optuna
 
-    from storage.database.retry import Patience
+    from storage.database.retry import RetryPolicy
     from storage.store import open_store
 
     # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
@@ -84,7 +84,7 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
         optuna.logging.disable_default_handler()
         optuna.logging.enable_propagation()  # so that what it has to say all the same keeps its level
     settings = read_settings()
-    store = open_store(settings.storage, settings.artifacts, Patience(patience_s))
+    store = open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s))
     try:
         yield store, settings
     finally:

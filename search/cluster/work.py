@@ -43,7 +43,7 @@ class Order:
     environment: Mapping[str, str]
 
 
-class Standing:
+class StudySummary:
     """How the study stands, as last seen. over: it has reached its target, or was stopped or deleted.
 
     say: told of each trial that has ended.
@@ -90,7 +90,7 @@ def work(ray: Any, store: Store, order: Order, say: Callable[[str], None]) -> tu
     target = order.trials or plan.trials
     environment = {"OMP_NUM_THREADS": str(order.slots.cpus), **order.environment}
     fleet = Fleet(ray, order.slots, _arguments(order), environment, say)
-    standing, trouble = Standing(store, order.study, target, say), list[BaseException]()
+    standing, trouble = StudySummary(store, order.study, target, say), list[BaseException]()
     with counted_signals() as signals:
         with duties((Duty(name="look", seconds=LOOK_S, act=standing.look),), trouble.append):
             try:
@@ -116,7 +116,7 @@ def slots_note(slots: Slots, nodes: int) -> str:
     return f"{slots.count} slots on {nodes} nodes, {each} each{waits}"
 
 
-def _mind(fleet: Fleet, order: Order, standing: Standing, signals: Signals, trouble: list[BaseException]) -> None:
+def _mind(fleet: Fleet, order: Order, standing: StudySummary, signals: Signals, trouble: list[BaseException]) -> None:
     """Look after the hosts until none is left, or until all must go."""
     end = time.monotonic() + order.timeout if order.timeout is not None else float("inf")
     while fleet.alive() and not (signals.count or trouble or time.monotonic() > end):

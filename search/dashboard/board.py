@@ -21,7 +21,7 @@ from storage.errors import StudyError
 from storage.studies.control import command
 from storage.studies.hosts import LEFT, workers
 from storage.studies.liveness import alive
-from storage.studies.studies import StudyPlan, list_studies, load_plan
+from storage.studies.studies import StudyConfig, list_studies, load_plan
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
 MOST = 12
@@ -37,7 +37,7 @@ class Named:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class LeaderboardEntry:
     """A trial of the leaderboard. iou: per class in label order, None where undefined. panel: None without one."""
 
     row: Row
@@ -48,7 +48,7 @@ class Placed:
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """What the chart needs of a complete trial. iou: as in `Placed`. best: it was the best one when it ended."""
+    """What the chart needs of a complete trial. iou: as in `LeaderboardEntry`. best: the best one when it ended."""
 
     number: int
     iou: tuple[float | None, ...]
@@ -56,22 +56,22 @@ class Scored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class StudySnapshot:
     """A study as the page shows it.
 
     counts, finished, target: trials. remaining_s: an estimate, None without one. best: None before there is a feasible
-    one. colours: of the classes, ``#RRGGBB``. workers: as `search.studies.reports.worker_report` tells them, those there
-    and those lost lately. left, lost: how many others there were.
+    one. colours: of the classes, ``#RRGGBB``. workers: as `search.studies.reports.worker_report` tells them, those
+    there and those lost lately. left, lost: how many others there were.
     """
 
     study: Named
-    plan: StudyPlan
+    plan: StudyConfig
     facts: DataFacts
     state: str
     counts: Counts
     remaining_s: float | None
     top: int
-    leaders: tuple[Placed, ...]
+    leaders: tuple[LeaderboardEntry, ...]
     scored: tuple[Scored, ...]
     colours: tuple[str, ...]
     workers: tuple[dict[str, Any], ...]
@@ -92,7 +92,7 @@ class Board:
         found = (Named(id=s._study_id, name=s.study_name) for s in self._view.get_all_studies() if s.study_name in ours)
         return tuple(sorted(found, key=lambda study: study.id))
 
-    def look(self, study_id: int, top: int | None = None) -> Seen:
+    def look(self, study_id: int, top: int | None = None) -> StudySnapshot:
         """The study now. top: how many trials are compared, 1 to `MOST`.
 
         Raises KeyError for an unknown id, StudyError for a study that marsearch did not create.
@@ -107,7 +107,7 @@ class Board:
         said = command(self._view.store, name)
         told = [worker_report(worker) for worker in known]
         slots = sum(worker.slots for worker in there)
-        return Seen(
+        return StudySnapshot(
             study=Named(id=study_id, name=name),
             plan=plan,
             facts=facts,
@@ -123,8 +123,8 @@ class Board:
             lost=sum(worker["state"] == "lost" and not _listed(worker) for worker in told),
         )
 
-    def _placed(self, plan: StudyPlan, facts: DataFacts, study_id: int, trial: FrozenTrial) -> Placed:
-        return Placed(
+    def _placed(self, plan: StudyConfig, facts: DataFacts, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
+        return LeaderboardEntry(
             row=row_of(plan, _space(plan), trial),
             trial_id=trial._trial_id,
             iou=_iou(trial, facts.class_names),
@@ -158,13 +158,13 @@ def _listed(worker: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=8)
-def facts_of(plan: StudyPlan) -> DataFacts:
+def facts_of(plan: StudyConfig) -> DataFacts:
     """What the plan's study knows of its data."""
     return DataFacts.model_validate_json(plan.facts)
 
 
 @lru_cache(maxsize=8)
-def _space(plan: StudyPlan) -> Space | None:
+def _space(plan: StudyConfig) -> Space | None:
     try:
         return readable_space(plan)
     except SpaceError:

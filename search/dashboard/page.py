@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from search.dashboard.board import Named, Placed, Seen
+from search.dashboard.board import LeaderboardEntry, Named, StudySnapshot
 from search.dashboard.chart import CLASSES, draw_chart
 from search.dashboard.pictures import compare, legend
 from search.dashboard.response import Response, tag_of
@@ -22,7 +22,7 @@ EXPLAINED = '<p class="quiet">Dots: complete trials. Lines: the best trial until
 CHOICES = (3, 5, 10)  # how many trials may be compared
 
 
-def board_page(seen: Seen, studies: Sequence[Named], *, writes: bool) -> Response:
+def board_page(seen: StudySnapshot, studies: Sequence[Named], *, writes: bool) -> Response:
     """The page of a study. writes: whether who asks may also change studies."""
     cards = (
         _card("summary", seen.study.name, _summary(seen)),
@@ -85,7 +85,7 @@ def _card(name: str, title: str, inside: str) -> str:
     return f'<section class="card" id="{name}"><h2>{escape(title)}</h2>{inside}</section>'
 
 
-def _summary(seen: Seen) -> str:
+def _summary(seen: StudySnapshot) -> str:
     done, target = seen.counts.finished, seen.plan.trials
     best = seen.leaders[0].row if seen.leaders else None
     facts = [
@@ -107,7 +107,7 @@ def _summary(seen: Seen) -> str:
     return f'<progress max="{target}" value="{min(done, target)}">{done} of {target}</progress><dl>{listed}</dl>'
 
 
-def _leaders(seen: Seen) -> str:
+def _leaders(seen: StudySnapshot) -> str:
     if not seen.leaders:
         return '<p class="quiet">No trial is complete yet.</p>'
     known = [
@@ -122,7 +122,7 @@ def _leaders(seen: Seen) -> str:
     return f'<p class="choice">the best {choice}</p>{_table(heads, rows)}'
 
 
-def _leader(place: int, leader: Placed, study: int, known: Sequence[int]) -> Sequence[str]:
+def _leader(place: int, leader: LeaderboardEntry, study: int, known: Sequence[int]) -> Sequence[str]:
     row = leader.row
     link = f'<a href="/dashboard/studies/{study}/trials?numbers={row.number}">{row.number}</a>'
     return (
@@ -138,13 +138,13 @@ def _leader(place: int, leader: Placed, study: int, known: Sequence[int]) -> Seq
     )
 
 
-def _legend(seen: Seen) -> str:
+def _legend(seen: StudySnapshot) -> str:
     names = seen.facts.class_names[:CLASSES]
     outside = [" (not in the mean)" if name in seen.facts.excluded else "" for name in names]
     return legend(zip(seen.colours, [name + more for name, more in zip(names, outside, strict=True)], strict=False))
 
 
-def _drawn(seen: Seen) -> str:
+def _drawn(seen: StudySnapshot) -> str:
     """The legend of the classes that have an IoU in some trial; one outside the mean has none."""
     names = enumerate(seen.facts.class_names[:CLASSES])
     return legend(
@@ -152,7 +152,7 @@ def _drawn(seen: Seen) -> str:
     )
 
 
-def _workers(seen: Seen) -> str:
+def _workers(seen: StudySnapshot) -> str:
     gone = ", ".join(
         f"{number} {word}" for number, word in ((seen.left, "left in order"), (seen.lost, "lost")) if number
     )

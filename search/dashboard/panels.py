@@ -17,7 +17,7 @@ from spaces import DataFacts
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import ArtifactStore, not_found
 from storage.errors import StorageError
-from storage.studies.studies import StudyPlan
+from storage.studies.studies import StudyConfig
 
 MOST_SIZES = 1000  # of pictures, remembered
 _HEADER = 24  # bytes of a PNG up to its size
@@ -52,7 +52,7 @@ class Panels:
         self._sizes: OrderedDict[str, tuple[int, int] | None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, study_id: int, trial: FrozenTrial, plan: StudyPlan, facts: DataFacts) -> Panel | None:
+    def of(self, study_id: int, trial: FrozenTrial, plan: StudyConfig, facts: DataFacts) -> Panel | None:
         """The trial's picture; None when it has none, or none that can be read."""
         named = (str(file["artifact_id"]) for file in artifacts(trial.system_attrs) if file.get("filename") == PANEL)
         file = next((name for name in named if is_artifact_id(name)), None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from search.dashboard.board import Placed
+from search.dashboard.board import LeaderboardEntry
 from search.dashboard.panels import Panel
 from search.outcome.colours import WRONG, WRONG_NOT_COUNTED
 
 
-def compare(leaders: Sequence[Placed], excluded: Sequence[str]) -> str:
+def compare(leaders: Sequence[LeaderboardEntry], excluded: Sequence[str]) -> str:
     """HTML with the pictures of these trials; a word where there are none. excluded: classes outside the mean."""
     shown = [(leader, leader.panel) for leader in leaders if leader.panel is not None]
     if not shown:
@@ -57,12 +57,12 @@ def _cell(panel: Panel, sample: int, column: str) -> str:
     return f'<svg class="cell {column}" viewBox="{window}" role="img" aria-label="{column} {sample + 1}">{image}</svg>'
 
 
-def _head(leader: Placed) -> str:
+def _head(leader: LeaderboardEntry) -> str:
     value = leader.row.miou if leader.row.miou is not None else leader.row.value
     return f"trial {leader.row.number}" + ("" if value is None else f"<br/>{value:.4f}")
 
 
-def _whole(leader: Placed, panel: Panel) -> str:
+def _whole(leader: LeaderboardEntry, panel: Panel) -> str:
     text = _head(leader).replace("<br/>", ", ")
     size = f'width="{panel.width}" height="{panel.height}"'
     return f'<figure><figcaption>{text}</figcaption><img src="{panel.url}" {size} alt="{text}"/></figure>'

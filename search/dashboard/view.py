@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from search.studies.cleanup import remove_study
 from storage.errors import StudyError
 from storage.store import Store
-from storage.studies.liveness import stranded
+from storage.studies.liveness import stale_trials_of
 from storage.studies.studies import check_name, study_id
 from storage.trials.retries import COMES_BACK, database_of, retried
 from storage.trials.trial_rows import Distributions, identity, read_trials
@@ -150,7 +150,7 @@ class ViewStorage(_CachedStorage):
         if all(trial.state is not TrialState.RUNNING for trial in found):
             return frozenset()
         name = self.our_name(study_id)
-        return frozenset() if name is None else frozenset(stranded(self.store, name))
+        return frozenset() if name is None else frozenset(stale_trials_of(self.store, name))
 
 
 def shown(trial: FrozenTrial, lost: bool) -> FrozenTrial:

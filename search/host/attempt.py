@@ -16,17 +16,17 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
-from search.errors import Interrupted, Stumbled, TakenOver, TrainingFailed
+from search.errors import Interrupted, TakenOver, TrainingFailed, TransientFailure
 from search.host.checkpoints import Checkpoint
-from search.host.reporter import Ledger
+from search.host.reporter import TrialReporter
 from search.host.results import attach_pictures
-from search.host.state import INTERRUPTED, Board
+from search.host.state import INTERRUPTED, HostState
 from search.host.uploads import Outbox
-from search.studies.constraints import excess, gpu_of, pixel_bytes_of, refusal
+from search.studies.constraints import constraint_values, gpu_of, pixel_bytes_of, refusal
 from search.studies.samplers import trial_seed
 from search.studies.study import OpenStudy
 from search.worker.job_files import WEIGHTS
-from search.worker.process import ChildDied, Link
+from search.worker.process import ChildDied, WorkerProcess
 from search.worker.protocol import Failed, Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained
 from spaces import Recipe, dump_recipe
 from storage.errors import ArtifactError
@@ -61,9 +61,9 @@ class Objective:
 
     store: Store
     opened: OpenStudy
-    link: Link
+    link: WorkerProcess
     sharing: int
-    board: Board
+    board: HostState
     worker: str
     outbox: Outbox
     out: Path
@@ -95,7 +95,7 @@ class Objective:
         if copy is None:
             return False
         self.run = self._start_run(copy.number)
-        ledger = Ledger(self.store, self.opened, copy, self.run)
+        ledger = TrialReporter(self.store, self.opened, copy, self.run)
         ledger.catch_up(self.result.epochs, final=True)
         study.tell(copy, self._finish(ledger, self.result))
         return True
@@ -105,7 +105,7 @@ class Objective:
         self.started()
         try:
             self.run = self._start_run(trial.number)
-            return self._run(trial, Ledger(self.store, self.opened, trial, self.run))
+            return self._run(trial, TrialReporter(self.store, self.opened, trial, self.run))
         except optuna.TrialPruned as pruned:
             self._note(trial, "pruned", str(pruned))
             raise
@@ -137,7 +137,7 @@ class Objective:
         finish_run(self.store, self.run, state=state, reason=reason)
         trial.set_user_attr("reason", reason)
 
-    def _run(self, trial: Trial, ledger: Ledger) -> float:
+    def _run(self, trial: Trial, ledger: TrialReporter) -> float:
         try:
             recipe = self._recipe(trial)
             self._refuse_excess(trial, recipe)
@@ -155,7 +155,7 @@ class Objective:
     def _refuse_excess(self, trial: Trial, recipe: Recipe) -> None:
         """Note how far the recipe lies below or above the study's limits. Raises TrialPruned for one above."""
         plan, gpu = self.opened.plan, gpu_of(self.link.place, self.sharing)
-        over = excess(
+        over = constraint_values(
             recipe,
             self.opened.space.facts,
             plan,
@@ -169,7 +169,7 @@ class Objective:
         if reason:
             raise optuna.TrialPruned(reason)
 
-    def _train(self, trial: Trial, recipe: Recipe, ledger: Ledger) -> int:
+    def _train(self, trial: Trial, recipe: Recipe, ledger: TrialReporter) -> int:
         """Train to the end, and return the number of the best epoch."""
         assert self.trial is not None
         self.checkpoint = self.checkpoint_of(origin(self.trial))
@@ -196,7 +196,7 @@ class Objective:
             self.board.killers.pop(trial.number, None)
         raise ChildDied(f"{self.link.place.name}: the child closed no job")
 
-    def _hear(self, trial: Trial, message: Message, ledger: Ledger, recipe: Recipe) -> None:
+    def _hear(self, trial: Trial, message: Message, ledger: TrialReporter, recipe: Recipe) -> None:
         if isinstance(message, Trained):
             ledger.add(message)
             self.board.took(message.seconds)
@@ -212,17 +212,17 @@ class Objective:
         elif isinstance(message, Stopped | Failed):
             self._closed(message, ledger)
 
-    def _show(self, trial: Trial, ledger: Ledger, recipe: Recipe) -> None:
+    def _show(self, trial: Trial, ledger: TrialReporter, recipe: Recipe) -> None:
         latest = ledger.epochs[-1]
         epochs = recipe.optimisation.epochs
         self.board.show(self.link.place.name, trial.number, latest.number, epochs, ledger.value(latest))
 
-    def _closed(self, message: Stopped | Failed, ledger: Ledger) -> None:
+    def _closed(self, message: Stopped | Failed, ledger: TrialReporter) -> None:
         """Turn the end of a job without a result into the exception that says why."""
         if isinstance(message, Failed):
             if message.kind == "diverged":
                 raise TrainingFailed(message.reason)
-            raise Stumbled(message.reason, message.detail)
+            raise TransientFailure(message.reason, message.detail)
         if ledger.verdict:
             ledger.describe(ledger.best())
             raise optuna.TrialPruned(ledger.verdict)
@@ -250,7 +250,7 @@ class Objective:
             checkpoint_seconds=CHECKPOINT_S,
         )
 
-    def _finish(self, ledger: Ledger, result: Result) -> float:
+    def _finish(self, ledger: TrialReporter, result: Result) -> float:
         """Keep what the training came to; its value. All of that comes before the trial is told."""
         best = next(epoch for epoch in result.epochs if epoch.number == result.best)
         value = ledger.value(best)
@@ -269,7 +269,7 @@ class Objective:
                 drop_weights(self.store, surplus.run)
         return value
 
-    def _keep_weights(self, ledger: Ledger, best: Trained, value: float) -> None:
+    def _keep_weights(self, ledger: TrialReporter, best: Trained, value: float) -> None:
         """Store the weights if the trial is among the best K so far, and note at the run where they are."""
         number, run = ledger.trial.number, ledger.run
         with self.board.weights:
@@ -286,7 +286,7 @@ class Objective:
         finish_run(self.store, run, state="complete", parameters=best.parameters, weights_artifact=kept_as, value=value)
 
 
-def kill_child(link: Link) -> None:
+def kill_child(link: WorkerProcess) -> None:
     """End the link's child at once, if there is one; any thread may."""
     pid = link.pid
     if pid is not None:
@@ -296,7 +296,7 @@ def kill_child(link: Link) -> None:
 
 def own_fault(error: BaseException) -> bool:
     """Whether a training failed by itself, in a way that need not come again: a crash, a hang, want of memory."""
-    return isinstance(error, ChildDied | Stumbled) or not isinstance(error, TrainingFailed | optuna.TrialPruned)
+    return isinstance(error, ChildDied | TransientFailure) or not isinstance(error, TrainingFailed | optuna.TrialPruned)
 
 
 def _sentence(error: Exception) -> str:

@@ -19,14 +19,14 @@ from search.host.maintenance import Patrol
 from search.host.periodic import bounded, duties
 from search.host.progress import View
 from search.host.shutdown import Signals, counted_signals
-from search.host.state import Board
-from search.host.trial_loop import Crew, run_slot
+from search.host.state import HostState
+from search.host.trial_loop import HostContext, run_slot
 from search.host.uploads import Outbox
 from search.studies.checkpoint_names import stem_of
 from search.studies.constraints import Gpu, gpu_of
 from search.studies.study import open_study, settle_space
 from search.worker.devices import places
-from search.worker.process import Link, Place
+from search.worker.process import DeviceSlot, WorkerProcess
 from storage.process_identity import worker_id
 from storage.store import Store
 from storage.studies.hosts import Worker, leave, register
@@ -89,12 +89,12 @@ def work(store: Store, order: Order, view: View) -> Outcome:
         opened = open_study(store, order.study, order.home)
         settle_space(store, opened.plan)
         seats = places(order.device, order.workers, order.home / "logs", order.on_one_gpu)
-        board = Board(say=view.say, epoch_limit=limit)
+        board = HostState(say=view.say, epoch_limit=limit)
         outbox = Outbox(store, order.home, view.say, board.stop.is_set)
         worker = stack.enter_context(_registered(store, order.study, seats, board))
         board.worker = worker
-        links = [stack.enter_context(Link(seat)) for seat in seats]
-        crew = Crew(
+        links = [stack.enter_context(WorkerProcess(seat)) for seat in seats]
+        crew = HostContext(
             store=store,
             opened=opened,
             board=board,
@@ -120,7 +120,7 @@ def work(store: Store, order: Order, view: View) -> Outcome:
     return Outcome(finished=patrol.finished, target=crew.target, abandoned=not ended)
 
 
-def _finish(patrol: Patrol, outbox: Outbox, board: Board) -> None:
+def _finish(patrol: Patrol, outbox: Outbox, board: HostState) -> None:
     """A last look, and a last try for what the artifact store has not taken."""
     leaving = board.stop.is_set()
     bounded(patrol.look, LAST_S if leaving else 60.0)
@@ -146,7 +146,7 @@ def epoch_limit(environment: Mapping[str, str]) -> float | None:
     raise UsageError(f"MARSEARCH_EPOCH_LIMIT={text}: a number of seconds was expected, such as 900")
 
 
-def _supervise(crew: Crew, links: list[Link], order: Order, signals: Signals) -> bool:
+def _supervise(crew: HostContext, links: list[WorkerProcess], order: Order, signals: Signals) -> bool:
     """Look after the slots until they have ended, or until the host must go; whether all of them have."""
     slots = [threading.Thread(target=run_slot, args=(crew,), daemon=True) for _ in range(2 * len(links))]
     for slot in slots:
@@ -159,7 +159,7 @@ def _supervise(crew: Crew, links: list[Link], order: Order, signals: Signals) ->
     return True
 
 
-def _leave(crew: Crew, links: list[Link], slots: list[threading.Thread], signals: Signals) -> bool:
+def _leave(crew: HostContext, links: list[WorkerProcess], slots: list[threading.Thread], signals: Signals) -> bool:
     """Stop the children, let the slots hand their trials back, wait no longer than a host has; whether all ended."""
     began = time.monotonic()
     kill_at, end = began + STOP_S, began + HAND_BACK_S
@@ -189,27 +189,27 @@ def _wait(slots: list[threading.Thread], seconds: float) -> None:
         alive[0].join(seconds)
 
 
-def _pool(links: list[Link]) -> queue.Queue[Link]:
-    free: queue.Queue[Link] = queue.Queue()
+def _pool(links: list[WorkerProcess]) -> queue.Queue[WorkerProcess]:
+    free: queue.Queue[WorkerProcess] = queue.Queue()
     for link in links:
         free.put(link)
     return free
 
 
-def _sharing(seats: tuple[Place, ...], order: Order) -> int:
+def _sharing(seats: tuple[DeviceSlot, ...], order: Order) -> int:
     """How many children one GPU has at most, those of other hosts too."""
     gpus = [seat.environment.get("CUDA_VISIBLE_DEVICES", "") for seat in seats]
     return max(order.on_one_gpu, *(gpus.count(gpu) for gpu in gpus))
 
 
-def _smallest_gpu(seats: tuple[Place, ...], sharing: int) -> Gpu | None:
+def _smallest_gpu(seats: tuple[DeviceSlot, ...], sharing: int) -> Gpu | None:
     """What every child has, so that whatever is proposed here fits each of them; None without a GPU."""
     found = [gpu for gpu in (gpu_of(seat, sharing) for seat in seats) if gpu is not None]
     return min(found, key=lambda gpu: (gpu.gb, gpu.bfloat16), default=None)
 
 
 @contextmanager
-def _registered(store: Store, study: str, seats: tuple[Place, ...], board: Board) -> Iterator[str]:
+def _registered(store: Store, study: str, seats: tuple[DeviceSlot, ...], board: HostState) -> Iterator[str]:
     now = datetime.now(UTC)
     worker = Worker(
         id=worker_id(),

@@ -8,7 +8,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from search.host.progress import View, sentence
-from search.host.state import Board
+from search.host.state import HostState
 from search.log import tell
 from search.studies.queries import count
 
@@ -28,7 +28,7 @@ class LogView(View):
         """Log a sentence; any thread may."""
         tell(sentence, "said", study=self._study, worker=self._worker)
 
-    def refresh(self, study: Study, board: Board, target: int, workers: int) -> None:
+    def refresh(self, study: Study, board: HostState, target: int, workers: int) -> None:
         """Log what has begun and ended since the last time."""
         self._worker = board.worker
         for slot, (number, epoch, epochs, _) in sorted(board.running.items()):

@@ -7,8 +7,8 @@ from optuna.trial import TrialState
 from search.host.checkpoints import sweep_local
 from search.host.periodic import Duty
 from search.host.progress import View
-from search.host.state import Board
-from search.host.trial_loop import Crew
+from search.host.state import HostState
+from search.host.trial_loop import HostContext
 from search.studies.queries import count
 from storage.artifacts.artifact_store import sweep_artifacts
 from storage.atomic_write import sweep
@@ -33,7 +33,7 @@ class Patrol:
     finished: trials that count towards the target, as last seen.
     """
 
-    def __init__(self, crew: Crew, view: View, workers: int) -> None:
+    def __init__(self, crew: HostContext, view: View, workers: int) -> None:
         self.finished = 0
         self._crew = crew
         self._view = view
@@ -95,5 +95,5 @@ class Patrol:
                 drop_weights(crew.store, surplus.run)
 
 
-def _busy(board: Board) -> str:
+def _busy(board: HostState) -> str:
     return ", ".join(f"{trial}: {epoch}/{epochs}" for trial, epoch, epochs, _ in sorted(board.running.values()))

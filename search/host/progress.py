@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.host.state import Board
+from search.host.state import HostState
 from search.studies.queries import best_of, count, remaining_seconds
 from storage.trials.retries import comes_back
 
@@ -45,7 +45,7 @@ class View:
         """Show a sentence above the progress; any thread may."""
         self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def refresh(self, study: Study, board: Board, target: int, workers: int) -> None:
+    def refresh(self, study: Study, board: HostState, target: int, workers: int) -> None:
         """Show the study as it is now."""
         trials = study.get_trials(deepcopy=False)
         if self._console.is_terminal:
@@ -76,7 +76,7 @@ def sentence(trial: FrozenTrial, finished: int, target: int) -> str:
     return f"{finished}/{target}  trial {trial.number} {what}{took}"
 
 
-def render(name: str, trials: list[FrozenTrial], board: Board, target: int, workers: int) -> Group:
+def render(name: str, trials: list[FrozenTrial], board: HostState, target: int, workers: int) -> Group:
     """The table of a terminal: counts, best, time left, and a bar for each running trial."""
     counts, best = count(trials), best_of(trials)
     left = remaining_seconds(trials, target, workers)
@@ -97,7 +97,7 @@ def render(name: str, trials: list[FrozenTrial], board: Board, target: int, work
     return Group(head, tail, table, Text(_held(name, board), "yellow"))
 
 
-def _held(name: str, board: Board) -> str:
+def _held(name: str, board: HostState) -> str:
     """Why nothing new begins here, and how it goes on; empty while it does."""
     if board.stop.is_set():
         return "stopping: trials under way go back to the queue"

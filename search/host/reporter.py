@@ -17,7 +17,7 @@ from storage.trials.retries import retried
 
 
 @dataclass
-class Ledger:
+class TrialReporter:
     """The epochs of one run of a trial.
 
     run: its id. verdict: why the trial is hopeless, "" while it is not.

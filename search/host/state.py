@@ -20,7 +20,7 @@ def _nobody(sentence: str) -> None:
 
 
 @dataclass
-class Board:
+class HostState:
     """Written by slots and by the host's duties, read by all.
 
     stop: the host leaves. command: what a person has told all hosts of the study, honoured between two epochs.

@@ -19,25 +19,25 @@ from optuna.trial import FrozenTrial, TrialState
 from search.errors import TrainingFailed
 from search.host.attempt import FLUSH_S, Objective, own_fault
 from search.host.checkpoints import Checkpoint, retire
-from search.host.state import Board
+from search.host.state import HostState
 from search.host.uploads import Outbox
 from search.studies.constraints import Gpu, pixel_bytes_of
-from search.studies.pruners import OneLifePruner
+from search.studies.pruners import RetryAwarePruner
 from search.studies.queries import count
 from search.studies.study import OpenStudy, attach
-from search.worker.process import Link
+from search.worker.process import WorkerProcess
 from storage.errors import ArtifactError, StorageError, StudyError, StudyFull
 from storage.store import Store
 from storage.studies.attempts import drop_weights, finish_run
 from storage.studies.studies import load_plan
-from storage.trials.retries import COMES_BACK, requeue, retried, unreturned
+from storage.trials.retries import COMES_BACK, requeue, retried, retry_pending
 
 POLL = 0.3  # seconds between looks at a study whose last trials run elsewhere
 MOST_FAILURES = 5  # trainings in a row that may fail by themselves before the host gives up
 
 
 @dataclass
-class Crew:
+class HostContext:
     """What the slots of one host share.
 
     home: the host's folder. stem: of the names of the study's checkpoints. target: finished trials that end the study.
@@ -47,7 +47,7 @@ class Crew:
 
     store: Store
     opened: OpenStudy
-    board: Board
+    board: HostState
     outbox: Outbox
     home: Path
     stem: str
@@ -55,7 +55,7 @@ class Crew:
     target: int
     sharing: int
     gpu: Gpu | None
-    free: queue.Queue[Link]
+    free: queue.Queue[WorkerProcess]
     gate: threading.Lock = field(default_factory=threading.Lock)
     starting: int = 0
     failures: int = 0
@@ -65,7 +65,7 @@ class Crew:
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however often it was taken up again."""
         study = attach(self.store, self.opened.plan, self.gpu, pixel_bytes_of(self.opened.dataset.images))
-        study.pruner = OneLifePruner(study.pruner)
+        study.pruner = RetryAwarePruner(study.pruner)
         return study
 
     def checkpoint(self, first: int) -> Checkpoint:
@@ -100,7 +100,7 @@ class Crew:
         self.board.stop.set()
 
 
-def run_slot(crew: Crew) -> None:
+def run_slot(crew: HostContext) -> None:
     """Run trials until the study is finished or the host stops; what goes wrong stops the host and is kept."""
     try:
         study = crew.study()
@@ -115,7 +115,7 @@ def run_slot(crew: Crew) -> None:
         crew.fail(error)
 
 
-def _one_trial(crew: Crew, study: Study) -> None:
+def _one_trial(crew: HostContext, study: Study) -> None:
     try:
         link = crew.free.get(timeout=POLL)
     except queue.Empty:
@@ -146,7 +146,7 @@ def _one_trial(crew: Crew, study: Study) -> None:
         lease.give_back()
 
 
-def _optimize(crew: Crew, study: Study, objective: Objective) -> None:
+def _optimize(crew: HostContext, study: Study, objective: Objective) -> None:
     """Run one trial, and see to what is left of it, also when it was taken over or something unforeseen happened."""
     try:
         study.optimize(objective, n_trials=1, catch=(TrainingFailed,))
@@ -167,7 +167,7 @@ def _optimize(crew: Crew, study: Study, objective: Objective) -> None:
         _clear_up(crew, study, objective, study._storage.get_trial(objective.trial._trial_id))
 
 
-def _let_go(crew: Crew, study: Study, objective: Objective, trial: FrozenTrial) -> None:
+def _let_go(crew: HostContext, study: Study, objective: Objective, trial: FrozenTrial) -> None:
     """Leave a trial to the host that has taken it over; if it has finished here first, its copy gets the result."""
     run, checkpoint = objective.run, objective.checkpoint
     told = objective.hand_over(study)
@@ -181,7 +181,7 @@ def _let_go(crew: Crew, study: Study, objective: Objective, trial: FrozenTrial) 
     crew.board.say(f"trial {trial.number} was taken back while this host was silent: {ending}")
 
 
-def _clear_up(crew: Crew, study: Study, objective: Objective, trial: FrozenTrial) -> None:
+def _clear_up(crew: HostContext, study: Study, objective: Objective, trial: FrozenTrial) -> None:
     """Hand back a trial that comes back; of one that has ended for good, remove what it no longer needs."""
     promised = trial.system_attrs.get(COMES_BACK)
     if trial.state is TrialState.FAIL and promised is not None:
@@ -192,7 +192,7 @@ def _clear_up(crew: Crew, study: Study, objective: Objective, trial: FrozenTrial
     _count_failure(crew, trial, objective)
 
 
-def _count_failure(crew: Crew, trial: FrozenTrial, objective: Objective) -> None:
+def _count_failure(crew: HostContext, trial: FrozenTrial, objective: Objective) -> None:
     """Give up when trainings only fail by themselves, since the next would too. Raises TrainingFailed then."""
     if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
         crew.failures = 0
@@ -203,14 +203,14 @@ def _count_failure(crew: Crew, trial: FrozenTrial, objective: Objective) -> None
         raise TrainingFailed(f"{MOST_FAILURES} trainings in a row failed, the last one with: {reason}")
 
 
-def _finished(crew: Crew, study: Study) -> bool:
+def _finished(crew: HostContext, study: Study) -> bool:
     return count(study.get_trials(deepcopy=False)).finished >= crew.target
 
 
 class _Start:
     """The right to begin one trial, so that slots together do not begin more than the study still needs."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: HostContext) -> None:
         self._crew = crew
         self._held = False
 
@@ -219,7 +219,7 @@ class _Start:
         with self._crew.gate:
             trials = study.get_trials(deepcopy=False)
             counts = count(trials)
-            taken = counts.finished + counts.running + len(unreturned(trials)) + self._crew.starting
+            taken = counts.finished + counts.running + len(retry_pending(trials)) + self._crew.starting
             self._held = taken < self._crew.target and not self._crew.awaited(trials)
             self._crew.starting += self._held
             return self._held
@@ -234,9 +234,9 @@ class _Start:
 class _Lease:
     """A child on loan to one trial."""
 
-    def __init__(self, crew: Crew, link: Link) -> None:
+    def __init__(self, crew: HostContext, link: WorkerProcess) -> None:
         self._crew = crew
-        self._link: Link | None = link
+        self._link: WorkerProcess | None = link
 
     def give_back(self) -> None:
         """Put the child back for the next trial; again is harmless."""

@@ -15,7 +15,7 @@ from search.errors import TrainingFailed
 from search.outcome.curves import CurvePoint
 from search.reproduction.result import Result
 from search.reproduction.task import Task
-from search.worker.process import ChildDied, Link, Place
+from search.worker.process import ChildDied, DeviceSlot, WorkerProcess
 from search.worker.protocol import Failed, Finished, Stopped, Train, Trained
 from spaces import DataFacts, dump_recipe
 
@@ -27,7 +27,7 @@ MOST_DEATHS = 5  # children in a row that may die before the next one is taken t
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class DatasetRef:
     """The data set that all tasks of a pool are trained on. data: its file. digest: of its contents."""
 
     data: Path
@@ -39,7 +39,7 @@ class Ground:
 class _Shift:
     """What the threads of one pool share."""
 
-    ground: Ground
+    ground: DatasetRef
     stop: threading.Event
     done: Callable[[Result], None]
     tasks: queue.SimpleQueue[Task]
@@ -50,8 +50,8 @@ class _Shift:
 
 def train_all(
     tasks: Sequence[Task],
-    ground: Ground,
-    seats: Sequence[Place],
+    ground: DatasetRef,
+    seats: Sequence[DeviceSlot],
     *,
     stop: threading.Event,
     done: Callable[[Result], None],
@@ -66,7 +66,7 @@ def train_all(
     for task in tasks:
         shift.tasks.put(task)
     with ExitStack() as stack:
-        links = [stack.enter_context(Link(seat)) for seat in seats[: len(tasks)]]
+        links = [stack.enter_context(WorkerProcess(seat)) for seat in seats[: len(tasks)]]
         threads = [threading.Thread(target=_work, args=(shift, link), daemon=True) for link in links]
         for thread in threads:
             thread.start()
@@ -79,7 +79,7 @@ def train_all(
         raise shift.trouble[0]
 
 
-def train_task(link: Link, task: Task, ground: Ground, stop: threading.Event) -> Result | None:
+def train_task(link: WorkerProcess, task: Task, ground: DatasetRef, stop: threading.Event) -> Result | None:
     """Train one task in a child; None when the flag was set before it ended."""
     epochs: list[Trained] = []
     with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
@@ -111,7 +111,7 @@ def train_task(link: Link, task: Task, ground: Ground, stop: threading.Event) ->
     raise ChildDied(f"{link.place.name}: the child closed no job")
 
 
-def _wait(threads: Sequence[threading.Thread], links: Sequence[Link], stop: threading.Event) -> None:
+def _wait(threads: Sequence[threading.Thread], links: Sequence[WorkerProcess], stop: threading.Event) -> None:
     while any(thread.is_alive() for thread in threads):
         if stop.is_set():
             for link in links:
@@ -120,7 +120,7 @@ def _wait(threads: Sequence[threading.Thread], links: Sequence[Link], stop: thre
             thread.join(LOOK)
 
 
-def _work(shift: _Shift, link: Link) -> None:
+def _work(shift: _Shift, link: WorkerProcess) -> None:
     try:
         while not shift.stop.is_set():
             task = shift.tasks.get_nowait()
@@ -139,7 +139,7 @@ def _work(shift: _Shift, link: Link) -> None:
         shift.stop.set()
 
 
-def _survive(shift: _Shift, link: Link, task: Task) -> tuple[Result | None, bool]:
+def _survive(shift: _Shift, link: WorkerProcess, task: Task) -> tuple[Result | None, bool]:
     """The task's result, and whether its child died of it."""
     try:
         return train_task(link, task, shift.ground, shift.stop), False
@@ -148,7 +148,7 @@ def _survive(shift: _Shift, link: Link, task: Task) -> tuple[Result | None, bool
 
 
 def _result(
-    task: Task, ground: Ground, device: str, epochs: Sequence[Trained], *, best: int = 0, failure: str = ""
+    task: Task, ground: DatasetRef, device: str, epochs: Sequence[Trained], *, best: int = 0, failure: str = ""
 ) -> Result:
     chosen = next((epoch for epoch in epochs if epoch.number == best), None)
     return Result(

@@ -13,7 +13,7 @@ from search.outcome.atomic import replacing
 from search.reproduction.agenda import Part, Request, in_turn, plan_row, split_parts
 from search.reproduction.comparison import draw_comparison
 from search.reproduction.paper import PaperRow, PaperTable
-from search.reproduction.pool import Ground, train_all
+from search.reproduction.pool import DatasetRef, train_all
 from search.reproduction.result import Result, read_result, write_result
 from search.reproduction.side_by_side import as_csv, as_markdown
 from search.reproduction.subset import rarest_class
@@ -21,7 +21,7 @@ from search.reproduction.table import Ours, Reproduction, Setting, pool
 from search.reproduction.task import Task
 from search.worker.devices import places
 from search.worker.job_files import facts_of
-from search.worker.process import Place
+from search.worker.process import DeviceSlot
 from spaces import DataFacts, Recipe, load_preset
 from storage.data.dataset import Dataset, read_dataset
 
@@ -44,7 +44,7 @@ def reproduce(
     """
     seats = places(request.device, request.workers, request.out / "logs")
     dataset = read_dataset(request.data)
-    ground = Ground(data=request.data, digest=dataset.digest, facts=facts_of(dataset))
+    ground = DatasetRef(data=request.data, digest=dataset.digest, facts=facts_of(dataset))
     make_folder(request.out)
     whole, folds = split_parts(dataset, request)
     planned = {
@@ -78,9 +78,9 @@ def known_results(out: Path, tasks: Sequence[Task], facts: DataFacts) -> dict[st
 def train_missing(
     tasks: Sequence[Task],
     results: dict[str, Result],
-    ground: Ground,
+    ground: DatasetRef,
     *,
-    seats: Sequence[Place],
+    seats: Sequence[DeviceSlot],
     out: Path,
     stop: threading.Event,
     say: Say,

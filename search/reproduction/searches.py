@@ -27,12 +27,12 @@ from search.host.shutdown import stop_on_signals
 from search.reproduction.agenda import SPLIT_SEED, Part, Request, split_parts
 from search.reproduction.found import Search, Searches, Tried, draw_searches, searches_as_csv, searches_as_markdown
 from search.reproduction.paper import D_BEST
-from search.reproduction.pool import Ground
+from search.reproduction.pool import DatasetRef
 from search.reproduction.reproduce import Say, describe, known_results, make_folder, train_missing, write_text
 from search.reproduction.task import make_task, narrow_filters
 from search.studies.study import OpenStudy, Wish, create, open_study
 from search.worker.devices import places
-from search.worker.process import Place
+from search.worker.process import DeviceSlot
 from spaces import SpaceError, load_preset
 from spaces.axis import Scalar
 from storage.data.dataset import Dataset, build_dataset, read_dataset, write_dataset
@@ -182,7 +182,7 @@ def _work(store: Store, name: str, target: int, request: Request, stop: threadin
 
 
 def _reference(
-    opened: OpenStudy, request: Request, seats: Sequence[Place], stop: threading.Event, say: Say
+    opened: OpenStudy, request: Request, seats: Sequence[DeviceSlot], stop: threading.Event, say: Say
 ) -> Tried | None:
     """Report D's best parameters, trained once on the studies' split."""
     chosen = {f"model.{name}": value for name, value in D_BEST.items()}
@@ -197,7 +197,7 @@ def _reference(
         data_digest=digest,
     )
     results = known_results(request.out, [task], facts)
-    ground = Ground(data=opened.data, digest=digest, facts=facts)
+    ground = DatasetRef(data=opened.data, digest=digest, facts=facts)
     with stop_on_signals(stop):
         train_missing([task], results, ground, seats=seats, out=request.out, stop=stop, say=say)
     result = results.get(task.name)

@@ -15,7 +15,7 @@ from search.worker.checkpoint_file import remove_checkpoint
 from storage.artifacts.artifact_store import artifact_ids, remove_all
 from storage.store import Store
 from storage.studies.control import Deleted, delete_study
-from storage.studies.liveness import stranded
+from storage.studies.liveness import stale_trials_of
 from storage.studies.reaper import reap
 from storage.studies.studies import list_studies
 
@@ -39,7 +39,7 @@ class Checkpoints:
 
 def stale_trials(store: Store) -> dict[str, tuple[int, ...]]:
     """By study, the running trials whose worker is gone; studies without any are left out."""
-    found = {study: stranded(store, study) for study in list_studies(store)}
+    found = {study: stale_trials_of(store, study) for study in list_studies(store)}
     return {study: numbers for study, numbers in found.items() if numbers}
 
 
@@ -68,7 +68,7 @@ def drop_orphans(store: Store, home: Path) -> int:
 
 
 def remove_study(store: Store, home: Path, study: str, *, force: bool) -> Deleted:
-    """Delete a study with its checkpoints, here and in the artifact store. Raises as `storage.studies.control.delete_study`."""
+    """Delete a study with its checkpoints, here and in the artifact store. Raises as `delete_study`."""
     stem = stem_of(store, study)
     deleted = delete_study(store, study, force=force, also=artifact_ids(store.artifacts, f"{ARTIFACT}{stem}-"))
     local = sorted(path.name for path in (home / FOLDER).glob(f"{stem}-*.safetensors"))

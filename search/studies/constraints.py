@@ -15,10 +15,10 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from search.worker.process import Place
+from search.worker.process import DeviceSlot
 from spaces import DataFacts, Recipe, Space
 from spaces.space import Suggests
-from storage.studies.studies import StudyPlan
+from storage.studies.studies import StudyConfig
 
 PARAMS = "params"
 GPU_GB = "gpu_gb"
@@ -37,10 +37,10 @@ def countable() -> bool:
     return find_spec("torch") is not None
 
 
-def excess(
+def constraint_values(
     recipe: Recipe,
     facts: DataFacts,
-    plan: StudyPlan,
+    plan: StudyConfig,
     device_gb: float | None,
     *,
     pixel_bytes: int = 4,
@@ -58,10 +58,10 @@ def excess(
     most_gb = memory_limit(plan, device_gb)
     if plan.max_params is None and most_gb is None:
         return {}
-    from search.training.footprint import Resident, sketch, training_bytes
+    from search.training.footprint import Resident, meta_network, training_bytes
     from spaces.modules.networks.network import count_parameters
 
-    network = sketch(recipe, facts)
+    network = meta_network(recipe, facts)
     found: dict[str, float] = {}
     if plan.max_params is not None:
         found[PARAMS] = math.log2(max(1, count_parameters(network)) / plan.max_params)
@@ -73,7 +73,7 @@ def excess(
 
 
 def violation_of(
-    space: Space, plan: StudyPlan, gpu: Gpu | None = None, pixel_bytes: int = 4
+    space: Space, plan: StudyConfig, gpu: Gpu | None = None, pixel_bytes: int = 4
 ) -> Callable[[Suggests], float] | None:
     """How far a proposal is over the limits, in doublings, 0 for a feasible one; None where nothing is limited.
 
@@ -85,18 +85,20 @@ def violation_of(
 
     def violation(proposal: Suggests) -> float:
         recipe, bfloat16 = space.suggest(proposal), gpu is None or gpu.bfloat16
-        over = excess(recipe, space.facts, plan, device_gb, pixel_bytes=pixel_bytes, bfloat16=bfloat16, quick=True)
+        over = constraint_values(
+            recipe, space.facts, plan, device_gb, pixel_bytes=pixel_bytes, bfloat16=bfloat16, quick=True
+        )
         return sum(max(0.0, value) for value in over.values())
 
     return violation
 
 
-def memory_limit(plan: StudyPlan, device_gb: float | None) -> float | None:
+def memory_limit(plan: StudyConfig, device_gb: float | None) -> float | None:
     """The GPU memory in GiB that a training may take: what the person said, or else what the device has."""
     return device_gb if plan.max_gpu_gb is None else plan.max_gpu_gb
 
 
-def refusal(over: Mapping[str, float], plan: StudyPlan, device_gb: float | None) -> str:
+def refusal(over: Mapping[str, float], plan: StudyConfig, device_gb: float | None) -> str:
     """Why a recipe with these constraints is not trained, in one sentence; "" when it may be."""
     most_gb = memory_limit(plan, device_gb)
     reasons = []
@@ -114,7 +116,7 @@ def pixel_bytes_of(images: Any) -> int:
     return 1 if images.dtype.itemsize == 1 else 4
 
 
-def gpu_of(place: Place, sharing: int = 1) -> Gpu | None:
+def gpu_of(place: DeviceSlot, sharing: int = 1) -> Gpu | None:
     """What the GPU of a child offers to it; None on a CPU or MPS, and where the driver does not answer.
 
     sharing: how many children the host runs on the same GPU, which divide its memory evenly.

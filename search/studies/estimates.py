@@ -7,16 +7,16 @@ import statistics
 import numpy as np
 import optuna
 
-from search.studies.constraints import countable, excess
+from search.studies.constraints import constraint_values, countable
 from search.studies.samplers import trial_seed
 from search.studies.study import space_of
 from spaces import Recipe, Space
-from storage.studies.studies import StudyPlan
+from storage.studies.studies import StudyConfig
 
 SAMPLES = 24
 
 
-def weights_note(plan: StudyPlan) -> str:
+def weights_note(plan: StudyConfig) -> str:
     """A sentence on the disk that the weights of the best K trials take, from random recipes of the space.
 
     Only how many are kept where there is no torch to count with.
@@ -32,7 +32,7 @@ def weights_note(plan: StudyPlan) -> str:
     )
 
 
-def limits_note(plan: StudyPlan) -> str:
+def limits_note(plan: StudyConfig) -> str:
     """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
 
     What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
@@ -45,7 +45,10 @@ def limits_note(plan: StudyPlan) -> str:
     if not countable():
         return f"{named}: each worker looks before it trains"
     space = space_of(plan)
-    every = [excess(recipe, space.facts, plan, None, pixel_bytes=1) for recipe in _random_recipes(space, plan.seed)]
+    every = [
+        constraint_values(recipe, space.facts, plan, None, pixel_bytes=1)
+        for recipe in _random_recipes(space, plan.seed)
+    ]
     refused = sum(any(value > 0 for value in over.values()) for over in every)
     if refused == SAMPLES:
         return f"{named}: refuses all of {SAMPLES} random recipes; a larger limit or a narrower space finds more"
@@ -55,10 +58,10 @@ def limits_note(plan: StudyPlan) -> str:
 
 def weights_bytes(recipe: Recipe, space: Space) -> int:
     """The size of a recipe's float32 weights, counted without taking memory for them. Loads torch."""
-    from search.training.footprint import sketch
+    from search.training.footprint import meta_network
     from spaces.modules.networks.network import count_parameters
 
-    return 4 * count_parameters(sketch(recipe, space.facts))
+    return 4 * count_parameters(meta_network(recipe, space.facts))
 
 
 def _random_recipes(space: Space, seed: int) -> list[Recipe]:

@@ -22,7 +22,7 @@ With 5, 0 to 14 of the last 100 trials were over the limit in such a search, wit
 """
 
 
-class Draft:
+class Candidate:
     """A trial that is only imagined: its parameters come from the sampler, and nothing is written.
 
     params, distributions: by name, of what was asked for so far.
@@ -66,7 +66,7 @@ class Draft:
         return self._sampler.sample_independent(self._study, self._trial, name, distribution)
 
 
-class ScreeningSampler(BaseSampler):
+class FeasibleSampler(BaseSampler):
     """A sampler that draws up to DRAWS proposals for a trial and takes the first that keeps the limits.
 
     violation: how far a draft is over them, 0 for a feasible one; the least is taken when all are over, and that
@@ -74,10 +74,10 @@ class ScreeningSampler(BaseSampler):
     enqueued with. For one trial: `SeededSampler` makes a new one for each.
     """
 
-    def __init__(self, sampler: BaseSampler, violation: Callable[[Draft], float]) -> None:
+    def __init__(self, sampler: BaseSampler, violation: Callable[[Candidate], float]) -> None:
         self._sampler = sampler
         self._violation = violation
-        self._draft: Draft | None = None
+        self._draft: Candidate | None = None
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:  # noqa: D102
         self._sampler.before_trial(study, trial)
@@ -103,10 +103,10 @@ class ScreeningSampler(BaseSampler):
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:  # noqa: D102
         self._sampler.after_trial(study, trial, state, values)
 
-    def _best(self, study: Study, trial: FrozenTrial) -> Draft:
+    def _best(self, study: Study, trial: FrozenTrial) -> Candidate:
         best, least = None, float("inf")
         for _ in range(DRAWS):
-            draft = Draft(self._sampler, study, trial)
+            draft = Candidate(self._sampler, study, trial)
             over = self._violation(draft)
             if best is None or over < least:
                 best, least = draft, over

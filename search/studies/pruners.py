@@ -20,7 +20,7 @@ from storage.trials.retries import origin
 _RUNG = "completed_rung_"  # how successive halving names what it notes at a trial
 
 
-class OneLifePruner(BasePruner):
+class RetryAwarePruner(BasePruner):
     """A pruner's verdict on a trial as if none had ever been cut off."""
 
     def __init__(self, pruner: BasePruner) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.trials.retries import retried, unreturned
+from storage.trials.retries import retried, retry_pending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Counts:
 def count(trials: Sequence[FrozenTrial]) -> Counts:
     """Count the trials of a study."""
     replaced = {number for trial in trials for number in retried(trial)}
-    returning = {trial.number for trial in unreturned(trials)}
+    returning = {trial.number for trial in retry_pending(trials)}
     states = [t.state for t in trials if t.state is not TrialState.FAIL or t.number not in replaced | returning]
     return Counts(
         complete=states.count(TrialState.COMPLETE),

@@ -19,8 +19,8 @@ from storage.store import Store
 from storage.studies.control import Command, command
 from storage.studies.hosts import LEFT, Worker, workers
 from storage.studies.liveness import alive, attending, silence
-from storage.studies.studies import StudyPlan, load_plan
-from storage.studies.summaries import standings
+from storage.studies.studies import StudyConfig, load_plan
+from storage.studies.summaries import study_summaries
 from storage.trials.retries import retried
 
 State = Literal["running", "idle", "paused", "stopped", "finished"]
@@ -55,7 +55,7 @@ def study_list(store: Store) -> list[dict[str, Any]]:
     """Every study at a glance, by name, ready for JSON."""
     now = datetime.now(UTC)
     reports = []
-    for standing in standings(store):
+    for standing in study_summaries(store):
         there = attending(store, standing.study)
         said = command(store, standing.study)
         reports.append(
@@ -103,7 +103,7 @@ def _trials(store: Store, name: str) -> list[FrozenTrial]:
     return optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
 
 
-def _best(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any]:
+def _best(plan: StudyConfig, trial: FrozenTrial) -> dict[str, Any]:
     return {
         "number": trial.number,
         "value": trial.value,
@@ -113,7 +113,7 @@ def _best(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _recipe(plan: StudyPlan, trial: FrozenTrial) -> dict[str, Any] | None:
+def _recipe(plan: StudyConfig, trial: FrozenTrial) -> dict[str, Any] | None:
     """The recipe for JSON; None where today's axes cannot say what an older study tried."""
     try:
         return recipe_of(plan, readable_space(plan), trial).model_dump(mode="json")
@@ -138,7 +138,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def row_of(plan: StudyPlan, space: Space | None, trial: FrozenTrial) -> Row:
+def row_of(plan: StudyConfig, space: Space | None, trial: FrozenTrial) -> Row:
     """The trial's row of the leaderboard. space: from `search.studies.study.readable_space`, None where that fails."""
     known = trial.user_attrs
     return Row(
@@ -154,7 +154,7 @@ def row_of(plan: StudyPlan, space: Space | None, trial: FrozenTrial) -> Row:
     )
 
 
-def _summary(plan: StudyPlan, space: Space | None, trial: FrozenTrial) -> str:
+def _summary(plan: StudyConfig, space: Space | None, trial: FrozenTrial) -> str:
     try:
         return summarise(recipe_of(plan, space, trial)) if space is not None else ""
     except SpaceError:

@@ -12,8 +12,8 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from search.studies.feasible import Draft, ScreeningSampler
-from storage.studies.studies import StudyPlan
+from search.studies.feasible import Candidate, FeasibleSampler
+from storage.studies.studies import StudyConfig
 
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("asha", "hyperband", "median", "none")
@@ -83,10 +83,10 @@ def trial_seed(study_seed: int, number: int) -> int:
     return int(np.random.SeedSequence([study_seed, number]).generate_state(1, np.uint64)[0]) >> 1
 
 
-def build_sampler(plan: StudyPlan, violation: Callable[[Draft], float] | None = None) -> BaseSampler:
+def build_sampler(plan: StudyConfig, violation: Callable[[Candidate], float] | None = None) -> BaseSampler:
     """The study's sampler. A grid's points are enqueued, so its sampler only fills up what is missing at random.
 
-    violation: how far a proposal is over the study's limits, see `ScreeningSampler`; None where nothing is limited.
+    violation: how far a proposal is over the study's limits, see `FeasibleSampler`; None where nothing is limited.
     """
     makes: dict[str, Callable[[int], BaseSampler]] = {
         "tpe": lambda seed: _tpe(plan.trials, seed),
@@ -96,10 +96,10 @@ def build_sampler(plan: StudyPlan, violation: Callable[[Draft], float] | None = 
     make = makes[plan.sampler]
     if violation is None:
         return SeededSampler(make, plan.seed)
-    return SeededSampler(lambda seed: ScreeningSampler(make(seed), violation), plan.seed)
+    return SeededSampler(lambda seed: FeasibleSampler(make(seed), violation), plan.seed)
 
 
-def build_pruner(plan: StudyPlan) -> BasePruner:
+def build_pruner(plan: StudyConfig) -> BasePruner:
     """The study's pruner, over epochs counted from one."""
     least = min_resource(plan.epochs)
     builds: dict[str, Callable[[], BasePruner]] = {
@@ -121,7 +121,7 @@ def min_resource(epochs: int) -> int:
     return max(1, round(epochs / REDUCTION**2))
 
 
-def rungs(plan: StudyPlan) -> frozenset[int]:
+def rungs(plan: StudyConfig) -> frozenset[int]:
     """The epochs at which Optuna hears of a training; the whole curve is in our own table."""
     if plan.pruner == "none":
         return frozenset({plan.epochs})

@@ -13,7 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from search.errors import UsageError
-from search.studies.constraints import Gpu, countable, excess, refusal, violation_of
+from search.studies.constraints import Gpu, constraint_values, countable, refusal, violation_of
 from search.studies.samplers import build_pruner, build_sampler, trial_seed
 from search.worker.job_files import facts_of, panel_samples
 from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
@@ -27,7 +27,7 @@ from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.studies import (
     DatasetRecord,
-    StudyPlan,
+    StudyConfig,
     check_name,
     create_study,
     existing_plan,
@@ -46,7 +46,7 @@ class Wish:
 
     space: text of the space file, "" for the whole space. space_name: what the text is called in messages.
     warm_start: "reports" (`spaces.FINALS`), "none", the name of a preset or the path of a recipe file.
-    max_params, max_gpu_gb: limits of a recipe, see `search.studies.constraints`; None for none, and for the device's own.
+    max_params, max_gpu_gb: limits of a recipe, see `search.studies.constraints`; None for none, or the device's own.
     """
 
     study: str
@@ -71,7 +71,7 @@ class Created:
     """What `create` did. notes: sentences for the person, among them the warm starts that were skipped."""
 
     new: bool
-    plan: StudyPlan
+    plan: StudyConfig
     notes: tuple[str, ...]
 
 
@@ -82,7 +82,7 @@ class OpenStudy:
     data: local file of the data set. train, validation: sample indices. panel: the samples shown for each trial.
     """
 
-    plan: StudyPlan
+    plan: StudyConfig
     space: Space
     dataset: Dataset
     data: Path
@@ -134,7 +134,7 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     )
 
 
-def space_of(plan: StudyPlan) -> Space:
+def space_of(plan: StudyConfig) -> Space:
     """The space that a plan describes, with the axes of today, those that the study is older than kept closed.
 
     Raises StudyError when today's axes cannot express it: then its trials can be read, but no more be tried.
@@ -146,7 +146,7 @@ def space_of(plan: StudyPlan) -> Space:
         raise StudyError(f"study {plan.study} can be looked at, but not continued: {error}") from error
 
 
-def readable_space(plan: StudyPlan) -> Space:
+def readable_space(plan: StudyConfig) -> Space:
     """The same, or where it cannot be expressed a space to read the trials in. Raises SpaceError without either."""
     try:
         return space_of(plan)
@@ -155,7 +155,7 @@ def readable_space(plan: StudyPlan) -> Space:
         return readable(facts, plan.space, epochs=plan.epochs, domains=plan.domains)
 
 
-def settle_space(store: Store, plan: StudyPlan) -> None:
+def settle_space(store: Store, plan: StudyConfig) -> None:
     """Write down what an older study's space allows, so that it stays so. Raises StudyError as `space_of`."""
     space_of(plan)
     if not plan.domains:
@@ -164,12 +164,12 @@ def settle_space(store: Store, plan: StudyPlan) -> None:
         keep_domains(store, plan.study, write_domains(known))
 
 
-def recipe_of(plan: StudyPlan, space: Space, trial: FrozenTrial) -> Recipe:
+def recipe_of(plan: StudyConfig, space: Space, trial: FrozenTrial) -> Recipe:
     """The recipe of a trial that has been sampled: its parameters, and the seed that its first attempt gives."""
     return space.recipe(trial.params, seed=trial_seed(plan.seed, origin(trial)))
 
 
-def attach(store: Store, plan: StudyPlan, gpu: Gpu | None = None, pixel_bytes: int = 1) -> Study:
+def attach(store: Store, plan: StudyConfig, gpu: Gpu | None = None, pixel_bytes: int = 1) -> Study:
     """A study object of its own for one thread, with the study's sampler and pruner.
 
     gpu, pixel_bytes: of the trainings that the thread will run, so that recipes too large for them are not proposed.
@@ -212,7 +212,7 @@ def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) ->
         raise SpaceError(f"{named}: not readable as text ({error})") from error
 
 
-def recipe_for(plan: StudyPlan, named: str) -> Recipe:
+def recipe_for(plan: StudyConfig, named: str) -> Recipe:
     """The recipe of that name, planned for the study's data where it has to be. Raises as `read_recipe`."""
     return read_recipe(named, DataFacts.model_validate_json(plan.facts), len(json.loads(plan.split)["train"]))
 
@@ -224,7 +224,7 @@ def as_planned(recipe: Recipe, space: Space) -> Recipe:
     return recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=changes)})
 
 
-def _warm_starts(space: Space, plan: StudyPlan) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
+def _warm_starts(space: Space, plan: StudyConfig) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
     if plan.warm_start == "none":
         return [], []
     if plan.warm_start != "reports":
@@ -246,7 +246,7 @@ def _warm_starts(space: Space, plan: StudyPlan) -> tuple[list[dict[str, bool | i
     return taken, skipped
 
 
-def _check_limits(recipe: Recipe, space: Space, plan: StudyPlan) -> None:
+def _check_limits(recipe: Recipe, space: Space, plan: StudyConfig) -> None:
     """Raise UsageError for a recipe over the study's own limits; what a device has, each worker sees for itself.
 
     Without torch to count with it is left to the workers, which refuse such a recipe before they train it.
@@ -254,12 +254,12 @@ def _check_limits(recipe: Recipe, space: Space, plan: StudyPlan) -> None:
     if not countable():
         return
     # One byte per pixel at least: the worker, which has the data, counts them exactly.
-    why = refusal(excess(recipe, space.facts, plan, None, pixel_bytes=1), plan, None)
+    why = refusal(constraint_values(recipe, space.facts, plan, None, pixel_bytes=1), plan, None)
     if why:
         raise UsageError(f"over the limits of study {plan.study}: {why.removeprefix('refused before training: ')}")
 
 
-def _wished_space(known: StudyPlan | None, facts: DataFacts, wish: Wish) -> tuple[Space, str]:
+def _wished_space(known: StudyConfig | None, facts: DataFacts, wish: Wish) -> tuple[Space, str]:
     """The space that the wish describes, and its digest: that of the study there is, where the same was wished for.
 
     The digest of a study that is older than an axis differs from what the same file has today.
@@ -272,7 +272,7 @@ def _wished_space(known: StudyPlan | None, facts: DataFacts, wish: Wish) -> tupl
     return space, space.digest
 
 
-def _plan(wish: Wish, dataset: Dataset, space: Space, digest: str) -> StudyPlan:
+def _plan(wish: Wish, dataset: Dataset, space: Space, digest: str) -> StudyConfig:
     contaminated = find_outliers(dataset, "mask")
     split = split_dataset(
         dataset, seed=wish.seed, validation=VALIDATION_SHARE, holdout=wish.holdout, contaminated=contaminated
@@ -283,7 +283,7 @@ def _plan(wish: Wish, dataset: Dataset, space: Space, digest: str) -> StudyPlan:
             f" {len(split.validation)} to validate: more samples (or groups) are needed"
         )
     parts = {name: [int(i) for i in getattr(split, name)] for name in ("train", "validation", "holdout")}
-    return StudyPlan(
+    return StudyConfig(
         study=wish.study,
         data_digest=dataset.digest,
         space_digest=digest,
@@ -334,6 +334,6 @@ def dataset_record(dataset: Dataset, source: Path, shares: Sequence[float], arti
     )
 
 
-def plan_as_dict(plan: StudyPlan) -> dict[str, object]:
+def plan_as_dict(plan: StudyConfig) -> dict[str, object]:
     """The plan for JSON output, without the long index lists."""
     return {name: value for name, value in asdict(plan).items() if name not in ("split", "facts", "space", "domains")}

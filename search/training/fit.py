@@ -24,7 +24,7 @@ from search.training.device import image_batch, peak_memory_mb
 from search.training.metrics import Scores, confusion_matrix, scores
 from search.training.setup import Setup, prepare
 from search.training.state import State
-from search.training.step import Tally, train_step
+from search.training.step import ConfusionMeter, train_step
 from search.training.threshold import ThresholdSearch
 from spaces.modules.networks.network import count_parameters
 from spaces.recipe import Recipe
@@ -135,7 +135,7 @@ def _train(setup: Setup, number: int) -> tuple[float, float]:
     seed, batch_size = setup.recipe.seed, setup.recipe.optimisation.batch_size
     order = stream(seed, number, ORDER)
     generator = stream(seed, number, AUGMENT, setup.device)
-    tally = Tally(setup) if setup.recipe.class_weights.scheme == "adaptive" else None
+    tally = ConfusionMeter(setup) if setup.recipe.class_weights.scheme == "adaptive" else None
     setup.network.train()
     losses: list[Tensor] = []
     lr = setup.schedules[0].lr

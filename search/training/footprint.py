@@ -115,7 +115,7 @@ def _cast(value: Any, dtype: torch.dtype) -> Any:
     return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
-class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class MemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all tensors made under it, on any device, for as long as they live.
 
     now: at this moment. peak: the most so far. largest: the largest tensor so far.
@@ -163,7 +163,7 @@ class _Blank(Truth):
         return self.weights.new_empty((images, len(self.weights), *size))
 
 
-def sketch(recipe: Recipe, facts: DataFacts) -> Network:
+def meta_network(recipe: Recipe, facts: DataFacts) -> Network:
     """The recipe's network on the meta device: every size is right, and there are no weights."""
     with META, _Undrawn():
         return build_network(recipe, facts, mean=[0.0] * facts.channels, std=[1.0] * facts.channels)
@@ -172,7 +172,7 @@ def sketch(recipe: Recipe, facts: DataFacts) -> Network:
 def training_bytes(recipe: Recipe, facts: DataFacts, network: Network, resident: Resident, *, half: bool = True) -> int:
     """About how many bytes of a GPU a training of the recipe takes at its worst moment, rather too many than too few.
 
-    network: from `sketch`. half: the GPU computes in bfloat16 (`search.training.device.autocast_dtype`).
+    network: from `meta_network`. half: the GPU computes in bfloat16 (`search.training.device.autocast_dtype`).
     Counted: weights, gradients, the optimiser's moments, data, and every tensor that is alive at the worst
     moment of a step forward and backward, the loss and a discriminator with it. Not counted: augmentation, which is
     over before. Workspaces, fragmentation and the process itself are MARGIN and CONTEXT, which are experience and not
@@ -199,7 +199,7 @@ def step_bytes(
     """
     batch = recipe.optimisation.batch_size
     network.train()
-    ledger = Ledger()
+    ledger = MemoryTracker()
     with META, ledger:
         images = torch.empty(batch, facts.channels, facts.height, facts.width)
         labels = torch.empty(batch, facts.height, facts.width, dtype=torch.int64)

@@ -24,7 +24,7 @@ from spaces.recipe import Optimisation, Recipe
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Descent:
+class OptimizerState:
     """An optimiser and the course of its learning rate."""
 
     optimizer: torch.optim.Optimizer
@@ -50,7 +50,7 @@ class Setup:
     memory_format: torch.memory_format
     network: Network
     loss: SupervisedLoss
-    descents: tuple[Descent, ...]
+    descents: tuple[OptimizerState, ...]
     adversary: Adversary | None
     augment: Step
     samples: Samples
@@ -101,7 +101,7 @@ def total_steps(samples: Samples, section: Optimisation) -> int:
     return sum(steps_per_epoch(samples.count(e), section.batch_size) for e in range(1, section.epochs + 1))
 
 
-def _descents(recipe: Recipe, network: Network, total: int) -> tuple[Descent, ...]:
+def _descents(recipe: Recipe, network: Network, total: int) -> tuple[OptimizerState, ...]:
     main = _descent(recipe.optimisation, network.body.parameters(), total)
     if network.background is None or recipe.background is None:
         return (main,)
@@ -110,9 +110,9 @@ def _descents(recipe: Recipe, network: Network, total: int) -> tuple[Descent, ..
     return (main, _descent(own, network.background.parameters(), total))
 
 
-def _descent(section: Optimisation, parameters: Iterable[Parameter], total: int) -> Descent:
+def _descent(section: Optimisation, parameters: Iterable[Parameter], total: int) -> OptimizerState:
     optimizer = build_optimizer(section, parameters)
-    return Descent(optimizer=optimizer, schedule=build_schedule(section, optimizer, total))
+    return OptimizerState(optimizer=optimizer, schedule=build_schedule(section, optimizer, total))
 
 
 def _adversary(recipe: Recipe, data: TrainingData, device: torch.device, total: int) -> Adversary | None:

@@ -16,7 +16,7 @@ from search.training.setup import Setup
 from spaces.modules.losses.class_weights import adaptive_weights
 
 
-class Tally:
+class ConfusionMeter:
     """The confusion matrix of an epoch's training batches, for class weights that follow it (MarsSeg)."""
 
     def __init__(self, setup: Setup) -> None:
@@ -38,7 +38,7 @@ class Tally:
         self._setup.loss.reweight(adaptive_weights(recipe.class_weights, facts, torch.tensor(iou)))
 
 
-def train_step(setup: Setup, rows: Tensor, epoch: int, generator: Generator, tally: Tally | None) -> Tensor:
+def train_step(setup: Setup, rows: Tensor, epoch: int, generator: Generator, tally: ConfusionMeter | None) -> Tensor:
     """Take one step on the samples at rows (B,) and return the recipe's loss, a scalar on the device.
 
     With an adversary that is the loss before its weights, so that it can be compared between families.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class CheckpointWriter:
     """Keeps the newest snapshot of one training, and writes it to one file now and then.
 
     While a disk is slow, newer snapshots replace the one that waits. A write that fails is reported once until one

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from search.errors import UsageError
-from search.worker.process import Place
+from search.worker.process import DeviceSlot
 
 
-def places(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[Place, ...]:
+def places(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[DeviceSlot, ...]:
     """One place per training that this host runs at a time.
 
     wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or one per pair of cores.
@@ -23,7 +23,7 @@ def places(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) ->
     threads = max(1, int(min(cores() // count, _most_threads())))
     device = "cuda" if gpus else _without_gpu(wanted)
     return tuple(
-        Place(
+        DeviceSlot(
             name=f"slot {number + 1}",
             device=device,
             environment=_environment(threads, gpus[number % len(gpus)] if gpus else None),

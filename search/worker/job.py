@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.worker.checkpoint_file import remove_parts
-from search.worker.checkpoint_writer import Keeper
+from search.worker.checkpoint_writer import CheckpointWriter
 from search.worker.protocol import Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained, trained_epochs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Say = Callable[[Message], None]
 
 
 @dataclass
-class Course:
+class TrainingJob:
     """A training under way.
 
     epochs: those to come. start: what it goes on from. history: the fields of each `Trained` until now.
@@ -68,21 +68,21 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], say: Say) -
     return Finished(job=job.job, best=course.best)
 
 
-def _begin(job: Train, begin: Callable[[Snapshot | None], Iterator[Epoch]], say: Say) -> Course:
+def _begin(job: Train, begin: Callable[[Snapshot | None], Iterator[Epoch]], say: Say) -> TrainingJob:
     """Go on from the job's checkpoint and say so; without a usable one, start at the first epoch."""
     from search.training.checkpoint import CheckpointError, read_snapshot
 
     if not job.resume:
-        return Course(epochs=begin(None), start=None, history=[], best=0, weights={})
+        return TrainingJob(epochs=begin(None), start=None, history=[], best=0, weights={})
     try:
         start = read_snapshot(Path(job.resume), LARGEST_CHECKPOINT)
         resumed = _resumed(job, start)
         epochs = begin(start)
     except CheckpointError as error:
         say(Note(job=job.job, text=f"the training starts at its first epoch: {error}"))
-        return Course(epochs=begin(None), start=None, history=[], best=0, weights={})
+        return TrainingJob(epochs=begin(None), start=None, history=[], best=0, weights={})
     say(resumed)
-    return Course(
+    return TrainingJob(
         epochs=epochs,
         start=start,
         history=[dict(fields) for fields in resumed.history],
@@ -105,10 +105,10 @@ def _resumed(job: Train, start: Snapshot) -> Resumed:
     return Resumed(job=job.job, epoch=start.epoch, history=tuple(map(asdict, epochs)), seconds=seconds)
 
 
-def _keeper(job: Train, course: Course, say: Say) -> Keeper:
+def _keeper(job: Train, course: TrainingJob, say: Say) -> CheckpointWriter:
     path = Path(job.checkpoint)
     remove_parts(path)  # of a child that was killed while it wrote
-    return Keeper(
+    return CheckpointWriter(
         path,
         job.checkpoint_seconds,
         saved=lambda epoch: say(Saved(job=job.job, epoch=epoch)),
@@ -118,7 +118,7 @@ def _keeper(job: Train, course: Course, say: Say) -> Keeper:
     )
 
 
-def _follow(job: Train, course: Course, keeper: Keeper | None, say: Say) -> None:
+def _follow(job: Train, course: TrainingJob, keeper: CheckpointWriter | None, say: Say) -> None:
     """Train to the last epoch, telling the host of each and the keeper of the state after it."""
     for epoch in course.epochs:
         if epoch.weights is not None:

@@ -33,7 +33,7 @@ class ChildHung(ChildDied):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class DeviceSlot:
     """Where a child runs.
 
     name: unique within the host ("slot 1"). device: as torch names it, as the child sees it.
@@ -46,13 +46,13 @@ class Place:
     log: Path
 
 
-class Link:
+class WorkerProcess:
     """One child; starts it on first use, and again after it died. Owned by one thread at a time.
 
     After the second death in a row the next child waits 1 s, then 2, 4 ... 30; a job that finishes ends the row.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DeviceSlot) -> None:
         self.place = place
         self._process: subprocess.Popen[str] | None = None
         self._messages: queue.Queue[Message | None] = queue.Queue()
@@ -243,7 +243,7 @@ class Link:
         return last_words(self._process, self.place.log, self._log_start)
 
 
-def _environment(place: Place) -> dict[str, str]:
+def _environment(place: DeviceSlot) -> dict[str, str]:
     """The host's environment and the place's own, without what opens the database and the artifact store."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
     return {**kept, **place.environment}

@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from storage.database.retry import Patience, reason
+from storage.database.retry import RetryPolicy, reason
 from storage.errors import DatabaseError
 
 BUSY_S = 60  # how long a writer waits for the others, on either database
@@ -185,7 +185,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def alone(engine: Engine, patience: Patience | None = None) -> Iterator[None]:
+def alone(engine: Engine, patience: RetryPolicy | None = None) -> Iterator[None]:
     """Nobody else is in this block for the same database: not a thread, not a process, not another machine.
 
     PostgreSQL: an advisory lock on a connection of its own, given up by the server should we die. SQLite lives on one
@@ -199,7 +199,7 @@ def alone(engine: Engine, patience: Patience | None = None) -> Iterator[None]:
             yield
         return
     with plainly(str(engine.url)), ExitStack() as held:
-        (patience or Patience(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
+        (patience or RetryPolicy(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
         yield
 
 

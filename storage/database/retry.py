@@ -1,4 +1,4 @@
-"""Patience with a database that is away for a while: which trouble passes by itself, and how long it is waited for."""
+"""Waiting for a database that is away for a while: which trouble passes by itself, and how long it is waited for."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _WORDS = re.compile(r"database( table)? is locked|is busy|disk is full|locking p
 _logger = logging.getLogger(__name__)
 
 
-class OutOfPatience(DatabaseError):
+class RetriesExhausted(DatabaseError):
     """The trouble has lasted too long: nobody further up should begin to wait once more."""
 
 
 def passing(error: BaseException) -> bool:
     """Whether the same may well succeed a little later: the database is away, full or in another's hands."""
     causes = [*_causes(error)]
-    return any(map(_passes, causes)) and not any(isinstance(cause, OutOfPatience) for cause in causes)
+    return any(map(_passes, causes)) and not any(isinstance(cause, RetriesExhausted) for cause in causes)
 
 
 def reason(error: BaseException) -> str:
@@ -54,7 +54,7 @@ def reason(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-class Patience:
+class RetryPolicy:
     """Repeats what failed by passing trouble, with growing pauses, until a limit; safe to share among threads.
 
     limit_s: seconds from the first failure until it is given up.
@@ -152,13 +152,13 @@ class Patience:
             _logger.warning("the database answers again, after %.0f s", now - began)
 
 
-def _patience(limit_s: float, shortest_s: float, longest_s: float, quiet: bool) -> Patience:
-    return Patience(limit_s, shortest_s=shortest_s, longest_s=longest_s, quiet=quiet)
+def _patience(limit_s: float, shortest_s: float, longest_s: float, quiet: bool) -> RetryPolicy:
+    return RetryPolicy(limit_s, shortest_s=shortest_s, longest_s=longest_s, quiet=quiet)
 
 
-def _given_up(error: Exception, seconds: float) -> OutOfPatience:
+def _given_up(error: Exception, seconds: float) -> RetriesExhausted:
     said = str(error) if isinstance(error, DatabaseError) else f"the database does not answer: {_deepest(error)}"
-    return OutOfPatience(f"{said} (tried for {seconds:.0f} s)" if seconds >= 1 else said)
+    return RetriesExhausted(f"{said} (tried for {seconds:.0f} s)" if seconds >= 1 else said)
 
 
 def _deepest(error: BaseException) -> str:

@@ -50,7 +50,7 @@ class Table(DeclarativeBase):
     )
 
 
-class PlanTable(Table):
+class StudyTable(Table):
     """What a study was created to do."""
 
     __tablename__ = "marsearch_plans"
@@ -95,7 +95,7 @@ class DatasetTable(Table):
     created: Mapped[datetime]
 
 
-class WorkerTable(Table):
+class HostTable(Table):
     """A host process that works, or worked, on a study."""
 
     __tablename__ = "marsearch_workers"
@@ -113,7 +113,7 @@ class WorkerTable(Table):
     trials: Mapped[str] = mapped_column(Text)
 
 
-class RunTable(Table):
+class AttemptTable(Table):
     """One attempt at training a trial."""
 
     __tablename__ = "marsearch_runs"

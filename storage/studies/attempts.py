@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storage.artifacts.artifact_store import not_found
-from storage.database.schema import EpochTable, PlanTable, RunTable, put
+from storage.database.schema import AttemptTable, EpochTable, StudyTable, put
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.studies import study_id
@@ -96,16 +96,20 @@ def start_run(store: Store, *, study: str, trial: int, worker: str, device: str)
     Raises StudyError for an unknown study.
     """
     number = study_id(store, study)
-    known = select(RunTable.id).where(RunTable.study_id == number, RunTable.trial == trial).order_by(RunTable.id.desc())
+    known = (
+        select(AttemptTable.id)
+        .where(AttemptTable.study_id == number, AttemptTable.trial == trial)
+        .order_by(AttemptTable.id.desc())
+    )
     began = datetime.now(UTC)
 
     def work(session: Session) -> int:
         # An update locks, on SQLite too: an earlier try of ours has ended before we look.
-        session.execute(update(PlanTable).where(PlanTable.study_id == number).values(study=PlanTable.study))
+        session.execute(update(StudyTable).where(StudyTable.study_id == number).values(study=StudyTable.study))
         found = session.scalars(known.limit(1)).one_or_none()
         if found is not None:
             return found
-        row = RunTable(
+        row = AttemptTable(
             study_id=number, trial=trial, worker=worker, device=device, state=RUNNING, reason="", started=began
         )
         row.parameters, row.weights_artifact = 0, ""
@@ -136,7 +140,7 @@ def finish_run(
     """Note how a run ended; the same again changes nothing but the time. Raises StudyError for an unknown run."""
 
     def work(session: Session) -> None:
-        row = session.get(RunTable, run)
+        row = session.get(AttemptTable, run)
         if row is None:
             raise StudyError(f"there is no run {run} in {store.url}: was its study deleted while it ran?")
         row.state, row.reason, row.value = state, reason, None if value is None else _null(value)
@@ -148,9 +152,9 @@ def finish_run(
 def curve(store: Store, study: str, trial: int) -> tuple[EpochRow, ...]:
     """The epochs of the trial's latest run, in order; empty when it has none. Raises StudyError (unknown study)."""
     latest = (
-        select(RunTable.id)
-        .where(RunTable.study_id == study_id(store, study), RunTable.trial == trial)
-        .order_by(RunTable.id.desc())
+        select(AttemptTable.id)
+        .where(AttemptTable.study_id == study_id(store, study), AttemptTable.trial == trial)
+        .order_by(AttemptTable.id.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -161,7 +165,7 @@ def curve(store: Store, study: str, trial: int) -> tuple[EpochRow, ...]:
 
 def runs(store: Store, study: str) -> tuple[Run, ...]:
     """Every run of the study, oldest first. Raises StudyError for an unknown study."""
-    of_study = select(RunTable).where(RunTable.study_id == study_id(store, study)).order_by(RunTable.id)
+    of_study = select(AttemptTable).where(AttemptTable.study_id == study_id(store, study)).order_by(AttemptTable.id)
     rows = store.transact(lambda session: session.scalars(of_study).all())
     return tuple(Run(**{field.name: getattr(row, field.name) for field in fields(Run)}) for row in rows)
 
@@ -181,14 +185,16 @@ def drop_weights(store: Store, run: int) -> None:
 
     The file goes first: a crash in between leaves an id without a file, which the next call clears.
     """
-    of_run = select(RunTable.weights_artifact).where(RunTable.id == run)
+    of_run = select(AttemptTable.weights_artifact).where(AttemptTable.id == run)
     artifact = store.transact(lambda session: session.scalar(of_run))
     if not artifact:
         return
     with suppress(not_found()):
         store.artifacts.remove(artifact)
     forget = (
-        update(RunTable).where(RunTable.id == run, RunTable.weights_artifact == artifact).values(weights_artifact="")
+        update(AttemptTable)
+        .where(AttemptTable.id == run, AttemptTable.weights_artifact == artifact)
+        .values(weights_artifact="")
     )
     store.transact(lambda session: session.execute(forget))
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import remove_all
 from storage.database.engine import alone
-from storage.database.schema import DatasetTable, EpochTable, PlanTable, RunTable, WorkerTable
+from storage.database.schema import AttemptTable, DatasetTable, EpochTable, HostTable, StudyTable
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.liveness import attending
@@ -69,7 +69,7 @@ def delete_study(store: Store, study: str, *, force: bool = False, also: Collect
         files = remove_all(store.artifacts, store.transact(lambda session: _files_of(session, number)) | set(also))
         trials = store.transact(lambda session: _delete_rows(session, number))
         store.trials.delete_study(number)  # through Optuna, which forgets what it has cached
-        store.transact(lambda session: session.execute(delete(PlanTable).where(PlanTable.study_id == number)))
+        store.transact(lambda session: session.execute(delete(StudyTable).where(StudyTable.study_id == number)))
     return Deleted(trials=trials, files=files)
 
 
@@ -85,7 +85,9 @@ def _refuse_while_at_work(store: Store, study: str) -> None:
 
 def _files_of(session: Session, number: int) -> set[str]:
     """The ids of the weights, and of what Optuna has uploaded for the study and its trials."""
-    weights = select(RunTable.weights_artifact).where(RunTable.study_id == number, RunTable.weights_artifact != "")
+    weights = select(AttemptTable.weights_artifact).where(
+        AttemptTable.study_id == number, AttemptTable.weights_artifact != ""
+    )
     of_study, of_trial = models.StudySystemAttributeModel, models.TrialSystemAttributeModel
     uploaded = (
         select(of_study.key).where(of_study.study_id == number, of_study.key.startswith(_ARTIFACT)),
@@ -98,8 +100,8 @@ def _files_of(session: Session, number: int) -> set[str]:
 
 def _own_data(number: int, column: Any) -> Select[Any]:
     """A column of the data set that this study uses and no other."""
-    digest = select(PlanTable.data_digest).where(PlanTable.study_id == number)
-    others = select(PlanTable.data_digest).where(PlanTable.study_id != number)
+    digest = select(StudyTable.data_digest).where(StudyTable.study_id == number)
+    others = select(StudyTable.data_digest).where(StudyTable.study_id != number)
     return select(column).where(DatasetTable.digest.in_(digest), DatasetTable.digest.not_in(others))
 
 
@@ -126,9 +128,9 @@ def _delete_trials(session: Session, number: int) -> int:
 
 
 def _delete_ours(session: Session, number: int) -> None:
-    runs = select(RunTable.id).where(RunTable.study_id == number)
+    runs = select(AttemptTable.id).where(AttemptTable.study_id == number)
     session.execute(delete(EpochTable).where(EpochTable.run_id.in_(runs)))
-    for table in (RunTable, WorkerTable):
+    for table in (AttemptTable, HostTable):
         session.execute(delete(table).where(table.study_id == number))
     data = set(session.scalars(_own_data(number, DatasetTable.digest)))
     session.execute(delete(DatasetTable).where(DatasetTable.digest.in_(data)))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select, update
 
 from storage.database.engine import transaction
-from storage.database.retry import OutOfPatience
-from storage.database.schema import WorkerTable, put
+from storage.database.retry import RetriesExhausted
+from storage.database.schema import HostTable, put
 from storage.store import Store
 from storage.studies.studies import study_id
 
@@ -50,7 +50,7 @@ def register(store: Store, worker: Worker) -> None:
     """Note that the worker is there; the same id again replaces it. Raises StudyError for an unknown study."""
     values = asdict(worker) | {"study_id": study_id(store, worker.study)}
     del values["study"]
-    store.transact(lambda session: put(session, WorkerTable, values, ["id"]))
+    store.transact(lambda session: put(session, HostTable, values, ["id"]))
 
 
 def beat(store: Store, worker_id: str, trials: str) -> None:
@@ -61,7 +61,7 @@ def beat(store: Store, worker_id: str, trials: str) -> None:
     """
     try:
         store.patience.call(lambda: _note(store, worker_id, trials=trials), limit_s=BEAT_S)
-    except OutOfPatience as error:
+    except RetriesExhausted as error:
         _logger.warning("worker %s could not say that it is there: %s", worker_id, error)
 
 
@@ -72,14 +72,14 @@ def leave(store: Store, worker_id: str) -> None:
 
 def workers(store: Store, study: str) -> tuple[Worker, ...]:
     """The study's workers, departed ones too, in the order they came. Raises StudyError for an unknown study."""
-    of_study = select(WorkerTable).where(WorkerTable.study_id == study_id(store, study))
-    ordered = of_study.order_by(WorkerTable.started, WorkerTable.id)
+    of_study = select(HostTable).where(HostTable.study_id == study_id(store, study))
+    ordered = of_study.order_by(HostTable.started, HostTable.id)
     rows = store.transact(lambda session: session.scalars(ordered).all())
     names = [field.name for field in fields(Worker) if field.name != "study"]
     return tuple(Worker(study=study, **{name: getattr(row, name) for name in names}) for row in rows)
 
 
 def _note(store: Store, worker_id: str, **values: str) -> None:
-    mine = (WorkerTable.id == worker_id, WorkerTable.state != LEFT)
+    mine = (HostTable.id == worker_id, HostTable.state != LEFT)
     with transaction(store.engine) as session:
-        session.execute(update(WorkerTable).where(*mine).values(beat=datetime.now(UTC), **values))
+        session.execute(update(HostTable).where(*mine).values(beat=datetime.now(UTC), **values))

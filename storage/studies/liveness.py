@@ -8,7 +8,7 @@ from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy import func, select
 
-from storage.database.schema import RunTable
+from storage.database.schema import AttemptTable
 from storage.process_identity import is_here, still_runs
 from storage.store import Store
 from storage.studies.hosts import LEFT, Worker, workers
@@ -35,11 +35,11 @@ def attending(store: Store, study: str) -> tuple[Worker, ...]:
     return tuple(worker for worker in workers(store, study) if alive(worker))
 
 
-def stranded(store: Store, study: str) -> tuple[int, ...]:
+def stale_trials_of(store: Store, study: str) -> tuple[int, ...]:
     """The numbers of the running trials that nobody works on, in order. Raises StudyError for an unknown study.
 
-    They are those that `storage.studies.reaper` would take back: without a sign of life for three minutes, or of a worker that
-    has died on this machine.
+    They are those that `storage.studies.reaper` would take back: without a sign of life for three minutes, or of a
+    worker that has died on this machine.
     """
     running = _running(store, study)
     if not running:
@@ -58,7 +58,9 @@ def _running(store: Store, study: str) -> dict[int, tuple[str, bool]]:
         .outerjoin(heartbeat, heartbeat.trial_id == trial.trial_id)
         .where(trial.study_id == number, trial.state == TrialState.RUNNING)
     )
-    last = select(RunTable.trial, RunTable.worker).where(RunTable.study_id == number).order_by(RunTable.id)
+    last = (
+        select(AttemptTable.trial, AttemptTable.worker).where(AttemptTable.study_id == number).order_by(AttemptTable.id)
+    )
     found = store.transact(lambda session: session.execute(query).all())
     runs = store.transact(lambda session: session.execute(last).all()) if found else []
     owner = {run.trial: run.worker for run in runs}

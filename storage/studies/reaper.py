@@ -11,13 +11,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import func, select, update
 
-from storage.database.schema import RunTable, WorkerTable
+from storage.database.schema import AttemptTable, HostTable
 from storage.errors import ArtifactError
 from storage.process_identity import machine, still_runs
 from storage.store import Store
 from storage.studies.attempts import drop_weights
 from storage.trials.idempotency import begun_here
-from storage.trials.retries import COMES_BACK, database_of, requeue, take_back, unreturned
+from storage.trials.retries import COMES_BACK, database_of, reclaim, requeue, retry_pending
 from storage.trials.trial_storage import GRACE_S
 
 LOST = "lost"  # the state of a run whose host is gone
@@ -35,11 +35,11 @@ def reap(store: Store, study: str, *, local: bool = False) -> tuple[int, ...]:
     lost = _orphans(store, opened)
     if not local:
         lost |= _silent(store, opened) | lost
-    taken = tuple(t.number for t, why in lost.values() if take_back(store.trials, opened._study_id, t, why))
+    taken = tuple(t.number for t, why in lost.values() if reclaim(store.trials, opened._study_id, t, why))
     for number in taken:
         _close_runs(store, opened._study_id, number)
     if not local:
-        for trial in unreturned(opened.get_trials(deepcopy=False)):
+        for trial in retry_pending(opened.get_trials(deepcopy=False)):
             requeue(opened, trial, own_fault=trial.system_attrs.get(COMES_BACK) == "own")
     return taken
 
@@ -50,11 +50,11 @@ def _orphans(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     if not running:
         return {}
     query = (
-        select(RunTable.trial, WorkerTable)
-        .join(WorkerTable, WorkerTable.id == RunTable.worker)
-        .where(RunTable.study_id == study._study_id, RunTable.trial.in_(running))
-        .where(WorkerTable.id.endswith(f"-{machine()}", autoescape=True))
-        .order_by(RunTable.id)
+        select(AttemptTable.trial, HostTable)
+        .join(HostTable, HostTable.id == AttemptTable.worker)
+        .where(AttemptTable.study_id == study._study_id, AttemptTable.trial.in_(running))
+        .where(HostTable.id.endswith(f"-{machine()}", autoescape=True))
+        .order_by(AttemptTable.id)
     )
     workers = dict(store.transact(lambda session: [(trial, worker) for trial, worker in session.execute(query)]))
     return _just_begun(store, [trial for number, trial in running.items() if number not in workers]) | {
@@ -83,7 +83,9 @@ def _silent(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     database = database_of(store.trials)
     grace = timedelta(seconds=database.grace_period or GRACE_S)
     unheard = _unheard(store, study._study_id, grace)
-    silent = set(database._get_stale_trial_ids(study._study_id)) | (set() if database.was_deaf() else unheard)
+    silent = set(database._get_stale_trial_ids(study._study_id)) | (
+        set() if database.recently_unavailable() else unheard
+    )
     if not silent:
         return {}
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -108,10 +110,10 @@ def _unheard(store: Store, study_id: int, grace: timedelta) -> set[int]:
 
 def _close_runs(store: Store, study_id: int, trial: int) -> None:
     """Say of the runs of a trial that was taken back that they are lost, and drop weights that nobody told of."""
-    mine = (RunTable.study_id == study_id, RunTable.trial == trial)
+    mine = (AttemptTable.study_id == study_id, AttemptTable.trial == trial)
     ended = {"state": LOST, "reason": "the trial was taken back", "finished": datetime.now(UTC)}
-    store.transact(lambda session: session.execute(update(RunTable).where(*mine).values(**ended)))
-    kept = select(RunTable.id).where(*mine, RunTable.weights_artifact != "")
+    store.transact(lambda session: session.execute(update(AttemptTable).where(*mine).values(**ended)))
+    kept = select(AttemptTable.id).where(*mine, AttemptTable.weights_artifact != "")
     weights = store.transact(lambda session: session.scalars(kept).all())
     for run in weights:
         with suppress(ArtifactError):

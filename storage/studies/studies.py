@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from storage.database.engine import alone, plainly
-from storage.database.schema import DatasetTable, EpochTable, PlanTable, RunTable, WorkerTable, put
+from storage.database.schema import AttemptTable, DatasetTable, EpochTable, HostTable, StudyTable, put
 from storage.errors import StudyError
 from storage.store import Store
 
@@ -37,7 +37,7 @@ SHOWN = ("space_digest", "data_digest", "sampler", "pruner", "objective", "trial
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyPlan:
+class StudyConfig:
     """What all workers of a study must agree on. Only `trials` and `keep` may change later.
 
     study: the study's name, also in Optuna.
@@ -110,7 +110,7 @@ def check_name(study: str) -> None:
         raise StudyError(f"the study's name {study!r:.80} holds characters that cannot be written: choose another")
 
 
-def create_study(store: Store, plan: StudyPlan) -> bool:
+def create_study(store: Store, plan: StudyConfig) -> bool:
     """Create the study in Optuna (maximise) and write its plan; True when it is new.
 
     False when the same study exists: then only its `trials` and `keep` are brought up to date.
@@ -130,12 +130,12 @@ def create_study(store: Store, plan: StudyPlan) -> bool:
         return True
 
 
-def load_plan(store: Store, study: str) -> StudyPlan:
+def load_plan(store: Store, study: str) -> StudyConfig:
     """The plan that the study was created with. Raises StudyError for an unknown study, naming the known ones."""
     return _plan(find_study(store, study)[1])
 
 
-def existing_plan(store: Store, study: str) -> StudyPlan | None:
+def existing_plan(store: Store, study: str) -> StudyConfig | None:
     """The plan of that study; None when there is no such study of ours. Raises StudyError for an impossible name."""
     check_name(study)
     try:
@@ -146,13 +146,13 @@ def existing_plan(store: Store, study: str) -> StudyPlan | None:
 
 def keep_domains(store: Store, study: str, domains: str) -> None:
     """Write down what the space of an older study allows, unless another host has done so."""
-    changed = update(PlanTable).where(PlanTable.study == study, PlanTable.domains == "").values(domains=domains)
+    changed = update(StudyTable).where(StudyTable.study == study, StudyTable.domains == "").values(domains=domains)
     store.transact(lambda session: session.execute(changed))
 
 
 def list_studies(store: Store) -> tuple[str, ...]:
     """The names of the studies in this store, sorted."""
-    ours = store.transact(lambda session: set(session.scalars(select(PlanTable.study))))
+    ours = store.transact(lambda session: set(session.scalars(select(StudyTable.study))))
     with _answers(store):
         return tuple(sorted(study.study_name for study in store.trials.get_all_studies() if study.study_name in ours))
 
@@ -162,13 +162,13 @@ def study_id(store: Store, study: str) -> int:
     return find_study(store, study)[0]
 
 
-def find_study(store: Store, study: str) -> tuple[int, PlanTable]:
+def find_study(store: Store, study: str) -> tuple[int, StudyTable]:
     """Optuna's id of the study and its row. Raises StudyError for an unknown study, naming the known ones."""
     check_name(study)
     try:
         with _answers(store):
             found = store.trials.get_study_id_from_name(study)
-        row = store.transact(lambda session: session.get(PlanTable, found))
+        row = store.transact(lambda session: session.get(StudyTable, found))
     except KeyError:
         row = None
     if row is None or row.study != study:
@@ -210,9 +210,9 @@ def _answers(store: Store) -> Iterator[None]:
             raise (error.__cause__ or error) from error
 
 
-def _continue(store: Store, study_id: int, plan: StudyPlan) -> bool:
+def _continue(store: Store, study_id: int, plan: StudyConfig) -> bool:
     """Bring the existing plan up to date; False when there is none to continue and nothing was tried yet."""
-    row = store.transact(lambda session: session.get(PlanTable, study_id))
+    row = store.transact(lambda session: session.get(StudyTable, study_id))
     if row is None or row.study != plan.study:
         # A creator that died between Optuna's tables and ours leaves an empty study, which is finished here.
         if store.trials.get_n_trials(study_id):
@@ -220,7 +220,7 @@ def _continue(store: Store, study_id: int, plan: StudyPlan) -> bool:
         return False
     _check_same(_plan(row), plan, store.url)
     if (row.trials, row.keep) != (plan.trials, plan.keep):
-        changed = update(PlanTable).where(PlanTable.study_id == study_id).values(trials=plan.trials, keep=plan.keep)
+        changed = update(StudyTable).where(StudyTable.study_id == study_id).values(trials=plan.trials, keep=plan.keep)
         store.transact(lambda session: session.execute(changed))
     told = store.trials.get_study_user_attrs(study_id)
     if any(told.get(name) != getattr(plan, name) for name in SHOWN):
@@ -228,7 +228,7 @@ def _continue(store: Store, study_id: int, plan: StudyPlan) -> bool:
     return True
 
 
-def _check_same(old: StudyPlan, new: StudyPlan, url: str) -> None:
+def _check_same(old: StudyConfig, new: StudyConfig, url: str) -> None:
     differing = [name for name in FIXED if getattr(old, name) != getattr(new, name)]
     if differing:
         what = ", ".join(f"{name} {_short(getattr(old, name))}, not {_short(getattr(new, name))}" for name in differing)
@@ -239,33 +239,33 @@ def _short(value: Any) -> str:
     return value[:12] if isinstance(value, str) else str(value)
 
 
-def _describe(store: Store, study_id: int, plan: StudyPlan) -> None:
+def _describe(store: Store, study_id: int, plan: StudyConfig) -> None:
     """Say in Optuna's own tables what the study is, for the dashboard and anyone with plain Optuna."""
     store.trials.set_study_system_attr(study_id, "study:metric_names", [METRIC])  # what Study.set_metric_names does
     for name in SHOWN:
         store.trials.set_study_user_attr(study_id, name, getattr(plan, name))
 
 
-def _write(session: Session, study_id: int, plan: StudyPlan, created: datetime) -> None:
+def _write(session: Session, study_id: int, plan: StudyConfig, created: datetime) -> None:
     """Write the plan, unless an earlier try did so and only its answer was lost."""
-    row = session.get(PlanTable, study_id)
+    row = session.get(StudyTable, study_id)
     if row is not None and (row.study, row.created) == (plan.study, created):
         return
     _forget(session, study_id, plan.study)
-    session.add(PlanTable(study_id=study_id, created=created, **asdict(plan)))
+    session.add(StudyTable(study_id=study_id, created=created, **asdict(plan)))
 
 
 def _forget(session: Session, study_id: int, study: str) -> None:
     """Remove what a study deleted through plain Optuna left behind: SQLite gives its id to the next one."""
-    old = set(session.scalars(select(PlanTable.study_id).where(PlanTable.study == study))) | {study_id}
-    runs = select(RunTable.id).where(RunTable.study_id.in_(old))
+    old = set(session.scalars(select(StudyTable.study_id).where(StudyTable.study == study))) | {study_id}
+    runs = select(AttemptTable.id).where(AttemptTable.study_id.in_(old))
     session.execute(delete(EpochTable).where(EpochTable.run_id.in_(runs)))
-    for table in (RunTable, WorkerTable, PlanTable):
+    for table in (AttemptTable, HostTable, StudyTable):
         session.execute(delete(table).where(table.study_id.in_(old)))
 
 
-def _plan(row: PlanTable) -> StudyPlan:
-    return StudyPlan(**_values(row, StudyPlan))
+def _plan(row: StudyTable) -> StudyConfig:
+    return StudyConfig(**_values(row, StudyConfig))
 
 
 def _values(row: Any, kind: type[Any]) -> dict[str, Any]:

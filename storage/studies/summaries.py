@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storage.database.schema import PlanTable
+from storage.database.schema import StudyTable
 from storage.store import Store
 from storage.trials.retries import COMES_BACK, HISTORY
 
@@ -21,7 +21,7 @@ CONSTRAINTS = "constraints"  # how Optuna's names of a trial's constraints begin
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class StudySummary:
     """One study at a glance.
 
     study: its name. target, finished: trials; a failed one that comes back is not finished.
@@ -37,21 +37,21 @@ class Standing:
     created: datetime
 
 
-def standings(store: Store) -> tuple[Standing, ...]:
+def study_summaries(store: Store) -> tuple[StudySummary, ...]:
     """All studies of the store, by name. Raises DatabaseError when the database stays away."""
     return store.transact(_standings)
 
 
-def _standings(session: Session) -> tuple[Standing, ...]:
+def _standings(session: Session) -> tuple[StudySummary, ...]:
     plans = (
-        select(PlanTable.study_id, PlanTable.study, PlanTable.trials, PlanTable.created)
-        .join(models.StudyModel, models.StudyModel.study_id == PlanTable.study_id)
-        .where(models.StudyModel.study_name == PlanTable.study)
-        .order_by(PlanTable.study)
+        select(StudyTable.study_id, StudyTable.study, StudyTable.trials, StudyTable.created)
+        .join(models.StudyModel, models.StudyModel.study_id == StudyTable.study_id)
+        .where(models.StudyModel.study_name == StudyTable.study)
+        .order_by(StudyTable.study)
     )
     counts, failed, best = _counts(session), _failed(session), _best(session)
     return tuple(
-        Standing(
+        StudySummary(
             study=name,
             target=target,
             finished=counts[number, TrialState.COMPLETE] + counts[number, TrialState.PRUNED] + failed[number],

@@ -21,7 +21,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storage.database.engine import transaction
-from storage.trials.retrying_storage import PatientStorage
+from storage.trials.retrying_storage import RetryingStorage
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def comes_back(trial: FrozenTrial) -> bool:
     return COMES_BACK in trial.system_attrs or "reason" not in trial.user_attrs
 
 
-def unreturned(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+def retry_pending(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     """The failed trials that come back and have no copy yet."""
     known = list(trials)
     replaced = {number for trial in known for number in retried(trial)}
@@ -85,7 +85,7 @@ def requeue(study: Study, trial: FrozenTrial, *, own_fault: bool = False) -> boo
     return True
 
 
-def take_back(storage: BaseStorage, study_id: int, trial: FrozenTrial, reason: str) -> bool:
+def reclaim(storage: BaseStorage, study_id: int, trial: FrozenTrial, reason: str) -> bool:
     """Fail a running trial whose host is gone, with the reason, and enqueue its copy: all of it, or nothing.
 
     False when it was not running any more. Raises DatabaseError when the database stays away.
@@ -119,15 +119,15 @@ def _own_failures(trial: FrozenTrial) -> int:
     return int(trial.system_attrs.get(OWN_FAILURES, 0))
 
 
-def database_of(storage: BaseStorage) -> PatientStorage:
+def database_of(storage: BaseStorage) -> RetryingStorage:
     """The database behind Optuna's cache. Raises TypeError for a storage that is none of ours."""
     backend = getattr(storage, "_backend", storage)
-    if not isinstance(backend, PatientStorage):
+    if not isinstance(backend, RetryingStorage):
         raise TypeError(f"trials are handed back in a database, got {type(storage).__name__}")
     return backend
 
 
-def _in_turn(backend: PatientStorage, study_id: int, work: Callable[[Session], T]) -> T:
+def _in_turn(backend: RetryingStorage, study_id: int, work: Callable[[Session], T]) -> T:
     """Do the work while nobody else adds a trial to the study; an update locks, on SQLite too."""
 
     def once() -> T:
@@ -157,7 +157,7 @@ def _say(session: Session, trial_id: int, reason: str) -> None:
     session.add(row)
 
 
-def _copy(backend: PatientStorage, session: Session, trial: FrozenTrial, own_fault: bool) -> None:
+def _copy(backend: RetryingStorage, session: Session, trial: FrozenTrial, own_fault: bool) -> None:
     """Add the waiting copy, unless the trial has one."""
     study_id = session.scalars(
         select(models.TrialModel.study_id).where(models.TrialModel.trial_id == trial._trial_id)

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.database.engine import engine_options, read_url
-from storage.database.retry import Patience, reason
+from storage.database.retry import RetryPolicy, reason
 from storage.errors import DatabaseError
 from storage.trials.idempotency import unsigned
 
@@ -50,7 +50,7 @@ REPEATABLE = (
 _logger = logging.getLogger(__name__)
 
 
-class PatientStorage(RDBStorage):
+class RetryingStorage(RDBStorage):
     """RDBStorage with our engine options, a heartbeat and patience.
 
     url: as `storage.database.engine.read_url` takes it.
@@ -71,9 +71,9 @@ class PatientStorage(RDBStorage):
         heartbeat_stale_trial_callback: Callable[[Study, FrozenTrial], None] | None = None,
         skip_compatibility_check: bool = False,
         skip_table_creation: bool = False,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
     ) -> None:
-        self.patience = patience or Patience()
+        self.patience = patience or RetryPolicy()
         try:
             super().__init__(
                 read_url(url).render_as_string(hide_password=False),
@@ -113,9 +113,9 @@ class PatientStorage(RDBStorage):
         everyone else's trials for dead.
         """
         stale: list[int] = self.patience.call(functools.partial(super()._get_stale_trial_ids, study_id))
-        return stale if stale and not self.was_deaf() else []
+        return stale if stale and not self.recently_unavailable() else []
 
-    def was_deaf(self) -> bool:
+    def recently_unavailable(self) -> bool:
         """Whether the database was away for so long, and until so lately, that nobody's silence means anything."""
         interval = self.heartbeat_interval or HEARTBEAT_S
         grace = self.grace_period or 2 * interval
@@ -160,11 +160,11 @@ def _patiently(name: str) -> Callable[..., Any]:
     inherited = getattr(RDBStorage, name)
 
     @functools.wraps(inherited)
-    def method(self: PatientStorage, *args: Any, **kwargs: Any) -> Any:
+    def method(self: RetryingStorage, *args: Any, **kwargs: Any) -> Any:
         return self.patience.call(lambda: inherited(self, *args, **kwargs))
 
     return method
 
 
 for _name in REPEATABLE:
-    setattr(PatientStorage, _name, _patiently(_name))
+    setattr(RetryingStorage, _name, _patiently(_name))

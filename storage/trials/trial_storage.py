@@ -32,14 +32,14 @@ from storage.database.schema import put
 from storage.errors import StudyFull
 from storage.trials.idempotency import CHANGED, MADE, changed, find_study, find_trial, new_mark, sign_study, sign_trial
 from storage.trials.retries import HISTORY, database_of
-from storage.trials.retrying_storage import GRACE_S, PatientStorage
+from storage.trials.retrying_storage import GRACE_S, RetryingStorage
 from storage.trials.trial_rows import Distributions, read_trial, read_trials
 
 __all__ = ["GRACE_S", "TrialStorage", "sample_at_most"]
 
 
-class TrialStorage(PatientStorage):
-    """Optuna's storage as all of marsearch uses it; its arguments are those of `PatientStorage`."""
+class TrialStorage(RetryingStorage):
+    """Optuna's storage as all of marsearch uses it; its arguments are those of `RetryingStorage`."""
 
     _most: dict[int, int]
     _known: Distributions

@@ -31,7 +31,7 @@ from storage.database import migrations
 from storage.database.engine import transaction
 from storage.database.status import condition
 from storage.store import Store, open_store
-from storage.studies.studies import StudyPlan, create_study
+from storage.studies.studies import StudyConfig, create_study
 
 NAMES = ["installation", "devices", "home", "artifacts", "database", "migrations", "clock", "stale trials",
          "checkpoints", "outbox"]  # fmt: skip
@@ -80,7 +80,7 @@ def store() -> Iterator[Store]:
     opened = open_store("sqlite:///runs/marsearch.db", "runs/artifacts")
     create_study(
         opened,
-        StudyPlan(
+        StudyConfig(
             study="mars",
             data_digest="d" * 64,
             space_digest="e" * 64,

@@ -20,9 +20,9 @@ from storage.process_identity import worker_id
 from storage.store import Store, open_store
 from storage.studies.control import set_command
 from storage.studies.hosts import Worker, leave, register
-from storage.studies.studies import StudyPlan, create_study
+from storage.studies.studies import StudyConfig, create_study
 
-PLAN = StudyPlan(
+PLAN = StudyConfig(
     study="mars",
     data_digest="d" * 64,
     space_digest="e" * 64,

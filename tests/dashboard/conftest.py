@@ -23,14 +23,14 @@ from search.dashboard.view import ViewStorage
 from spaces import DataFacts
 from spaces.bind import bind
 from storage.store import Store, open_store
-from storage.studies.studies import StudyPlan, create_study
+from storage.studies.studies import StudyConfig, create_study
 from storage.trials.trial_storage import TrialStorage
 
 PASSWORD, VIEWER = "a long password", "for looking only"
 CLASSES = ("background", "soil", "rock <b>&")
 
 
-def plan(**other: Any) -> StudyPlan:
+def plan(**other: Any) -> StudyConfig:
     facts = DataFacts(channels=1, height=24, width=32, class_names=CLASSES, excluded=("background",))
     split = json.dumps({"train": [0, 1, 2, 3], "validation": [4, 5], "holdout": []})
     names: dict[str, Any] = {
@@ -39,7 +39,7 @@ def plan(**other: Any) -> StudyPlan:
         "pruner": "none", "objective": "miou", "trials": 12, "epochs": 6, "warm_start": "none",
         "holdout": 0.0, "keep": 3, "seed": 7, "split": split,
     }  # fmt: skip
-    return StudyPlan(**names | other)
+    return StudyConfig(**names | other)
 
 
 @pytest.fixture(autouse=True)

@@ -24,13 +24,13 @@ from search.errors import TrainingFailed, UsageError
 from search.reproduction import pool, searches
 from search.reproduction.agenda import Request, in_turn, split_parts
 from search.reproduction.paper import D_BEST, TABLES, PaperRow, PaperTable
-from search.reproduction.pool import Ground, train_all
+from search.reproduction.pool import DatasetRef, train_all
 from search.reproduction.reproduce import reproduce, seconds_left
 from search.reproduction.result import Result
 from search.reproduction.subset import choose_tiles, rarest_class
 from search.reproduction.table import Reproduction
 from search.reproduction.task import Task, at_budget, make_task
-from search.worker.process import ChildDied, Place
+from search.worker.process import ChildDied, DeviceSlot
 from search.worker.protocol import Failed, Finished, Message, Stopped, Train, Trained
 from spaces import Recipe, bind, load_preset
 from spaces.architecture import UNet
@@ -253,7 +253,7 @@ class PretendLink:
 
     script: Script
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DeviceSlot) -> None:
         self.place = place
 
     def __enter__(self) -> PretendLink:
@@ -295,10 +295,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], s
         pass
 
     Scripted.script = staticmethod(script)  # type: ignore[assignment,method-assign]
-    monkeypatch.setattr(pool, "Link", Scripted)
+    monkeypatch.setattr(pool, "WorkerProcess", Scripted)
     tasks = [make_task(name, Recipe(), preset=name, train=[0], validation=[1], data_digest="d") for name in names]
-    ground = Ground(data=Path("data.npz"), digest="d", facts=FACTS)
-    seat = Place(name="slot 1", device="cpu", environment={}, log=Path("log"))
+    ground = DatasetRef(data=Path("data.npz"), digest="d", facts=FACTS)
+    seat = DeviceSlot(name="slot 1", device="cpu", environment={}, log=Path("log"))
     found: list[Result] = []
     train_all(tasks, ground, [seat], stop=stop, done=found.append)
     return found
@@ -374,7 +374,7 @@ def test_all_trainings_failed_is_a_failure(monkeypatch: pytest.MonkeyPatch, tiny
         def train(self, job: Train) -> Iterator[Message]:
             yield Failed(job=1, reason="SpaceError: no such class", detail="")
 
-    monkeypatch.setattr(pool, "Link", Failing)
+    monkeypatch.setattr(pool, "WorkerProcess", Failing)
     with pytest.raises(TrainingFailed, match="all 8 trainings failed, the last one with: SpaceError: no such class"):
         train([TABLE], request_of(tiny_data, tmp_path), [])
     assert "SpaceError" in (tmp_path / "T9.md").read_text()
@@ -391,7 +391,7 @@ def test_a_stopped_reproduction_continues_where_it_was(
             yield dataclasses.replace(trained(1, 0.5), confusion=tuple(map(tuple, np.eye(5, dtype=int).tolist())))
             yield Finished(job=1, best=1)
 
-    monkeypatch.setattr(pool, "Link", Quick)
+    monkeypatch.setattr(pool, "WorkerProcess", Quick)
     request = request_of(tiny_data, tmp_path, workers=1)
     stop = threading.Event()
     (thin,) = reproduce([TABLE], request, stop=stop, say=lambda _: stop.set(), load=RECIPES.__getitem__)

@@ -17,17 +17,17 @@ from optuna.trial import Trial
 
 from search.errors import UsageError
 from search.studies import constraints as limits
-from search.studies.constraints import Gpu, excess, gpu_of, pixel_bytes_of, refusal, violation_of
+from search.studies.constraints import Gpu, constraint_values, gpu_of, pixel_bytes_of, refusal, violation_of
 from search.studies.estimates import limits_note
 from search.studies.queries import best_of, count
 from search.studies.samplers import build_pruner, build_sampler, rungs
 from search.studies.study import Created, Wish, create, enqueue_named, space_of
-from search.training.footprint import sketch
-from search.worker.process import Place
+from search.training.footprint import meta_network
+from search.worker.process import DeviceSlot
 from spaces import DataFacts, Recipe, bind
 from spaces.modules.networks.network import count_parameters
 from storage.store import Store
-from storage.studies.studies import StudyPlan
+from storage.studies.studies import StudyConfig
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))
@@ -45,43 +45,48 @@ data: {oversample: null}
 
 
 @pytest.fixture
-def plan(created: Created) -> StudyPlan:
+def plan(created: Created) -> StudyConfig:
     return created.plan
 
 
 def parameters(recipe: Recipe) -> int:
-    return count_parameters(sketch(recipe, FACTS))
+    return count_parameters(meta_network(recipe, FACTS))
 
 
-def test_without_limits_there_are_no_constraints(plan: StudyPlan) -> None:
-    assert excess(Recipe(), FACTS, plan, None) == {}
+def test_without_limits_there_are_no_constraints(plan: StudyConfig) -> None:
+    assert constraint_values(Recipe(), FACTS, plan, None) == {}
     assert violation_of(space_of(plan), plan) is None
     assert refusal({}, plan, None) == ""
 
 
-def test_a_constraint_is_the_number_of_doublings_over_the_limit(plan: StudyPlan) -> None:
+def test_a_constraint_is_the_number_of_doublings_over_the_limit(plan: StudyConfig) -> None:
     own = parameters(Recipe())
-    assert excess(Recipe(), FACTS, replace(plan, max_params=own), None) == {"params": 0.0}
-    assert excess(Recipe(), FACTS, replace(plan, max_params=own // 4), None)["params"] == pytest.approx(2, abs=1e-3)
-    assert excess(Recipe(), FACTS, replace(plan, max_params=own * 2), None)["params"] == pytest.approx(-1)
+    assert constraint_values(Recipe(), FACTS, replace(plan, max_params=own), None) == {"params": 0.0}
+    assert constraint_values(Recipe(), FACTS, replace(plan, max_params=own // 4), None)["params"] == pytest.approx(
+        2, abs=1e-3
+    )
+    assert constraint_values(Recipe(), FACTS, replace(plan, max_params=own * 2), None)["params"] == pytest.approx(-1)
 
 
-def test_memory_is_limited_by_the_device_unless_the_plan_says_otherwise(plan: StudyPlan) -> None:
-    (small,) = excess(Recipe(), FACTS, plan, 1.0).values()
-    (large,) = excess(Recipe(), FACTS, plan, 4.0).values()
+def test_memory_is_limited_by_the_device_unless_the_plan_says_otherwise(plan: StudyConfig) -> None:
+    (small,) = constraint_values(Recipe(), FACTS, plan, 1.0).values()
+    (large,) = constraint_values(Recipe(), FACTS, plan, 4.0).values()
     assert small - large == pytest.approx(2)
-    assert excess(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), 1.0) == {"gpu_gb": large}
-    assert excess(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), None) == {"gpu_gb": large}
-    assert set(excess(Recipe(), FACTS, replace(plan, max_params=5), 1.0)) == {"params", "gpu_gb"}
+    assert constraint_values(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), 1.0) == {"gpu_gb": large}
+    assert constraint_values(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), None) == {"gpu_gb": large}
+    assert set(constraint_values(Recipe(), FACTS, replace(plan, max_params=5), 1.0)) == {"params", "gpu_gb"}
 
 
-def test_memory_is_not_looked_at_where_parameters_decide(plan: StudyPlan) -> None:
+def test_memory_is_not_looked_at_where_parameters_decide(plan: StudyConfig) -> None:
     both = replace(plan, max_params=5, max_gpu_gb=0.1)
-    assert set(excess(Recipe(), FACTS, both, None, quick=True)) == {"params"}
-    assert set(excess(Recipe(), FACTS, replace(both, max_params=10**9), None, quick=True)) == {"params", "gpu_gb"}
+    assert set(constraint_values(Recipe(), FACTS, both, None, quick=True)) == {"params"}
+    assert set(constraint_values(Recipe(), FACTS, replace(both, max_params=10**9), None, quick=True)) == {
+        "params",
+        "gpu_gb",
+    }
 
 
-def test_a_refusal_says_how_much_and_how_much_is_allowed(plan: StudyPlan) -> None:
+def test_a_refusal_says_how_much_and_how_much_is_allowed(plan: StudyConfig) -> None:
     over = {"params": 1.0, "gpu_gb": 2.0}
     assert refusal(over, replace(plan, max_params=1000, max_gpu_gb=8.0), None) == (
         "refused before training: 2,000 parameters, --max-params is 1,000;"
@@ -110,8 +115,8 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     limits._ask_driver.cache_clear()
 
 
-def place(device: str, environment: Mapping[str, str] | None = None) -> Place:
-    return Place(name="slot 1", device=device, environment=environment or {}, log=Path("log"))
+def place(device: str, environment: Mapping[str, str] | None = None) -> DeviceSlot:
+    return DeviceSlot(name="slot 1", device=device, environment=environment or {}, log=Path("log"))
 
 
 def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(driver: Callable[[str], None]) -> None:
@@ -128,14 +133,14 @@ def test_a_gpu_whose_driver_does_not_answer_limits_nothing(answer: str, driver: 
     assert gpu_of(place("cuda")) is None
 
 
-def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyPlan) -> None:
+def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyConfig) -> None:
     space = bind(FACTS)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
     limited = replace(plan, max_params=10**6)
 
     def seconds(recipe: Recipe) -> float:
         started = time.process_time()
-        assert set(excess(recipe, FACTS, limited, 8.0)) == {"params", "gpu_gb"}
+        assert set(constraint_values(recipe, FACTS, limited, 8.0)) == {"params", "gpu_gb"}
         return time.process_time() - started
 
     recipes = [space.suggest(study.ask()) for _ in range(25)]
@@ -149,7 +154,7 @@ def refused(trial: Trial, over: float) -> None:
     raise optuna.TrialPruned
 
 
-def test_refused_trials_are_finished_and_never_the_best(plan: StudyPlan) -> None:
+def test_refused_trials_are_finished_and_never_the_best(plan: StudyConfig) -> None:
     study = optuna.create_study(direction="maximize", sampler=build_sampler(plan), pruner=build_pruner(plan))
 
     def objective(trial: Trial) -> float:
@@ -168,7 +173,7 @@ def test_refused_trials_are_finished_and_never_the_best(plan: StudyPlan) -> None
 
 
 @pytest.mark.parametrize("pruner", ["asha", "median", "hyperband"])
-def test_refused_trials_change_nothing_for_the_pruner(plan: StudyPlan, pruner: str) -> None:
+def test_refused_trials_change_nothing_for_the_pruner(plan: StudyConfig, pruner: str) -> None:
     plan = replace(plan, pruner=pruner, epochs=9, trials=100)
 
     def ends(refusals: int) -> list[int]:
@@ -208,7 +213,7 @@ def tight(text: str, share: float) -> int:
     return sizes[round(share * 200) - 1]
 
 
-def infeasible(plan: StudyPlan, text: str, *, mode: str, trials: int = 200) -> list[bool]:
+def infeasible(plan: StudyConfig, text: str, *, mode: str, trials: int = 200) -> list[bool]:
     """Whether each trial of a search on a synthetic objective was over a limit that one random recipe in 20 keeps."""
     space = bind(FACTS, text)
     plan = replace(plan, sampler="tpe", trials=trials, max_params=tight(text, 0.05))
@@ -230,12 +235,12 @@ def infeasible(plan: StudyPlan, text: str, *, mode: str, trials: int = 200) -> l
     return over
 
 
-def test_a_search_under_a_tight_limit_ends_within_it(plan: StudyPlan) -> None:
+def test_a_search_under_a_tight_limit_ends_within_it(plan: StudyConfig) -> None:
     assert sum(infeasible(plan, UNETS, mode="failed", trials=150)[-100:]) > 60
     assert sum(infeasible(plan, UNETS, mode="screened", trials=150)[-100:]) < 10
 
 
-def test_the_sampler_learns_from_refusals_alone(plan: StudyPlan) -> None:
+def test_the_sampler_learns_from_refusals_alone(plan: StudyConfig) -> None:
     over = infeasible(plan, UNETS, mode="pruned")
     assert sum(over[-100:]) < 50
     assert sum(over[-100:]) < sum(over[:100])
@@ -243,7 +248,7 @@ def test_the_sampler_learns_from_refusals_alone(plan: StudyPlan) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
-def test_a_search_of_the_whole_space_under_a_tight_limit_ends_within_it(plan: StudyPlan, seed: int) -> None:
+def test_a_search_of_the_whole_space_under_a_tight_limit_ends_within_it(plan: StudyConfig, seed: int) -> None:
     plan = replace(plan, seed=seed)
     found = {mode: infeasible(plan, "", mode=mode) for mode in ("failed", "pruned", "screened")}
     shares = {mode: (sum(over[:100]), sum(over[-100:])) for mode, over in found.items()}
@@ -252,7 +257,7 @@ def test_a_search_of_the_whole_space_under_a_tight_limit_ends_within_it(plan: St
     assert shares["screened"][1] < 10
 
 
-def test_a_screened_trial_is_sampled_the_same_again(plan: StudyPlan) -> None:
+def test_a_screened_trial_is_sampled_the_same_again(plan: StudyConfig) -> None:
     space = bind(FACTS, UNETS)
     plan = replace(plan, max_params=tight(UNETS, 0.3))
 
@@ -264,7 +269,7 @@ def test_a_screened_trial_is_sampled_the_same_again(plan: StudyPlan) -> None:
     assert params(14) == params(14)
 
 
-def test_an_enqueued_trial_is_not_screened(plan: StudyPlan) -> None:
+def test_an_enqueued_trial_is_not_screened(plan: StudyConfig) -> None:
     space = bind(FACTS, UNETS)
     plan = replace(plan, max_params=1)
     study = optuna.create_study(sampler=build_sampler(plan, violation_of(space, plan)))
@@ -281,13 +286,13 @@ def test_presets_over_the_limit_are_not_tried_first(store: Store, wish: Callable
     assert any("is skipped (over the limits of study tiny" in note for note in made.notes)
     space = space_of(made.plan)
     recipes = [space.recipe(trial.system_attrs["fixed_params"]) for trial in waiting]
-    assert all(count_parameters(sketch(recipe, space.facts)) <= 20_000 for recipe in recipes)
+    assert all(count_parameters(meta_network(recipe, space.facts)) <= 20_000 for recipe in recipes)
     assert "--max-params 20,000: refuses " in limits_note(made.plan)
     with pytest.raises(UsageError, match=r"over the limits of study tiny: .* parameters, --max-params is 20,000"):
         enqueue_named(store, "tiny", "report-c-unet")
 
 
-def test_an_impossible_limit_is_said_at_once(plan: StudyPlan) -> None:
+def test_an_impossible_limit_is_said_at_once(plan: StudyConfig) -> None:
     assert limits_note(plan) == ""
     note = limits_note(replace(plan, max_params=1, max_gpu_gb=0.5))
     assert note.startswith("--max-params 1 and --max-gpu-gb 0.5: refuses all of 24 random recipes")

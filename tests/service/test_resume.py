@@ -31,9 +31,9 @@ from search.host import attempt as objective_module
 from search.host.checkpoints import Checkpoint, retire, sweep_local
 from search.host.host import Order, epoch_limit, work
 from search.host.progress import View
-from search.host.state import Board
+from search.host.state import HostState
 from search.studies.checkpoint_names import KEPT_PRUNED, artifact_of, local_path, stem_of
-from search.studies.pruners import OneLifePruner
+from search.studies.pruners import RetryAwarePruner
 from search.studies.queries import count
 from search.studies.reports import trial_reports
 from search.studies.study import Created, Wish, create
@@ -52,7 +52,7 @@ from search.host import maintenance as patrol
 from storage.trials import retrying_storage as patient
 objective.CHECKPOINT_S = 0.0
 patrol.REAP_S = 1.0
-patient.PatientStorage.__init__.__kwdefaults__.update(heartbeat_interval=1, grace_period={grace})
+patient.RetryingStorage.__init__.__kwdefaults__.update(heartbeat_interval=1, grace_period={grace})
 from search.cli import main
 sys.argv[0] = "marsearch"
 main()
@@ -253,7 +253,7 @@ def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_
     store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from search.host import results as pictures
-    from storage.trials.retries import take_back
+    from storage.trials.retries import reclaim
 
     create(store, wish(trials=1, keep=1))
     attach = pictures.attach_pictures
@@ -263,7 +263,7 @@ def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_
         """Lose the trial between the end of its training and its being told."""
         if not taken:
             study = optuna.load_study(study_name="tiny", storage=store.trials)
-            taken.append(take_back(store.trials, study._study_id, study.get_trials()[0], "silent"))
+            taken.append(reclaim(store.trials, study._study_id, study.get_trials()[0], "silent"))
         attach(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(objective_module, "attach_pictures", overtaken)
@@ -431,7 +431,7 @@ def test_a_rung_counts_once_for_all_lives_of_a_trial(store: Store, wish: Callabl
     for name in ("uncut", "cut"):
         create(store, wish(study=name, trials=40, epochs=9))
         study = optuna.load_study(study_name=name, storage=store.trials)
-        study.pruner = OneLifePruner(SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
+        study.pruner = RetryAwarePruner(SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
         seen = []
         for value in (0.5, 0.4, 0.6, 0.55, 0.45, 0.7):
             trial = ask(study)
@@ -455,7 +455,7 @@ def test_a_pruner_knows_a_trial_by_its_first_number(store: Store, created: Creat
             seen.append((trial.number, [t.number for t in study.get_trials(deepcopy=False)]))
             return False
 
-    study = optuna.load_study(study_name="tiny", storage=store.trials, pruner=OneLifePruner(Spy()))
+    study = optuna.load_study(study_name="tiny", storage=store.trials, pruner=RetryAwarePruner(Spy()))
     first, second = ask(study), ask(study)
     again = cut_off(study, first, 1, 0.5)
     second.should_prune()
@@ -489,9 +489,9 @@ def test_the_limit_of_an_epoch_is_a_number_of_seconds() -> None:
 
 
 def test_a_silent_child_is_given_twenty_of_the_slowest_epochs() -> None:
-    board = Board()
+    board = HostState()
     assert board.silence == 600.0
     board.took(45.0)
     board.took(2.0)
     assert board.silence == 900.0
-    assert Board(epoch_limit=7.0).silence == 7.0
+    assert HostState(epoch_limit=7.0).silence == 7.0

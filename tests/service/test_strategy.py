@@ -11,10 +11,10 @@ import pytest
 from search.studies.samplers import PRUNERS, SAMPLERS, build_pruner, build_sampler, rungs, startup_trials, trial_seed
 from search.studies.study import Created, Wish, create, space_of
 from storage.store import Store
-from storage.studies.studies import StudyPlan, load_plan
+from storage.studies.studies import StudyConfig, load_plan
 
 
-def params_of_trials(plan: StudyPlan, numbers: int) -> list[dict[str, object]]:
+def params_of_trials(plan: StudyConfig, numbers: int) -> list[dict[str, object]]:
     study = optuna.create_study(direction="maximize", sampler=build_sampler(plan))
     found = []
     for _ in range(numbers):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution
 
 from spaces import DataFacts, Recipe, Space, SpaceError, bind, dump_recipe, load_recipe
-from spaces.domain import Kept
+from spaces.domain import Default
 from spaces.loss import Terms
 from spaces.tree import Leaf, Optional, PerClass, walk
 
@@ -93,9 +93,9 @@ def test_a_wide_space_leaves_nothing_closed(mars: DataFacts, wide: str) -> None:
     domains = bind(mars, wide).domains
     for path, node in walk():
         if isinstance(node, Leaf):
-            assert not isinstance(domains[path], Kept), path
+            assert not isinstance(domains[path], Default), path
         elif isinstance(node, Optional):
-            assert not isinstance(domains[f"{path}.use"], Kept), path
+            assert not isinstance(domains[f"{path}.use"], Default), path
 
 
 def test_at_least_one_term_is_always_on_at_every_level(mars: DataFacts, wide: str, sample: Sample) -> None:

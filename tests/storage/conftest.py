@@ -13,7 +13,7 @@ from optuna.storages._rdb import models
 from sqlalchemy import make_url
 
 from storage.store import Store, open_store
-from storage.studies.studies import StudyPlan
+from storage.studies.studies import StudyConfig
 from storage.trials.trial_storage import TrialStorage
 
 KEPT = {"version_info", "alembic_version"}
@@ -53,8 +53,8 @@ def store(store_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
 
 
 @pytest.fixture
-def plan() -> StudyPlan:
-    return StudyPlan(
+def plan() -> StudyConfig:
+    return StudyConfig(
         study="mars",
         data_digest="d" * 64,
         space_digest="e" * 64,

@@ -21,24 +21,24 @@ from sqlalchemy import event, func, insert, select
 
 from storage.artifacts.artifact_store import artifact_ids
 from storage.database.engine import transaction
-from storage.database.schema import EpochTable, RunTable, Table
+from storage.database.schema import AttemptTable, EpochTable, Table
 from storage.errors import StudyError
 from storage.process_identity import worker_id
 from storage.store import Store, open_store
 from storage.studies.attempts import EpochRow, add_epoch, finish_run, start_run
 from storage.studies.control import COMMAND, command, delete_study, set_command
 from storage.studies.hosts import Worker, leave, register
-from storage.studies.liveness import alive, attending, stranded
+from storage.studies.liveness import alive, attending, stale_trials_of
 from storage.studies.studies import (
     DatasetRecord,
-    StudyPlan,
+    StudyConfig,
     create_study,
     get_dataset,
     list_studies,
     put_dataset,
     study_id,
 )
-from storage.studies.summaries import standings
+from storage.studies.summaries import study_summaries
 from storage.trials.retries import promise
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed to be used")  # of study.ask
@@ -71,7 +71,7 @@ EPOCH = EpochRow(
 
 
 @pytest.fixture
-def mars(store: Store, plan: StudyPlan) -> Store:
+def mars(store: Store, plan: StudyConfig) -> Store:
     create_study(store, plan)
     return store
 
@@ -134,14 +134,14 @@ def test_a_command_nobody_knows_is_not_obeyed(mars: Store) -> None:
         set_command(mars, "mars", "explode")  # type: ignore[arg-type]
 
 
-def test_a_command_outlives_a_repeated_create(mars: Store, plan: StudyPlan) -> None:
+def test_a_command_outlives_a_repeated_create(mars: Store, plan: StudyConfig) -> None:
     set_command(mars, "mars", "pause")
     create_study(mars, replace(plan, trials=99))
     assert command(mars, "mars") == "pause"
 
 
 def test_an_unknown_study_is_refused(store: Store) -> None:
-    for attempt in (command, delete_study, stranded):
+    for attempt in (command, delete_study, stale_trials_of):
         with pytest.raises(StudyError, match="unknown study 'mars'"):
             attempt(store, "mars")  # type: ignore[operator]
     with pytest.raises(StudyError, match="unknown study 'mars'"):
@@ -158,7 +158,9 @@ def test_a_deleted_study_leaves_nothing(mars: Store, tmp_path: Path) -> None:
     assert list_studies(mars) == ()
 
 
-def test_another_study_keeps_what_is_its_own_and_the_shared_data(mars: Store, plan: StudyPlan, tmp_path: Path) -> None:
+def test_another_study_keeps_what_is_its_own_and_the_shared_data(
+    mars: Store, plan: StudyConfig, tmp_path: Path
+) -> None:
     create_study(mars, replace(plan, study="venus"))
     train(mars, "venus", tmp_path)
     alone, files = rows(mars), artifact_ids(mars.artifacts, "")
@@ -174,7 +176,7 @@ def test_another_study_keeps_what_is_its_own_and_the_shared_data(mars: Store, pl
     assert [trial.state for trial in load(mars, "venus").get_trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
-def test_a_new_study_of_a_deleted_name_starts_from_nothing(mars: Store, plan: StudyPlan, tmp_path: Path) -> None:
+def test_a_new_study_of_a_deleted_name_starts_from_nothing(mars: Store, plan: StudyConfig, tmp_path: Path) -> None:
     train(mars, "mars", tmp_path)
     set_command(mars, "mars", "pause")
     delete_study(mars, "mars")
@@ -229,7 +231,7 @@ def test_a_large_study_is_deleted_quickly(mars: Store) -> None:
             ],
         )
         session.execute(
-            insert(RunTable),
+            insert(AttemptTable),
             [
                 {"id": t + 1, "study_id": number, "trial": t, "worker": "w", "device": "cpu", "state": "complete"}
                 | {"reason": "", "parameters": 1, "weights_artifact": "", "started": now}
@@ -293,10 +295,10 @@ def test_a_trial_is_stranded_when_its_worker_or_its_heartbeat_is_gone(mars: Stor
         session.execute(insert(models.TrialHeartbeatModel), [{"trial_id": ids[2], "heartbeat": long_ago}])
         for trial in (2, 3):  # the third has a stale heartbeat, the fourth none at all
             session.get_one(models.TrialModel, ids[trial])._datetime_start_utc = long_ago
-    assert stranded(mars, "mars") == (1, 2, 3)
+    assert stale_trials_of(mars, "mars") == (1, 2, 3)
     for trial in (1, 2, 3):
         study._storage.set_trial_state_values(ids[trial], TrialState.FAIL)
-    assert stranded(mars, "mars") == ()
+    assert stale_trials_of(mars, "mars") == ()
 
 
 def fail(study: optuna.Study, reason: str, *, promised: bool = False) -> None:
@@ -308,7 +310,7 @@ def fail(study: optuna.Study, reason: str, *, promised: bool = False) -> None:
     study.tell(trial, state=TrialState.FAIL)
 
 
-def test_the_list_of_studies_counts_as_optuna_does(mars: Store, plan: StudyPlan) -> None:
+def test_the_list_of_studies_counts_as_optuna_does(mars: Store, plan: StudyConfig) -> None:
     create_study(mars, replace(plan, study="venus", trials=3))
     study = load(mars, "mars")
     for value in (0.3, 0.5, 0.9):
@@ -321,7 +323,7 @@ def test_the_list_of_studies_counts_as_optuna_does(mars: Store, plan: StudyPlan)
     fail(study, "interrupted", promised=True)  # comes back, but its copy is not there yet
     fail(study, "")  # found dead, so it comes back, too
     study.ask()
-    first, second = standings(mars)
+    first, second = study_summaries(mars)
     assert (first.study, first.target, first.finished, first.running, first.best) == ("mars", 12, 4, 1, 0.5)
     assert (second.study, second.target, second.finished, second.best) == ("venus", 3, 0, None)
     assert abs((datetime.now(UTC) - second.created).total_seconds()) < 60

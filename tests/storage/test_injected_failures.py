@@ -26,20 +26,20 @@ from optuna.testing.pytest_storages import StorageTestCase
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Engine, event, text
 
-from storage.database.retry import Patience
+from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
 from storage.store import Store
 from storage.studies import studies
 from storage.studies.attempts import EpochRow, add_epoch, curve, finish_run, runs, start_run
 from storage.studies.hosts import Worker, leave, register, workers
-from storage.studies.studies import StudyPlan, create_study, list_studies, load_plan
+from storage.studies.studies import StudyConfig, create_study, list_studies, load_plan
 from storage.trials.idempotency import MADE
 from storage.trials.retrying_storage import REPEATABLE
 from storage.trials.trial_storage import TrialStorage
 
 MAXIMIZE = [StudyDirection.MAXIMIZE]
 DISTRIBUTION = FloatDistribution(0, 1)
-QUICK = Patience(20, shortest_s=0.0005, longest_s=0.002)
+QUICK = RetryPolicy(20, shortest_s=0.0005, longest_s=0.002)
 LONG = [
     pytest.param((every, when), marks=pytest.mark.long)
     for every in (2, 3, 4, 5, 7, 11)
@@ -339,7 +339,7 @@ def test_a_heartbeat_outlives_a_database_that_does_not_come_back(
 ) -> None:
     trial = empty.create_new_trial(study)
     with trouble_for(empty) as trouble, monkeypatch.context() as patched:
-        patched.setattr(empty, "patience", Patience(0.05, shortest_s=0.001, longest_s=0.01))
+        patched.setattr(empty, "patience", RetryPolicy(0.05, shortest_s=0.001, longest_s=0.01))
         patched.setattr(trouble, "_due", lambda: True)
         empty.record_heartbeat(trial)
         with pytest.raises(DatabaseError):
@@ -384,7 +384,7 @@ def failing(store: Store) -> Iterator[Trouble]:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_our_own_tables_hold_everything_once(store: Store, plan: StudyPlan, failing: Trouble, when: str) -> None:
+def test_our_own_tables_hold_everything_once(store: Store, plan: StudyConfig, failing: Trouble, when: str) -> None:
     def once(act: Callable[[], Any]) -> Any:
         before = failing.fired
         failing.at_commit(when)
@@ -409,7 +409,7 @@ def test_our_own_tables_hold_everything_once(store: Store, plan: StudyPlan, fail
 
 
 def test_who_joins_a_study_before_its_maker_knows_that_it_is_made_stays(
-    store: Store, plan: StudyPlan, failing: Trouble, monkeypatch: pytest.MonkeyPatch
+    store: Store, plan: StudyConfig, failing: Trouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = studies._write
 
@@ -424,7 +424,7 @@ def test_who_joins_a_study_before_its_maker_knows_that_it_is_made_stays(
 
 
 @pytest.mark.parametrize("every", [2, 3, 5])
-def test_a_study_is_created_while_every_few_statements_fail(store: Store, plan: StudyPlan, every: int) -> None:
+def test_a_study_is_created_while_every_few_statements_fail(store: Store, plan: StudyConfig, every: int) -> None:
     for when in ("before", "after"):
         name = f"mars-{when}"
         failing = Trouble(store.engine, every, when)

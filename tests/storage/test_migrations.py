@@ -17,9 +17,9 @@ from storage.database.engine import engine_options, prepare_folder, read_url
 from storage.database.schema import Table
 from storage.errors import DatabaseError, StudyError
 from storage.store import Store, open_store
-from storage.studies.studies import StudyPlan, create_study, load_plan
+from storage.studies.studies import StudyConfig, create_study, load_plan
 
-PLAN = StudyPlan(
+PLAN = StudyConfig(
     study="old",
     data_digest="d" * 64,
     space_digest="e" * 64,

@@ -20,11 +20,11 @@ from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
 from storage.database.engine import alone
-from storage.database.retry import Patience
+from storage.database.retry import RetryPolicy
 from storage.store import Store, open_store
 from storage.studies.attempts import EpochRow, add_epoch, curve, finish_run, runs, start_run
 from storage.studies.hosts import Worker, beat, register
-from storage.studies.studies import StudyPlan, create_study
+from storage.studies.studies import StudyConfig, create_study
 
 ROW = EpochRow(
     number=1,
@@ -87,8 +87,8 @@ def url(server: Server) -> str:
 
 
 @pytest.fixture
-def mars(url: str, tmp_path: Path, plan: StudyPlan) -> Iterator[Store]:
-    store = open_store(url, str(tmp_path / "artifacts"), Patience(120, shortest_s=0.02, longest_s=0.2))
+def mars(url: str, tmp_path: Path, plan: StudyConfig) -> Iterator[Store]:
+    store = open_store(url, str(tmp_path / "artifacts"), RetryPolicy(120, shortest_s=0.02, longest_s=0.2))
     create_study(store, plan)
     yield store
     store.close()
@@ -210,10 +210,10 @@ def test_what_was_done_alone_is_done_though_the_lock_was_lost_meanwhile(server: 
         assert mars.transact(lambda session: session.execute(text("SELECT 1")).scalar_one()) == 1
 
 
-def test_too_few_connections_are_shared(server: Server, url: str, tmp_path: Path, plan: StudyPlan) -> None:
+def test_too_few_connections_are_shared(server: Server, url: str, tmp_path: Path, plan: StudyConfig) -> None:
     server.ask("CREATE ROLE poor LOGIN SUPERUSER")  # the owner of its tables; a limit counts for it too
     poor = server.url(str(make_url(url).database), "poor")
-    stores = [open_store(poor, str(tmp_path), Patience(120, shortest_s=0.02, longest_s=0.2)) for _ in range(2)]
+    stores = [open_store(poor, str(tmp_path), RetryPolicy(120, shortest_s=0.02, longest_s=0.2)) for _ in range(2)]
     create_study(stores[0], plan)
     for store in stores:
         store.engine.dispose()
@@ -267,10 +267,10 @@ def test_a_lock_that_is_held_for_long_is_waited_for(server: Server, mars: Store)
 
 
 def test_a_worker_that_falls_silent_in_a_transaction_loses_its_locks(
-    url: str, tmp_path: Path, plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, plan: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.database.engine.HUNG_S", 1)
-    store = open_store(url, str(tmp_path), Patience(60, shortest_s=0.02, longest_s=0.2))
+    store = open_store(url, str(tmp_path), RetryPolicy(60, shortest_s=0.02, longest_s=0.2))
     create_study(store, plan)
     with store.engine.connect() as silent:
         silent.execute(text("SELECT * FROM studies FOR UPDATE"))

@@ -24,7 +24,7 @@ from storage.store import Store
 from storage.studies.attempts import finish_run, runs, start_run
 from storage.studies.hosts import Worker, register
 from storage.studies.reaper import LOST, reap
-from storage.studies.studies import StudyPlan, create_study
+from storage.studies.studies import StudyConfig, create_study
 from storage.trials.retries import (
     MOST_RETRIES,
     claim_copy,
@@ -34,15 +34,15 @@ from storage.trials.retries import (
     promise,
     requeue,
     retried,
-    unreturned,
+    retry_pending,
 )
-from storage.trials.retrying_storage import PatientStorage
+from storage.trials.retrying_storage import RetryingStorage
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed:UserWarning")  # ask, tell
 
 
 @pytest.fixture
-def study(store: Store, plan: StudyPlan) -> optuna.Study:
+def study(store: Store, plan: StudyConfig) -> optuna.Study:
     create_study(store, plan)
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1)
     return optuna.load_study(study_name=plan.study, storage=store.trials, pruner=pruner)
@@ -125,7 +125,7 @@ def test_an_enqueued_trial_keeps_what_it_was_enqueued_with(study: optuna.Study) 
     assert copy.user_attrs == {"from": "report B", "asked by": "Ada"}
 
 
-def test_there_is_one_copy_however_many_ask_for_it(study: optuna.Study, store: Store, plan: StudyPlan) -> None:
+def test_there_is_one_copy_however_many_ask_for_it(study: optuna.Study, store: Store, plan: StudyConfig) -> None:
     lost = lost_trial(study)
     barrier = threading.Barrier(8)
 
@@ -159,7 +159,7 @@ def test_only_what_a_trial_fails_by_itself_is_counted(study: optuna.Study) -> No
 
 
 def test_the_trial_of_a_dead_process_on_this_machine_is_taken_back_at_once(
-    store: Store, study: optuna.Study, plan: StudyPlan, dead: int
+    store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
     trial, run = begin(store, study, worker_of(dead, plan.study))
     assert reap(store, plan.study, local=True) == (trial.number,)
@@ -182,7 +182,7 @@ os.kill(os.getpid(), 9)
 
 @pytest.mark.parametrize("waiting", [False, True], ids=["sampled", "claimed"])
 def test_a_trial_whose_host_died_before_it_had_a_run_is_taken_back_at_once(
-    store: Store, study: optuna.Study, plan: StudyPlan, waiting: bool
+    store: Store, study: optuna.Study, plan: StudyConfig, waiting: bool
 ) -> None:
     if waiting:
         study.enqueue_trial({"lr": 1e-2})
@@ -196,7 +196,7 @@ def test_a_trial_whose_host_died_before_it_had_a_run_is_taken_back_at_once(
 
 
 def test_a_process_id_that_was_given_out_again_is_not_taken_for_the_worker(
-    store: Store, study: optuna.Study, plan: StudyPlan
+    store: Store, study: optuna.Study, plan: StudyConfig
 ) -> None:
     me = psutil.Process()
     born = datetime.fromtimestamp(me.create_time(), UTC)
@@ -208,7 +208,7 @@ def test_a_process_id_that_was_given_out_again_is_not_taken_for_the_worker(
 
 
 def test_a_process_that_only_another_machine_could_see_is_left_alone(
-    store: Store, study: optuna.Study, plan: StudyPlan, dead: int
+    store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
     elsewhere = replace(worker_of(dead, plan.study), id="0123456789ab-00000000")
     assert machine() not in elsewhere.id
@@ -219,10 +219,10 @@ def test_a_process_that_only_another_machine_could_see_is_left_alone(
 
 @pytest.mark.parametrize("heard", [True, False])
 def test_a_trial_without_a_sign_of_life_is_taken_back_also_if_it_never_gave_one(
-    store: Store, study: optuna.Study, plan: StudyPlan, heard: bool, monkeypatch: pytest.MonkeyPatch
+    store: Store, study: optuna.Study, plan: StudyConfig, heard: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A server that was started just now, as the tests' is, gives everyone the time to be heard again.
-    monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: False)
+    monkeypatch.setattr(RetryingStorage, "_just_started", lambda storage, seconds: False)
     monkeypatch.setattr(
         "storage.studies.reaper.begun_here", lambda session, trials: {}
     )  # it was begun on another machine
@@ -242,9 +242,9 @@ def test_a_trial_without_a_sign_of_life_is_taken_back_also_if_it_never_gave_one(
 
 
 def test_nobody_is_taken_for_dead_after_the_database_itself_was_away(
-    store: Store, study: optuna.Study, plan: StudyPlan, monkeypatch: pytest.MonkeyPatch
+    store: Store, study: optuna.Study, plan: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: True)
+    monkeypatch.setattr(RetryingStorage, "_just_started", lambda storage, seconds: True)
     monkeypatch.setattr(
         "storage.studies.reaper.begun_here", lambda session, trials: {}
     )  # it was begun on another machine
@@ -257,12 +257,12 @@ def test_nobody_is_taken_for_dead_after_the_database_itself_was_away(
             store.trials.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
             store.transact(lambda session: session.execute(update(models.TrialHeartbeatModel).values(heartbeat=ago)))
     assert reap(store, plan.study) == ()
-    monkeypatch.setattr(PatientStorage, "_just_started", lambda storage, seconds: False)
+    monkeypatch.setattr(RetryingStorage, "_just_started", lambda storage, seconds: False)
     assert reap(store, plan.study) == (0, 1)
 
 
 def test_a_promise_that_a_dead_worker_could_not_keep_is_kept_by_another(
-    store: Store, study: optuna.Study, plan: StudyPlan, dead: int
+    store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
     for own in (False, True):
         trial = running_trial(study)
@@ -272,17 +272,17 @@ def test_a_promise_that_a_dead_worker_could_not_keep_is_kept_by_another(
     failed = running_trial(study)
     failed.set_user_attr("reason", "the loss became nan")
     study.tell(failed, state=TrialState.FAIL)
-    assert [t.number for t in unreturned(study.get_trials())] == [0, 1]
+    assert [t.number for t in retry_pending(study.get_trials())] == [0, 1]
     reap(store, plan.study)
     reap(store, plan.study)
     copies = study.get_trials()[3:]
     assert [(retried(t), t.system_attrs.get("own_failures")) for t in copies] == [([0], None), ([1], 1)]
-    assert unreturned(study.get_trials()) == []
+    assert retry_pending(study.get_trials()) == []
     assert not comes_back(study.get_trials()[2])
 
 
 def test_weights_of_a_trial_that_was_never_told_are_not_kept(
-    store: Store, study: optuna.Study, plan: StudyPlan, dead: int
+    store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
     _, run = begin(store, study, worker_of(dead, plan.study))
     store.artifacts.write("weights-0.safetensors", io.BytesIO(b"weights"))
@@ -293,7 +293,7 @@ def test_weights_of_a_trial_that_was_never_told_are_not_kept(
 
 
 def test_whoever_comes_with_the_result_claims_the_copy_unless_somebody_has_it(
-    store: Store, study: optuna.Study, plan: StudyPlan, dead: int
+    store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
     trial, _ = begin(store, study, worker_of(dead, plan.study))
     reap(store, plan.study, local=True)

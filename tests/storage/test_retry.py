@@ -20,14 +20,14 @@ from sqlalchemy.pool import QueuePool
 
 from storage.database import retry
 from storage.database.engine import plainly
-from storage.database.retry import OutOfPatience, Patience, passing
+from storage.database.retry import RetriesExhausted, RetryPolicy, passing
 from storage.errors import DatabaseError, StudyError
 
 LOST = psycopg.OperationalError("server closed the connection unexpectedly")
 
 
-def quick(limit_s: float = 5.0) -> Patience:
-    return Patience(limit_s, shortest_s=0.001, longest_s=0.01)
+def quick(limit_s: float = 5.0) -> RetryPolicy:
+    return RetryPolicy(limit_s, shortest_s=0.001, longest_s=0.01)
 
 
 def fails(times: int, error: BaseException = LOST) -> Callable[[], str]:
@@ -174,18 +174,18 @@ def test_patience_within_patience_ends_with_the_first() -> None:
         tries.append(1)
         return inner.call(fails(10_000))
 
-    with pytest.raises(OutOfPatience):
+    with pytest.raises(RetriesExhausted):
         quick(60).call(work)
     assert len(tries) == 1
 
 
 def test_without_patience_there_is_one_try() -> None:
     with pytest.raises(DatabaseError):
-        Patience(0).call(fails(1))
+        RetryPolicy(0).call(fails(1))
 
 
 def test_the_pauses_grow_to_the_longest_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    patience = Patience(1e9)
+    patience = RetryPolicy(1e9)
     waited: list[float] = []
 
     def wait(timeout: float) -> bool:
@@ -200,11 +200,11 @@ def test_the_pauses_grow_to_the_longest_and_are_never_the_same(monkeypatch: pyte
 
 
 def test_whoever_must_hurry_is_woken_and_gives_up_in_time() -> None:
-    patience = Patience(3600, shortest_s=1800, longest_s=3600)
+    patience = RetryPolicy(3600, shortest_s=1800, longest_s=3600)
     ended: list[float] = []
 
     def wait() -> None:
-        with pytest.raises(OutOfPatience):
+        with pytest.raises(RetriesExhausted):
             patience.call(fails(10_000))
         ended.append(time.monotonic())
 
@@ -221,13 +221,13 @@ def test_whoever_must_hurry_is_woken_and_gives_up_in_time() -> None:
     assert len(ended) == 4
     assert max(ended) - began < 10
     assert patience.call(fails(2)) == "done"  # what is short is still repeated
-    with pytest.raises(OutOfPatience):
+    with pytest.raises(RetriesExhausted):
         patience.call(fails(10_000))
 
 
 def test_a_call_that_may_take_less_gives_up_earlier() -> None:
     began = time.monotonic()
-    with pytest.raises(OutOfPatience):
+    with pytest.raises(RetriesExhausted):
         quick(3600).call(fails(1_000_000), limit_s=0.05)
     assert time.monotonic() - began < 30
 
@@ -242,7 +242,7 @@ def test_long_trouble_is_told_once_and_its_end_too(
     assert "server closed the connection" in said[0]
     assert "answers again" in said[1]
     caplog.clear()
-    Patience(5, shortest_s=0.001, longest_s=0.01, quiet=True).call(fails(20))
+    RetryPolicy(5, shortest_s=0.001, longest_s=0.01, quiet=True).call(fails(20))
     assert not caplog.records
 
 
@@ -263,7 +263,7 @@ def test_an_outage_is_remembered_for_a_while() -> None:
 
 
 def test_patience_can_be_sent_to_another_process() -> None:
-    copy = pickle.loads(pickle.dumps(Patience(7, shortest_s=0.2, longest_s=3, quiet=True)))
+    copy = pickle.loads(pickle.dumps(RetryPolicy(7, shortest_s=0.2, longest_s=3, quiet=True)))
     assert (copy.limit_s, copy.shortest_s, copy.longest_s, copy.quiet) == (7, 0.2, 3, True)
     assert copy.call(fails(0)) == "done"
 

@@ -27,7 +27,7 @@ from storage.studies.attempts import (
     runs,
     start_run,
 )
-from storage.studies.studies import StudyPlan, create_study
+from storage.studies.studies import StudyConfig, create_study
 
 ROW = EpochRow(
     number=1,
@@ -43,7 +43,7 @@ ROW = EpochRow(
 
 
 @pytest.fixture
-def mars(store: Store, plan: StudyPlan) -> Store:
+def mars(store: Store, plan: StudyConfig) -> Store:
     create_study(store, plan)
     return store
 
@@ -113,7 +113,7 @@ def test_a_value_that_is_not_a_number_is_none(mars: Store) -> None:
     assert runs(mars, "mars")[0].value is None
 
 
-def test_runs_of_other_studies_are_not_seen(mars: Store, plan: StudyPlan) -> None:
+def test_runs_of_other_studies_are_not_seen(mars: Store, plan: StudyConfig) -> None:
     create_study(mars, replace(plan, study="venus"))
     start_run(mars, study="venus", trial=0, worker="w", device="cpu")
     assert runs(mars, "mars") == ()

@@ -11,14 +11,14 @@ from optuna.study import StudyDirection
 from sqlalchemy import text
 
 from storage.database.engine import transaction
-from storage.database.schema import PlanTable
+from storage.database.schema import StudyTable
 from storage.errors import StudyError
 from storage.store import Store, open_store
 from storage.studies.attempts import EpochRow, add_epoch, curve, runs, start_run
 from storage.studies.studies import (
     FIXED,
     DatasetRecord,
-    StudyPlan,
+    StudyConfig,
     create_study,
     get_dataset,
     list_studies,
@@ -52,20 +52,20 @@ RECORD = DatasetRecord(
 )
 
 
-def test_a_plan_comes_back_as_it_was(store: Store, plan: StudyPlan) -> None:
+def test_a_plan_comes_back_as_it_was(store: Store, plan: StudyConfig) -> None:
     assert create_study(store, plan) is True
     assert load_plan(store, "mars") == plan
     assert list_studies(store) == ("mars",)
 
 
-def test_a_plan_keeps_its_limits(store: Store, plan: StudyPlan) -> None:
+def test_a_plan_keeps_its_limits(store: Store, plan: StudyConfig) -> None:
     limited = replace(plan, max_params=2**40, max_gpu_gb=0.1)
     create_study(store, limited)
     assert load_plan(store, "mars") == limited
     assert create_study(store, limited) is False
 
 
-def test_a_created_study_is_a_plain_optuna_study(store: Store, plan: StudyPlan) -> None:
+def test_a_created_study_is_a_plain_optuna_study(store: Store, plan: StudyConfig) -> None:
     create_study(store, plan)
     study = optuna.load_study(study_name="mars", storage=store.trials)
     assert study.direction == StudyDirection.MAXIMIZE
@@ -74,13 +74,13 @@ def test_a_created_study_is_a_plain_optuna_study(store: Store, plan: StudyPlan) 
     assert study.user_attrs == {name: asdict(plan)[name] for name in names}
 
 
-def test_the_same_again_changes_nothing(store: Store, plan: StudyPlan) -> None:
+def test_the_same_again_changes_nothing(store: Store, plan: StudyConfig) -> None:
     create_study(store, plan)
     assert create_study(store, plan) is False
     assert load_plan(store, "mars") == plan
 
 
-def test_another_target_or_keep_is_taken_over(store: Store, plan: StudyPlan) -> None:
+def test_another_target_or_keep_is_taken_over(store: Store, plan: StudyConfig) -> None:
     create_study(store, plan)
     assert create_study(store, replace(plan, trials=30, keep=3)) is False
     assert load_plan(store, "mars") == replace(plan, trials=30, keep=3)
@@ -92,7 +92,7 @@ def test_every_fixed_setting_has_another_value_here() -> None:
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_another_setting_is_refused_by_name(name: str, sqlite_url: str, tmp_path: Path, plan: StudyPlan) -> None:
+def test_another_setting_is_refused_by_name(name: str, sqlite_url: str, tmp_path: Path, plan: StudyConfig) -> None:
     store = open_store(sqlite_url, str(tmp_path / "artifacts"))
     create_study(store, plan)
     with pytest.raises(StudyError, match=f"study 'mars' exists .* with {name} ") as caught:
@@ -102,7 +102,7 @@ def test_another_setting_is_refused_by_name(name: str, sqlite_url: str, tmp_path
     store.close()
 
 
-def test_an_unknown_study_is_refused_with_the_known_ones(store: Store, plan: StudyPlan) -> None:
+def test_an_unknown_study_is_refused_with_the_known_ones(store: Store, plan: StudyConfig) -> None:
     with pytest.raises(StudyError, match="no study yet"):
         load_plan(store, "mars")
     create_study(store, plan)
@@ -113,7 +113,7 @@ def test_an_unknown_study_is_refused_with_the_known_ones(store: Store, plan: Stu
     assert "another, mars" in str(caught.value)
 
 
-def test_a_study_of_plain_optuna_is_not_ours(store: Store, plan: StudyPlan) -> None:
+def test_a_study_of_plain_optuna_is_not_ours(store: Store, plan: StudyConfig) -> None:
     theirs = optuna.create_study(storage=store.trials, study_name="mars", direction="maximize")
     theirs.optimize(lambda _trial: 1.0, n_trials=1)
     with pytest.raises(StudyError, match="was not created by marsearch"):
@@ -123,14 +123,14 @@ def test_a_study_of_plain_optuna_is_not_ours(store: Store, plan: StudyPlan) -> N
     assert list_studies(store) == ()
 
 
-def test_a_creation_that_died_half_way_is_finished(store: Store, plan: StudyPlan) -> None:
+def test_a_creation_that_died_half_way_is_finished(store: Store, plan: StudyConfig) -> None:
     store.trials.create_new_study([StudyDirection.MAXIMIZE], "mars")
     assert create_study(store, plan) is True
     assert load_plan(store, "mars") == plan
     assert optuna.load_study(study_name="mars", storage=store.trials).metric_names == ["val mIoU"]
 
 
-def test_a_study_deleted_through_optuna_leaves_nothing_to_the_next(store: Store, plan: StudyPlan) -> None:
+def test_a_study_deleted_through_optuna_leaves_nothing_to_the_next(store: Store, plan: StudyConfig) -> None:
     create_study(store, plan)
     run = start_run(store, study="mars", trial=0, worker="w", device="cpu")
     nothing = dict.fromkeys(("train_loss", "validation_loss", "miou", "miou_strict", "lr", "seconds"), 0.0)
@@ -145,7 +145,7 @@ def test_a_study_deleted_through_optuna_leaves_nothing_to_the_next(store: Store,
     assert curve(store, "mars", 0) == ()
 
 
-def test_of_many_who_create_at_once_one_does(store: Store, store_url: str, tmp_path: Path, plan: StudyPlan) -> None:
+def test_of_many_who_create_at_once_one_does(store: Store, store_url: str, tmp_path: Path, plan: StudyConfig) -> None:
     made: list[bool] = []
     together = threading.Barrier(4)
 
@@ -162,10 +162,10 @@ def test_of_many_who_create_at_once_one_does(store: Store, store_url: str, tmp_p
         thread.join()
     assert sorted(made) == [False, False, False, True]
     with transaction(store.engine) as session:
-        assert session.query(PlanTable).count() == 1
+        assert session.query(StudyTable).count() == 1
 
 
-def test_a_large_split_fits(store: Store, plan: StudyPlan) -> None:
+def test_a_large_split_fits(store: Store, plan: StudyConfig) -> None:
     large = replace(plan, split=json.dumps({"train": list(range(50_000))}))
     create_study(store, large)
     assert load_plan(store, "mars") == large

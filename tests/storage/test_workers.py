@@ -8,7 +8,7 @@ import pytest
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.hosts import Worker, beat, leave, register, workers
-from storage.studies.studies import StudyPlan, create_study
+from storage.studies.studies import StudyConfig, create_study
 
 BEGAN = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 WORKER = Worker(
@@ -26,7 +26,7 @@ WORKER = Worker(
 
 
 @pytest.fixture
-def mars(store: Store, plan: StudyPlan) -> Store:
+def mars(store: Store, plan: StudyConfig) -> Store:
     create_study(store, plan)
     return store
 
@@ -71,7 +71,7 @@ def test_a_departed_worker_stays_departed(mars: Store) -> None:
     assert workers(mars, "mars") == (WORKER,)
 
 
-def test_workers_are_listed_as_they_came_and_per_study(mars: Store, plan: StudyPlan) -> None:
+def test_workers_are_listed_as_they_came_and_per_study(mars: Store, plan: StudyConfig) -> None:
     create_study(mars, replace(plan, study="venus"))
     for name, hours, study in (("b", 1, "mars"), ("a", 2, "mars"), ("c", 0, "mars"), ("d", 0, "venus")):
         register(mars, replace(WORKER, id=name, study=study, started=BEGAN + timedelta(hours=hours)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from search.training.footprint import CONTEXT, MARGIN, Ledger, Resident, sketch, step_bytes, training_bytes
+from search.training.footprint import CONTEXT, MARGIN, MemoryTracker, Resident, meta_network, step_bytes, training_bytes
 from spaces import DataFacts, Recipe, load_preset
 from spaces.modules.losses.losses import build_loss
 from spaces.modules.networks.network import build_network, count_parameters
@@ -21,7 +21,7 @@ def changed(recipe: Recipe, **changes: object) -> Recipe:
 
 
 def bytes_of(recipe: Recipe, resident: Resident = NO_DATA, *, half: bool = True) -> int:
-    return training_bytes(recipe, FACTS, sketch(recipe, FACTS), resident, half=half)
+    return training_bytes(recipe, FACTS, meta_network(recipe, FACTS), resident, half=half)
 
 
 def real_step(recipe: Recipe) -> int:
@@ -30,7 +30,7 @@ def real_step(recipe: Recipe) -> int:
     loss = build_loss(recipe.loss, torch.ones(FACTS.classes), FACTS, None)
     generator = torch.Generator().manual_seed(0)
     size = (recipe.optimisation.batch_size, FACTS.height, FACTS.width)
-    with Ledger() as ledger:
+    with MemoryTracker() as ledger:
         images = torch.rand(size, generator=generator)[:, None]
         labels = torch.randint(FACTS.classes, size, generator=generator)
         for _ in range(2):
@@ -44,34 +44,34 @@ def real_step(recipe: Recipe) -> int:
 @pytest.mark.parametrize("preset", ["baseline", "report-a-wnet", "report-b-dual-unet", "report-e-unet3plus"])
 def test_a_step_without_contents_takes_what_one_with_contents_takes(preset: str) -> None:
     recipe = changed(load_preset(preset, FACTS, 2000), batch_size=4)
-    guess = step_bytes(recipe, FACTS, sketch(recipe, FACTS), half=False)
+    guess = step_bytes(recipe, FACTS, meta_network(recipe, FACTS), half=False)
     assert 1.0 <= guess / real_step(recipe) <= 1.5
 
 
 def test_a_sketch_has_the_networks_parameters_and_no_memory() -> None:
     for preset in ("baseline", "report-c-unet", "report-d-pix2pix"):
         recipe = load_preset(preset)
-        network = sketch(recipe, FACTS)
+        network = meta_network(recipe, FACTS)
         assert count_parameters(network) == count_parameters(build_network(recipe, FACTS, mean=[0.0], std=[1.0]))
         assert all(tensor.is_meta for tensor in network.state_dict().values())
 
 
 def test_bfloat16_takes_about_half_of_the_activations() -> None:
     recipe = changed(load_preset("baseline"), batch_size=64)
-    network = sketch(recipe, FACTS)
+    network = meta_network(recipe, FACTS)
     half, full = (step_bytes(recipe, FACTS, network, half=half) for half in (True, False))
     assert 0.4 < half / full < 0.8
 
 
 def test_a_larger_batch_takes_more_in_proportion() -> None:
-    network = sketch(Recipe(), FACTS)
+    network = meta_network(Recipe(), FACTS)
     small, large = (step_bytes(changed(Recipe(), batch_size=size), FACTS, network) for size in (16, 64))
     weights = 6 * count_parameters(network)  # gradients, and the copy in bfloat16
     assert (large - weights) / (small - weights) == pytest.approx(4, rel=0.05)
 
 
 def test_the_optimisers_moments_are_counted() -> None:
-    one = 4 * count_parameters(sketch(Recipe(), FACTS))
+    one = 4 * count_parameters(meta_network(Recipe(), FACTS))
     sgd, adam = (bytes_of(changed(Recipe(), optimizer=name)) for name in ("sgd", "adam"))
     assert adam - sgd == pytest.approx(MARGIN * one, rel=1e-3)
 
@@ -93,7 +93,7 @@ def test_the_data_on_the_device_is_counted() -> None:
 
 
 def test_the_ledger_counts_what_lives_and_forgets_what_died() -> None:
-    with Ledger() as ledger:
+    with MemoryTracker() as ledger:
         kept = torch.zeros(1000)
         for _ in range(3):
             torch.zeros(500)

@@ -92,9 +92,9 @@ def test_adaptive_weights_follow_the_training_iou(grey: TrainingData) -> None:
     wanted = recipe(class_weights={"scheme": "adaptive", "iou_offset": 0.1})
     setup = prepared(wanted, grey)
     assert setup.loss.weights.tolist() == pytest.approx([1, 1, 1])
-    from search.training.step import Tally
+    from search.training.step import ConfusionMeter
 
-    tally = Tally(setup)
+    tally = ConfusionMeter(setup)
     masks = torch.tensor([[[1, 1, 2, 2]]])
     logits = torch.zeros(1, 3, 1, 4)
     logits[:, 1] = 1.0  # everything is soil: IoU 0.5 and 0

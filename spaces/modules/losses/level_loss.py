@@ -37,7 +37,7 @@ class Truth:
         return signed_distances(self.labels, len(self.weights)).to(self.weights.dtype)
 
 
-Judge = Callable[[Tensor, Truth], Tensor]
+LossTerm = Callable[[Tensor, Truth], Tensor]
 """A term, ready: logits (B, K, H, W) and the truth in, a scalar out."""
 
 
@@ -49,7 +49,7 @@ class LevelLoss:
     level_weight: the level's share in the whole loss, before division by the sum over the levels.
     """
 
-    terms: tuple[tuple[float, Judge], ...]
+    terms: tuple[tuple[float, LossTerm], ...]
     level_weight: float
 
     def __call__(self, logits: Tensor, truth: Truth) -> Tensor:
@@ -63,20 +63,20 @@ class LevelLoss:
         return torch.stack([share * term(logits, truth) for share, term in self.terms]).sum()
 
 
-def _judge(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Judge:
+def _judge(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
     """A term that needs no more than logits, labels and weights."""
     return lambda logits, truth: term(logits, truth.labels, truth.weights)
 
 
-def _build_dice(section: Dice) -> Judge:
+def _build_dice(section: Dice) -> LossTerm:
     return _judge(partial(dice, average=section.average))
 
 
-def _build_focal(section: Focal) -> Judge:
+def _build_focal(section: Focal) -> LossTerm:
     return _judge(partial(focal, gamma=section.gamma))
 
 
-def _build_tversky(section: Tversky) -> Judge:
+def _build_tversky(section: Tversky) -> LossTerm:
     return _judge(partial(tversky, false_positives=section.false_positives, false_negatives=section.false_negatives))
 
 
@@ -84,7 +84,7 @@ def _judge_boundary(logits: Tensor, truth: Truth) -> Tensor:
     return boundary(logits, truth.labels, truth.weights, truth.distances)
 
 
-_BUILDERS: dict[str, Callable[[Any], Judge]] = {
+_BUILDERS: dict[str, Callable[[Any], LossTerm]] = {
     "cross_entropy": lambda _: _judge(cross_entropy),
     "bce": lambda _: _judge(bce),
     "dice": _build_dice,

@@ -21,7 +21,7 @@ import pytest
 
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint, remove_parts
 from search.worker.exit_reason import how_it_ended
-from search.worker.process import ChildDied, ChildHung, Link, Place
+from search.worker.process import ChildDied, ChildHung, DeviceSlot, WorkerProcess
 from search.worker.protocol import Failed, Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained, to_line
 
 RECIPE = """
@@ -36,15 +36,15 @@ NEVER = 3600.0  # seconds between checkpoints
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(name="slot 1", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=tmp_path / "child.log")
+def place(tmp_path: Path) -> DeviceSlot:
+    return DeviceSlot(name="slot 1", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=tmp_path / "child.log")
 
 
 @pytest.fixture(scope="module")
-def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
+def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
     """A child for the tests that leave it alive."""
     log = tmp_path_factory.mktemp("logs") / "child.log"
-    with Link(Place(name="slot 1", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=log)) as link:
+    with WorkerProcess(DeviceSlot(name="slot 1", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=log)) as link:
         yield link
 
 
@@ -66,23 +66,23 @@ def job(tiny_data: Path, tmp_path: Path) -> Train:
     )
 
 
-def numbered(link: Link, job: Train, **changes: object) -> Train:
+def numbered(link: WorkerProcess, job: Train, **changes: object) -> Train:
     return replace(job, job=link.next_job(), **changes)  # type: ignore[arg-type]
 
 
-def drive(link: Link, job: Train, act: Callable[[Message], object], silence: float = 60.0) -> None:
+def drive(link: WorkerProcess, job: Train, act: Callable[[Message], object], silence: float = 60.0) -> None:
     for message in link.train(numbered(link, job), silence=silence):
         act(message)
 
 
-def send(link: Link, number: int) -> int:
+def send(link: WorkerProcess, number: int) -> int:
     """Send the child a signal; its process id."""
     assert link.pid is not None
     os.kill(link.pid, number)
     return link.pid
 
 
-def all_of(link: Link, job: Train) -> list[Message]:
+def all_of(link: WorkerProcess, job: Train) -> list[Message]:
     return list(link.train(numbered(link, job), silence=60.0))
 
 
@@ -104,7 +104,7 @@ def results(job: Train) -> tuple[bytes, bytes]:
 
 
 @pytest.fixture
-def uncut(link: Link, job: Train) -> tuple[list[Trained], tuple[bytes, bytes], int]:
+def uncut(link: WorkerProcess, job: Train) -> tuple[list[Trained], tuple[bytes, bytes], int]:
     """What the epochs of an uninterrupted training say, the files it leaves, and its best epoch."""
     messages = all_of(link, job)
     assert isinstance(messages[-1], Finished)
@@ -128,7 +128,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def follow_and_kill(place: Place, job: Train, after: int, delay: float) -> list[Message]:
+def follow_and_kill(place: DeviceSlot, job: Train, after: int, delay: float) -> list[Message]:
     """Start the job in a new child and kill it (-9) that long after so many epochs; what it said until then."""
     said: list[Message] = []
 
@@ -138,13 +138,21 @@ def follow_and_kill(place: Place, job: Train, after: int, delay: float) -> list[
             time.sleep(delay)
             send(link, signal.SIGKILL)
 
-    with Link(place) as link, pytest.raises(ChildDied, match=r"killed by signal 9 \(SIGKILL\), perhaps out of memory"):
+    with (
+        WorkerProcess(place) as link,
+        pytest.raises(ChildDied, match=r"killed by signal 9 \(SIGKILL\), perhaps out of memory"),
+    ):
         drive(link, job, act)
     return said
 
 
 def kill_and_resume(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], place: Place, job: Train, folder: Path, kills: int, seed: int
+    uncut: tuple[list[Trained], tuple[bytes, bytes], int],
+    place: DeviceSlot,
+    job: Train,
+    folder: Path,
+    kills: int,
+    seed: int,
 ) -> None:
     """Kill a training at random points, each time going on in a new child; it must end as the uncut one did."""
     expected, files, best = uncut
@@ -159,7 +167,7 @@ def kill_and_resume(
             left = EPOCHS - epoch - (kills - turn)  # so that something is left for the kills to come
             said = follow_and_kill(place, job, dice.randint(1, max(1, left - 1)), dice.uniform(0.0, 0.06))
         else:
-            with Link(place) as link:
+            with WorkerProcess(place) as link:
                 said = all_of(link, job)
         if epoch:
             assert isinstance(said[0], Resumed)
@@ -175,7 +183,7 @@ def kill_and_resume(
 
 
 def test_a_training_killed_three_times_ends_with_the_bits_of_an_uncut_one(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], place: Place, job: Train, tmp_path: Path
+    uncut: tuple[list[Trained], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
 ) -> None:
     kill_and_resume(uncut, place, job, tmp_path, kills=3, seed=1)
 
@@ -183,13 +191,13 @@ def test_a_training_killed_three_times_ends_with_the_bits_of_an_uncut_one(
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 8))
 def test_a_training_killed_five_times_ends_with_the_bits_of_an_uncut_one(
-    seed: int, uncut: tuple[list[Trained], tuple[bytes, bytes], int], place: Place, job: Train, tmp_path: Path
+    seed: int, uncut: tuple[list[Trained], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
 ) -> None:
     kill_and_resume(uncut, place, job, tmp_path, kills=5, seed=seed)
 
 
 def test_a_stop_leaves_the_newest_epoch_on_the_disk_and_the_next_child_continues_it(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: Link, job: Train, tmp_path: Path
+    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     stopped = numbered(link, job, checkpoint=str(checkpoint), checkpoint_seconds=NEVER)
@@ -210,7 +218,9 @@ def test_a_stop_leaves_the_newest_epoch_on_the_disk_and_the_next_child_continues
     assert results(job) == uncut[1]
 
 
-def test_a_stop_right_after_a_resume_writes_only_what_is_not_there(link: Link, job: Train, tmp_path: Path) -> None:
+def test_a_stop_right_after_a_resume_writes_only_what_is_not_there(
+    link: WorkerProcess, job: Train, tmp_path: Path
+) -> None:
     """The epoch it goes on from lies there already; resumed from another path, a download, it gets its own place."""
     here, there = tmp_path / "here.safetensors", tmp_path / "there.safetensors"
     first = numbered(link, job, checkpoint=str(here), checkpoint_seconds=NEVER)
@@ -228,7 +238,7 @@ def test_a_stop_right_after_a_resume_writes_only_what_is_not_there(link: Link, j
     assert epoch_of(there) == epoch
 
 
-def test_checkpoints_follow_their_epochs_and_only_when_due(link: Link, job: Train, tmp_path: Path) -> None:
+def test_checkpoints_follow_their_epochs_and_only_when_due(link: WorkerProcess, job: Train, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     said = all_of(link, replace(job, checkpoint=str(checkpoint), checkpoint_seconds=NEVER))
     assert (saved_of(said), checkpoint.exists()) == ([], False)
@@ -247,7 +257,7 @@ def test_checkpoints_follow_their_epochs_and_only_when_due(link: Link, job: Trai
 
 
 def test_a_checkpoint_of_the_last_epoch_gives_the_result_at_once(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: Link, job: Train, tmp_path: Path
+    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
 ) -> None:
     """A child that died between its last epoch and its result: the best weights are from before."""
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -282,7 +292,7 @@ def keep_the_last_epoch(job: Train) -> None:
 
 @pytest.mark.parametrize("kind", ["another recipe", "missing", "noise"])
 def test_a_checkpoint_that_cannot_be_used_costs_only_the_time(
-    kind: str, link: Link, job: Train, tmp_path: Path
+    kind: str, link: WorkerProcess, job: Train, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     if kind == "noise":
@@ -301,7 +311,7 @@ def test_a_checkpoint_that_cannot_be_used_costs_only_the_time(
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_once_and_not_fatal(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: Link, job: Train, tmp_path: Path
+    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
 ) -> None:
     said = all_of(link, replace(job, checkpoint=str(tmp_path / "gone" / "c.safetensors"), checkpoint_seconds=0.0))
     notes = [message for message in said if isinstance(message, Note)]
@@ -311,7 +321,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_once_and_not_fatal(
     assert results(job) == uncut[1]
 
 
-def test_a_child_leaves_no_half_checkpoint_of_the_one_before(link: Link, job: Train, tmp_path: Path) -> None:
+def test_a_child_leaves_no_half_checkpoint_of_the_one_before(link: WorkerProcess, job: Train, tmp_path: Path) -> None:
     checkpoint = tmp_path / "trial[1]*.safetensors"
     half = tmp_path / ".trial[1]*.safetensors.0a1b.part"
     other = tmp_path / ".trial1.safetensors.0a1b.part"
@@ -326,7 +336,7 @@ def test_a_child_leaves_no_half_checkpoint_of_the_one_before(link: Link, job: Tr
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {other.name}
 
 
-def test_the_epoch_of_a_checkpoint_is_seen_without_torch(link: Link, job: Train, tmp_path: Path) -> None:
+def test_the_epoch_of_a_checkpoint_is_seen_without_torch(link: WorkerProcess, job: Train, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     assert epoch_of(checkpoint) is None
     assert epoch_of(tmp_path) is None
@@ -367,7 +377,7 @@ KINDS = """
 """
 
 
-def test_an_error_of_the_childs_own_says_what_it_was(link: Link, job: Train) -> None:
+def test_an_error_of_the_childs_own_says_what_it_was(link: WorkerProcess, job: Train) -> None:
     failed = all_of(link, replace(job, panel=(10**9,)))[-1]
     assert isinstance(failed, Failed)
     assert (failed.kind, failed.reason[:11], "IndexError" in failed.detail) == ("error", "IndexError:", True)
@@ -377,11 +387,11 @@ def test_an_error_of_the_childs_own_says_what_it_was(link: Link, job: Train) -> 
     assert reasons[:2] == ["Diverged: the loss became nan in epoch 1, step 1 of 6", "out of memory: no message"]
 
 
-def test_too_little_memory_is_told_as_such_and_costs_the_child_its_life(place: Place, job: Train) -> None:
+def test_too_little_memory_is_told_as_such_and_costs_the_child_its_life(place: DeviceSlot, job: Train) -> None:
     large = RECIPE.replace("filters: 4, depth: 2, dropout", "filters: 32, depth: 3, dropout").replace(
         "size: 8", "size: 32"
     )
-    with Link(place) as link:
+    with WorkerProcess(place) as link:
         first = None
         for message in link.train(numbered(link, job, recipe=large), silence=120.0):
             if isinstance(message, Trained) and first is None:
@@ -398,7 +408,7 @@ def test_too_little_memory_is_told_as_such_and_costs_the_child_its_life(place: P
         assert gone(first)
 
 
-def test_ctrl_c_and_sigterm_are_the_hosts_business(link: Link, job: Train) -> None:
+def test_ctrl_c_and_sigterm_are_the_hosts_business(link: WorkerProcess, job: Train) -> None:
     said: list[Message] = []
 
     def act(message: Message) -> None:
@@ -410,8 +420,8 @@ def test_ctrl_c_and_sigterm_are_the_hosts_business(link: Link, job: Train) -> No
     assert epochs_of(said) == list(range(1, EPOCHS + 1))
 
 
-def test_a_silent_child_is_killed_and_the_next_one_trains(place: Place, job: Train) -> None:
-    with Link(place) as link:
+def test_a_silent_child_is_killed_and_the_next_one_trains(place: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(place) as link:
         hung: list[int] = []
         assert isinstance(all_of(link, job)[-1], Finished)  # the first job of a child waits for imports
         with pytest.raises(
@@ -422,16 +432,16 @@ def test_a_silent_child_is_killed_and_the_next_one_trains(place: Place, job: Tra
         assert isinstance(all_of(link, job)[-1], Finished)
 
 
-def test_a_crash_in_native_code_says_what_it_was(place: Place, job: Train) -> None:
-    with Link(place) as link:
+def test_a_crash_in_native_code_says_what_it_was(place: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(place) as link:
         with pytest.raises(ChildDied, match=r"killed by signal 11 \(SIGSEGV\); Fatal Python error: Segmentation fault"):
             drive(link, job, lambda _: send(link, signal.SIGSEGV))
         assert link.pid is None
 
 
-def test_children_that_only_die_start_later_and_later_and_a_stop_ends_the_wait(place: Place, job: Train) -> None:
+def test_children_that_only_die_start_later_and_later_and_a_stop_ends_the_wait(place: DeviceSlot, job: Train) -> None:
     broken = replace(place, environment={"PYTHONHOME": "/nowhere"})
-    with Link(broken) as link:
+    with WorkerProcess(broken) as link:
         starts = []
         for _ in range(4):
             started = time.monotonic()
@@ -449,16 +459,16 @@ def test_children_that_only_die_start_later_and_later_and_a_stop_ends_the_wait(p
         assert 0.2 < time.monotonic() - started < 3.5
 
 
-def test_a_stop_is_heard_while_the_child_still_starts(place: Place, job: Train) -> None:
-    with Link(place) as link:
+def test_a_stop_is_heard_while_the_child_still_starts(place: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(place) as link:
         stopped = numbered(link, job)
         threading.Thread(target=lambda: (wait_for(lambda: link.pid is not None), link.stop_current())).start()
         assert list(link.train(stopped))[-1:] == [Stopped(job=stopped.job)]
         assert isinstance(all_of(link, job)[-1], Finished)
 
 
-def test_a_job_that_was_left_in_the_middle_costs_the_child_its_life(place: Place, job: Train) -> None:
-    with Link(place) as link:
+def test_a_job_that_was_left_in_the_middle_costs_the_child_its_life(place: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(place) as link:
         left = link.train(numbered(link, job), silence=60.0)
         next(left)
         first = link.pid
@@ -491,11 +501,12 @@ HOST = """
     import sys
     from dataclasses import replace
     from pathlib import Path
-    from search.worker.process import Link, Place
+    from search.worker.process import WorkerProcess, DeviceSlot
     from search.worker.protocol import Trained, from_line
 
     job = from_line(sys.stdin.readline())
-    with Link(Place(name="slot", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=Path(sys.argv[1]))) as link:
+    slot = DeviceSlot(name="slot", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=Path(sys.argv[1]))
+    with WorkerProcess(slot) as link:
         for message in link.train(job, silence=float(sys.argv[2])):
             if isinstance(message, Trained):
                 print(link.pid, message.number, flush=True)
