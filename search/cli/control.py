@@ -61,10 +61,10 @@ def delete(
 ) -> None:
     """Remove a study with its trials, curves, weights and pictures."""
     from search.studies.cleanup import remove_study
-    from storage.studies.studies import load_plan
+    from storage.studies.studies import load_config
 
     with open_storage() as (store, settings):
-        load_plan(store, study)
+        load_config(store, study)
         if not yes:
             raise UsageError(f"study {study} and all its files would be removed for good: say so with --yes")
         deleted = remove_study(store, settings.home, study, force=force)

@@ -141,9 +141,9 @@ def make(store: Store, wish: Wish) -> Created:
     for note in created.notes:
         tell(note, "note", study=wish.study)
     if created.new:
-        made = f"study {wish.study} created in {store.url}; {weights_note(created.plan)}"
-        tell(made, "study created", study=wish.study, target=created.plan.trials)
-        if limits := limits_note(created.plan):
+        made = f"study {wish.study} created in {store.url}; {weights_note(created.config)}"
+        tell(made, "study created", study=wish.study, target=created.config.trials)
+        if limits := limits_note(created.config):
             tell(limits, "note", study=wish.study)
     else:
         tell(f"study {wish.study} is there already, with the same data and space", "study found", study=wish.study)

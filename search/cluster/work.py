@@ -20,7 +20,7 @@ from search.studies.queries import count
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.control import command
-from storage.studies.studies import load_plan
+from storage.studies.studies import load_config
 
 LOOK = 0.25  # seconds between two looks at signals and hosts
 LOOK_S = 2.0  # between two looks at how the study stands
@@ -86,8 +86,8 @@ def work(ray: Any, store: Store, order: Order, say: Callable[[str], None]) -> tu
     ray: Ray's module, connected. Raises StudyError for an unknown study; when every slot was given up before the end,
     UsageError or TrainingFailed with what their hosts said last.
     """
-    plan = load_plan(store, order.study)
-    target = order.trials or plan.trials
+    config = load_config(store, order.study)
+    target = order.trials or config.trials
     environment = {"OMP_NUM_THREADS": str(order.slots.cpus), **order.environment}
     fleet = Fleet(ray, order.slots, _arguments(order), environment, say)
     standing, trouble = StudySummary(store, order.study, target, say), list[BaseException]()

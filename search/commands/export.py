@@ -75,21 +75,21 @@ def _contents(
             f"trial {trial.number}: its weights in the artifact store are damaged ({error}): export another trial"
         ) from error
     return BundleContents(
-        recipe=recipe_of(opened.plan, opened.space, trial),
+        recipe=recipe_of(opened.config, opened.space, trial),
         facts=opened.space.facts,
         weights=tensors,
         mean=mean,
         std=std,
         scores=scores(_confusion(trial, pictures), opened.space.facts),
         epoch=int(trial.user_attrs["best_epoch"]),
-        data_digest=opened.plan.data_digest,
-        study=opened.plan.study,
+        data_digest=opened.config.data_digest,
+        study=opened.config.study,
         trial=trial.number,
         validation_images=opened.dataset.images[validation],
         validation_masks=opened.dataset.masks[validation],
         ignore_label=opened.dataset.ignore_label,
         pictures=pictures,
-        curve=points(curve(store, opened.plan.study, trial.number)),
+        curve=points(curve(store, opened.config.study, trial.number)),
     )
 
 

@@ -21,7 +21,7 @@ from storage.errors import StudyError
 from storage.studies.control import command
 from storage.studies.hosts import LEFT, workers
 from storage.studies.liveness import alive
-from storage.studies.studies import StudyConfig, list_studies, load_plan
+from storage.studies.studies import StudyConfig, list_studies, load_config
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
 MOST = 12
@@ -65,7 +65,7 @@ class StudySnapshot:
     """
 
     study: Named
-    plan: StudyConfig
+    config: StudyConfig
     facts: DataFacts
     state: str
     counts: Counts
@@ -100,8 +100,8 @@ class Board:
         name = self._view.our_name(study_id)
         if name is None:
             raise StudyError(f"study {study_id} was not created by marsearch")
-        plan, shown = load_plan(self._view.store, name), min(MOST, max(1, top or TOP))
-        facts, trials = facts_of(plan), self._view.get_all_trials(study_id, deepcopy=False)
+        config, shown = load_config(self._view.store, name), min(MOST, max(1, top or TOP))
+        facts, trials = facts_of(config), self._view.get_all_trials(study_id, deepcopy=False)
         counts, known = count(trials), workers(self._view.store, name)
         there = [worker for worker in known if alive(worker)]
         said = command(self._view.store, name)
@@ -109,13 +109,13 @@ class Board:
         slots = sum(worker.slots for worker in there)
         return StudySnapshot(
             study=Named(id=study_id, name=name),
-            plan=plan,
+            config=config,
             facts=facts,
-            state=state_of(counts.finished, plan.trials, said, there),
+            state=state_of(counts.finished, config.trials, said, there),
             counts=counts,
-            remaining_s=remaining_seconds(trials, plan.trials, slots) if there else None,
+            remaining_s=remaining_seconds(trials, config.trials, slots) if there else None,
             top=shown,
-            leaders=tuple(self._placed(plan, facts, study_id, trial) for trial in leaders(trials, shown)),
+            leaders=tuple(self._placed(config, facts, study_id, trial) for trial in leaders(trials, shown)),
             scored=scored(trials, facts.class_names),
             colours=class_colours(facts),
             workers=tuple(worker for worker in told if _listed(worker)),
@@ -123,12 +123,12 @@ class Board:
             lost=sum(worker["state"] == "lost" and not _listed(worker) for worker in told),
         )
 
-    def _placed(self, plan: StudyConfig, facts: DataFacts, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
+    def _placed(self, config: StudyConfig, facts: DataFacts, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
         return LeaderboardEntry(
-            row=row_of(plan, _space(plan), trial),
+            row=row_of(config, _space(config), trial),
             trial_id=trial._trial_id,
             iou=_iou(trial, facts.class_names),
-            panel=self._panels.of(study_id, trial, plan, facts),
+            panel=self._panels.of(study_id, trial, config, facts),
         )
 
 
@@ -158,14 +158,14 @@ def _listed(worker: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=8)
-def facts_of(plan: StudyConfig) -> DataFacts:
-    """What the plan's study knows of its data."""
-    return DataFacts.model_validate_json(plan.facts)
+def facts_of(config: StudyConfig) -> DataFacts:
+    """What the config's study knows of its data."""
+    return DataFacts.model_validate_json(config.facts)
 
 
 @lru_cache(maxsize=8)
-def _space(plan: StudyConfig) -> Space | None:
+def _space(config: StudyConfig) -> Space | None:
     try:
-        return readable_space(plan)
+        return readable_space(config)
     except SpaceError:
         return None

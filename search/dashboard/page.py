@@ -86,12 +86,12 @@ def _card(name: str, title: str, inside: str) -> str:
 
 
 def _summary(seen: StudySnapshot) -> str:
-    done, target = seen.counts.finished, seen.plan.trials
+    done, target = seen.counts.finished, seen.config.trials
     best = seen.leaders[0].row if seen.leaders else None
     facts = [
         ("state", f'<span class="chip {seen.state}">{seen.state}</span>'),
         (
-            "best strict mIoU" if seen.plan.objective == "miou_strict" else "best mIoU",
+            "best strict mIoU" if seen.config.objective == "miou_strict" else "best mIoU",
             _score(best.value) if best else "none yet",
         ),
         ("trials", f"{done} of {target}"),

@@ -52,14 +52,14 @@ class Panels:
         self._sizes: OrderedDict[str, tuple[int, int] | None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, study_id: int, trial: FrozenTrial, plan: StudyConfig, facts: DataFacts) -> Panel | None:
+    def of(self, study_id: int, trial: FrozenTrial, config: StudyConfig, facts: DataFacts) -> Panel | None:
         """The trial's picture; None when it has none, or none that can be read."""
         named = (str(file["artifact_id"]) for file in artifacts(trial.system_attrs) if file.get("filename") == PANEL)
         file = next((name for name in named if is_artifact_id(name)), None)
         size = None if file is None else self._size(file)
         if size is None:
             return None
-        samples = min(PANEL_IMAGES, len(json.loads(plan.split).get("validation", ())))
+        samples = min(PANEL_IMAGES, len(json.loads(config.split).get("validation", ())))
         grid = lay_out(samples, len(COLUMNS), facts.height, facts.width, legend=2) if samples else None
         return Panel(
             url=f"/artifacts/{study_id}/{trial._trial_id}/{file}",

@@ -118,7 +118,7 @@ class Objective:
             raise
 
     def _start_run(self, number: int) -> int:
-        study, device = self.opened.plan.study, self.link.place.device
+        study, device = self.opened.config.study, self.link.place.device
         return start_run(self.store, study=study, trial=number, worker=self.worker, device=device)
 
     def _fail(self, trial: Trial, error: Exception) -> None:
@@ -150,22 +150,22 @@ class Objective:
 
     def _recipe(self, trial: Trial) -> Recipe:
         assert self.trial is not None
-        return self.opened.space.suggest(trial, seed=trial_seed(self.opened.plan.seed, origin(self.trial)))
+        return self.opened.space.suggest(trial, seed=trial_seed(self.opened.config.seed, origin(self.trial)))
 
     def _refuse_excess(self, trial: Trial, recipe: Recipe) -> None:
         """Note how far the recipe lies below or above the study's limits. Raises TrialPruned for one above."""
-        plan, gpu = self.opened.plan, gpu_of(self.link.place, self.sharing)
+        config, gpu = self.opened.config, gpu_of(self.link.place, self.sharing)
         over = constraint_values(
             recipe,
             self.opened.space.facts,
-            plan,
+            config,
             gpu.gb if gpu is not None else None,
             pixel_bytes=pixel_bytes_of(self.opened.dataset.images),
             bfloat16=gpu is None or gpu.bfloat16,
         )
         for name, value in over.items():
             trial.set_constraint(name, value)
-        reason = refusal(over, plan, gpu.gb if gpu is not None else None)
+        reason = refusal(over, config, gpu.gb if gpu is not None else None)
         if reason:
             raise optuna.TrialPruned(reason)
 
@@ -244,7 +244,7 @@ class Objective:
             panel=self.opened.panel,
             out=str(self.out),
             device=self.link.place.device,
-            objective="miou_strict" if self.opened.plan.objective == "miou_strict" else "miou",
+            objective="miou_strict" if self.opened.config.objective == "miou_strict" else "miou",
             checkpoint=str(checkpoint),
             resume=str(checkpoint) if again else "",
             checkpoint_seconds=CHECKPOINT_S,
@@ -265,7 +265,7 @@ class Objective:
             self.board.say(f"trial {ledger.trial.number} has no pictures: {error}")
         self._keep_weights(ledger, best, value)
         with suppress(ArtifactError), self.board.weights:
-            for surplus in kept_weights(self.store, self.opened.plan.study)[self.opened.plan.keep :]:
+            for surplus in kept_weights(self.store, self.opened.config.study)[self.opened.config.keep :]:
                 drop_weights(self.store, surplus.run)
         return value
 
@@ -273,13 +273,13 @@ class Objective:
         """Store the weights if the trial is among the best K so far, and note at the run where they are."""
         number, run = ledger.trial.number, ledger.run
         with self.board.weights:
-            kept = kept_weights(self.store, self.opened.plan.study)
+            kept = kept_weights(self.store, self.opened.config.study)
         better = [other for other in kept if other.value is not None and other.value >= value]
-        artifact = f"weights-{self.opened.plan.space_digest[:8]}-{number}-{run}.safetensors"
+        artifact = f"weights-{self.opened.config.space_digest[:8]}-{number}-{run}.safetensors"
         sent = False
-        if len(better) < self.opened.plan.keep:
+        if len(better) < self.opened.config.keep:
             try:
-                sent = self.outbox.send_weights(artifact, self.out / WEIGHTS, run, self.opened.plan.study)
+                sent = self.outbox.send_weights(artifact, self.out / WEIGHTS, run, self.opened.config.study)
             except ArtifactError as error:
                 self.board.say(f"trial {number} is done, but its weights are lost: {error}")
         kept_as = artifact if sent else ""

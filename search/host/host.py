@@ -87,7 +87,7 @@ def work(store: Store, order: Order, view: View) -> Outcome:
         signals = stack.enter_context(counted_signals())
         limit = epoch_limit(os.environ)
         opened = open_study(store, order.study, order.home)
-        settle_space(store, opened.plan)
+        settle_space(store, opened.config)
         seats = places(order.device, order.workers, order.home / "logs", order.on_one_gpu)
         board = HostState(say=view.say, epoch_limit=limit)
         outbox = Outbox(store, order.home, view.say, board.stop.is_set)
@@ -102,7 +102,7 @@ def work(store: Store, order: Order, view: View) -> Outcome:
             home=order.home,
             stem=stem_of(store, order.study),
             worker=worker,
-            target=order.trials or opened.plan.trials,
+            target=order.trials or opened.config.trials,
             sharing=_sharing(seats, order),
             gpu=_smallest_gpu(seats, _sharing(seats, order)),
             free=_pool(links),

@@ -42,7 +42,7 @@ class Patrol:
 
     def duties(self) -> tuple[Duty, ...]:
         """All of them, for `search.host.periodic.duties`."""
-        crew, name = self._crew, self._crew.opened.plan.study
+        crew, name = self._crew, self._crew.opened.config.study
         return (
             Duty(name="look", seconds=LOOK_S, act=self.look),
             Duty(name="obey", seconds=OBEY_S, act=self.obey),
@@ -63,7 +63,7 @@ class Patrol:
 
     def obey(self) -> None:
         """Do what people have told the hosts of the study; one that was deleted is to be left at once."""
-        board, name = self._crew.board, self._crew.opened.plan.study
+        board, name = self._crew.board, self._crew.opened.config.study
         try:
             said = command(self._crew.store, name)
         except StudyError:
@@ -91,7 +91,7 @@ class Patrol:
         if not crew.outbox.deliver():
             return
         with crew.board.weights:
-            for surplus in kept_weights(crew.store, crew.opened.plan.study)[crew.opened.plan.keep :]:
+            for surplus in kept_weights(crew.store, crew.opened.config.study)[crew.opened.config.keep :]:
                 drop_weights(crew.store, surplus.run)
 
 

@@ -51,7 +51,7 @@ class TrialReporter:
 
     def value(self, epoch: Trained) -> float:
         """The study's objective after the epoch, NaN where it is undefined."""
-        return epoch.miou_strict if self.opened.plan.objective == "miou_strict" else epoch.miou
+        return epoch.miou_strict if self.opened.config.objective == "miou_strict" else epoch.miou
 
     def best(self) -> Trained:
         """The epoch of the best value, the first of equals. There must be one."""
@@ -96,7 +96,7 @@ class TrialReporter:
     def _report(self) -> bool:
         """Report at a rung, and ask the pruner. The best epoch so far counts: single epochs swing by 0.3 (measured)."""
         latest = self.epochs[-1]
-        if latest.number not in rungs(self.opened.plan) and not latest.last:
+        if latest.number not in rungs(self.opened.config) and not latest.last:
             return False
         self.trial.report(best_score(self._values()), latest.number)
         return not latest.last and self.trial.should_prune()

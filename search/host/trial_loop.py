@@ -24,12 +24,12 @@ from search.host.uploads import Outbox
 from search.studies.constraints import Gpu, pixel_bytes_of
 from search.studies.pruners import RetryAwarePruner
 from search.studies.queries import count
-from search.studies.study import OpenStudy, attach
+from search.studies.study import OpenStudy, load_study
 from search.worker.process import WorkerProcess
 from storage.errors import ArtifactError, StorageError, StudyError, StudyFull
 from storage.store import Store
 from storage.studies.attempts import drop_weights, finish_run
-from storage.studies.studies import load_plan
+from storage.studies.studies import load_config
 from storage.trials.retries import COMES_BACK, requeue, retried, retry_pending
 
 POLL = 0.3  # seconds between looks at a study whose last trials run elsewhere
@@ -64,7 +64,7 @@ class HostContext:
 
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however often it was taken up again."""
-        study = attach(self.store, self.opened.plan, self.gpu, pixel_bytes_of(self.opened.dataset.images))
+        study = load_study(self.store, self.opened.config, self.gpu, pixel_bytes_of(self.opened.dataset.images))
         study.pruner = RetryAwarePruner(study.pruner)
         return study
 
@@ -93,7 +93,7 @@ class HostContext:
             return
         with suppress(StorageError):
             try:
-                load_plan(self.store, self.opened.plan.study)
+                load_config(self.store, self.opened.config.study)
             except StudyError as gone:
                 error = gone  # which explains whatever else went wrong
         self.trouble.append(error)

@@ -40,7 +40,7 @@ def countable() -> bool:
 def constraint_values(
     recipe: Recipe,
     facts: DataFacts,
-    plan: StudyConfig,
+    config: StudyConfig,
     device_gb: float | None,
     *,
     pixel_bytes: int = 4,
@@ -49,64 +49,64 @@ def constraint_values(
 ) -> Mapping[str, float]:
     """The study's constraints on a recipe: log2 of what it needs over what it may have, so feasible up to 0.
 
-    "params" where the plan limits the parameters; "gpu_gb" where the plan limits the memory, or where device_gb,
-    what the device has in GiB, does (the plan's own limit goes first). Empty where nothing is limited.
+    "params" where the config limits the parameters; "gpu_gb" where the config limits the memory, or where device_gb,
+    what the device has in GiB, does (the config's own limit goes first). Empty where nothing is limited.
     pixel_bytes: of one number of the images on the device, see `pixel_bytes_of`. bfloat16: what the GPU computes in.
     quick: leave the memory out where there are too many parameters already.
     Takes up to 0.3 s, without memory. Loads torch, when there is a limit.
     """
-    most_gb = memory_limit(plan, device_gb)
-    if plan.max_params is None and most_gb is None:
+    most_gb = memory_limit(config, device_gb)
+    if config.max_params is None and most_gb is None:
         return {}
     from search.training.footprint import Resident, meta_network, training_bytes
     from spaces.modules.networks.network import count_parameters
 
     network = meta_network(recipe, facts)
     found: dict[str, float] = {}
-    if plan.max_params is not None:
-        found[PARAMS] = math.log2(max(1, count_parameters(network)) / plan.max_params)
+    if config.max_params is not None:
+        found[PARAMS] = math.log2(max(1, count_parameters(network)) / config.max_params)
     if most_gb is not None and not (quick and found.get(PARAMS, 0.0) > 0):
-        split = json.loads(plan.split)
+        split = json.loads(config.split)
         data = Resident(train=len(split["train"]), validation=len(split["validation"]), pixel_bytes=pixel_bytes)
         found[GPU_GB] = math.log2(training_bytes(recipe, facts, network, data, half=bfloat16) / 2**30 / most_gb)
     return found
 
 
 def violation_of(
-    space: Space, plan: StudyConfig, gpu: Gpu | None = None, pixel_bytes: int = 4
+    space: Space, config: StudyConfig, gpu: Gpu | None = None, pixel_bytes: int = 4
 ) -> Callable[[Suggests], float] | None:
     """How far a proposal is over the limits, in doublings, 0 for a feasible one; None where nothing is limited.
 
     For `search.studies.samplers.build_sampler`. gpu: what trainings on this host get, see `gpu_of`.
     """
     device_gb = None if gpu is None else gpu.gb
-    if plan.max_params is None and memory_limit(plan, device_gb) is None:
+    if config.max_params is None and memory_limit(config, device_gb) is None:
         return None
 
     def violation(proposal: Suggests) -> float:
         recipe, bfloat16 = space.suggest(proposal), gpu is None or gpu.bfloat16
         over = constraint_values(
-            recipe, space.facts, plan, device_gb, pixel_bytes=pixel_bytes, bfloat16=bfloat16, quick=True
+            recipe, space.facts, config, device_gb, pixel_bytes=pixel_bytes, bfloat16=bfloat16, quick=True
         )
         return sum(max(0.0, value) for value in over.values())
 
     return violation
 
 
-def memory_limit(plan: StudyConfig, device_gb: float | None) -> float | None:
+def memory_limit(config: StudyConfig, device_gb: float | None) -> float | None:
     """The GPU memory in GiB that a training may take: what the person said, or else what the device has."""
-    return device_gb if plan.max_gpu_gb is None else plan.max_gpu_gb
+    return device_gb if config.max_gpu_gb is None else config.max_gpu_gb
 
 
-def refusal(over: Mapping[str, float], plan: StudyConfig, device_gb: float | None) -> str:
+def refusal(over: Mapping[str, float], config: StudyConfig, device_gb: float | None) -> str:
     """Why a recipe with these constraints is not trained, in one sentence; "" when it may be."""
-    most_gb = memory_limit(plan, device_gb)
+    most_gb = memory_limit(config, device_gb)
     reasons = []
-    if over.get(PARAMS, 0.0) > 0 and plan.max_params is not None:
-        count = round(plan.max_params * 2 ** over[PARAMS])
-        reasons.append(f"{count:,} parameters, --max-params is {plan.max_params:,}")
+    if over.get(PARAMS, 0.0) > 0 and config.max_params is not None:
+        count = round(config.max_params * 2 ** over[PARAMS])
+        reasons.append(f"{count:,} parameters, --max-params is {config.max_params:,}")
     if over.get(GPU_GB, 0.0) > 0 and most_gb is not None:
-        limit = "the device has" if plan.max_gpu_gb is None else "--max-gpu-gb is"
+        limit = "the device has" if config.max_gpu_gb is None else "--max-gpu-gb is"
         reasons.append(f"about {most_gb * 2 ** over[GPU_GB]:.1f} GiB of GPU memory, {limit} {most_gb:.4g}")
     return f"refused before training: {'; '.join(reasons)}" if reasons else ""
 

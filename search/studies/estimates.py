@@ -16,38 +16,38 @@ from storage.studies.studies import StudyConfig
 SAMPLES = 24
 
 
-def weights_note(plan: StudyConfig) -> str:
+def weights_note(config: StudyConfig) -> str:
     """A sentence on the disk that the weights of the best K trials take, from random recipes of the space.
 
     Only how many are kept where there is no torch to count with.
     """
     if not countable():
-        return f"the weights of the best {plan.keep} trials will be kept"
-    space = space_of(plan)
-    sizes = [weights_bytes(recipe, space) for recipe in _random_recipes(space, plan.seed)]
-    typical, most = statistics.median(sizes) * plan.keep, max(sizes) * plan.keep
+        return f"the weights of the best {config.keep} trials will be kept"
+    space = space_of(config)
+    sizes = [weights_bytes(recipe, space) for recipe in _random_recipes(space, config.seed)]
+    typical, most = statistics.median(sizes) * config.keep, max(sizes) * config.keep
     return (
-        f"the weights of the best {plan.keep} trials will take about {_spelled(typical)},"
+        f"the weights of the best {config.keep} trials will take about {_spelled(typical)},"
         f" up to {_spelled(most)} if large networks win"
     )
 
 
-def limits_note(plan: StudyConfig) -> str:
+def limits_note(config: StudyConfig) -> str:
     """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
 
     What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
     advice. Where there is no torch to count with, the sentence says who looks.
     """
-    options = {"--max-params": plan.max_params, "--max-gpu-gb": plan.max_gpu_gb}
+    options = {"--max-params": config.max_params, "--max-gpu-gb": config.max_gpu_gb}
     named = " and ".join(f"{name} {value:,}" for name, value in options.items() if value is not None)
     if not named:
         return ""
     if not countable():
         return f"{named}: each worker looks before it trains"
-    space = space_of(plan)
+    space = space_of(config)
     every = [
-        constraint_values(recipe, space.facts, plan, None, pixel_bytes=1)
-        for recipe in _random_recipes(space, plan.seed)
+        constraint_values(recipe, space.facts, config, None, pixel_bytes=1)
+        for recipe in _random_recipes(space, config.seed)
     ]
     refused = sum(any(value > 0 for value in over.values()) for over in every)
     if refused == SAMPLES:

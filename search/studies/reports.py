@@ -19,7 +19,7 @@ from storage.store import Store
 from storage.studies.control import Command, command
 from storage.studies.hosts import LEFT, Worker, workers
 from storage.studies.liveness import alive, attending, silence
-from storage.studies.studies import StudyConfig, load_plan
+from storage.studies.studies import StudyConfig, load_config
 from storage.studies.summaries import study_summaries
 from storage.trials.retries import retried
 
@@ -30,24 +30,24 @@ _TRAINING = re.compile(r"([0-9]+): ([0-9]+)/([0-9]+)")  # as a host writes what 
 
 def study_report(store: Store, name: str) -> dict[str, Any]:
     """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
-    plan = load_plan(store, name)
+    config = load_config(store, name)
     trials = _trials(store, name)
     counts, best = count(trials), best_of(trials)
     known = workers(store, name)
     return {
         "study": name,
-        "state": state_of(counts.finished, plan.trials, command(store, name), [w for w in known if alive(w)]),
-        "target": plan.trials,
+        "state": state_of(counts.finished, config.trials, command(store, name), [w for w in known if alive(w)]),
+        "target": config.trials,
         "finished": counts.finished,
         "trials": asdict(counts),
-        "best": _best(plan, best) if best is not None else None,
+        "best": _best(config, best) if best is not None else None,
         "workers": [worker_report(worker) for worker in known],
-        "objective": plan.objective,
-        "sampler": plan.sampler,
-        "pruner": plan.pruner,
-        "epochs": plan.epochs,
-        "data_digest": plan.data_digest,
-        "space_digest": plan.space_digest,
+        "objective": config.objective,
+        "sampler": config.sampler,
+        "pruner": config.pruner,
+        "epochs": config.epochs,
+        "data_digest": config.data_digest,
+        "space_digest": config.space_digest,
     }
 
 
@@ -85,38 +85,38 @@ def state_of(finished: int, target: int, command: Command, there: Sequence[Worke
 
 def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
     """One entry per trial in order of number, ready for JSON. Raises StudyError for an unknown study."""
-    load_plan(store, name)
+    load_config(store, name)
     return [_trial(trial) for trial in _trials(store, name)]
 
 
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
-    plan = load_plan(store, name)
+    config = load_config(store, name)
     try:
-        space = readable_space(plan)
+        space = readable_space(config)
     except SpaceError:
         space = None
-    return tuple(row_of(plan, space, trial) for trial in _trials(store, name))
+    return tuple(row_of(config, space, trial) for trial in _trials(store, name))
 
 
 def _trials(store: Store, name: str) -> list[FrozenTrial]:
     return optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
 
 
-def _best(plan: StudyConfig, trial: FrozenTrial) -> dict[str, Any]:
+def _best(config: StudyConfig, trial: FrozenTrial) -> dict[str, Any]:
     return {
         "number": trial.number,
         "value": trial.value,
         "miou": trial.user_attrs.get("miou"),
         "miou_strict": trial.user_attrs.get("miou_strict"),
-        "recipe": _recipe(plan, trial),
+        "recipe": _recipe(config, trial),
     }
 
 
-def _recipe(plan: StudyConfig, trial: FrozenTrial) -> dict[str, Any] | None:
+def _recipe(config: StudyConfig, trial: FrozenTrial) -> dict[str, Any] | None:
     """The recipe for JSON; None where today's axes cannot say what an older study tried."""
     try:
-        return recipe_of(plan, readable_space(plan), trial).model_dump(mode="json")
+        return recipe_of(config, readable_space(config), trial).model_dump(mode="json")
     except SpaceError:
         return None
 
@@ -138,7 +138,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def row_of(plan: StudyConfig, space: Space | None, trial: FrozenTrial) -> Row:
+def row_of(config: StudyConfig, space: Space | None, trial: FrozenTrial) -> Row:
     """The trial's row of the leaderboard. space: from `search.studies.study.readable_space`, None where that fails."""
     known = trial.user_attrs
     return Row(
@@ -150,13 +150,13 @@ def row_of(plan: StudyConfig, space: Space | None, trial: FrozenTrial) -> Row:
         epochs=known.get("epochs", trial.last_step) or 0,
         parameters=known.get("parameters"),
         seconds=trial.duration.total_seconds() if trial.duration is not None else None,
-        summary=_summary(plan, space, trial),
+        summary=_summary(config, space, trial),
     )
 
 
-def _summary(plan: StudyConfig, space: Space | None, trial: FrozenTrial) -> str:
+def _summary(config: StudyConfig, space: Space | None, trial: FrozenTrial) -> str:
     try:
-        return summarise(recipe_of(plan, space, trial)) if space is not None else ""
+        return summarise(recipe_of(config, space, trial)) if space is not None else ""
     except SpaceError:
         return ""  # waiting, or still being sampled: not all parameters are there
 

@@ -83,32 +83,32 @@ def trial_seed(study_seed: int, number: int) -> int:
     return int(np.random.SeedSequence([study_seed, number]).generate_state(1, np.uint64)[0]) >> 1
 
 
-def build_sampler(plan: StudyConfig, violation: Callable[[Candidate], float] | None = None) -> BaseSampler:
+def build_sampler(config: StudyConfig, violation: Callable[[Candidate], float] | None = None) -> BaseSampler:
     """The study's sampler. A grid's points are enqueued, so its sampler only fills up what is missing at random.
 
     violation: how far a proposal is over the study's limits, see `FeasibleSampler`; None where nothing is limited.
     """
     makes: dict[str, Callable[[int], BaseSampler]] = {
-        "tpe": lambda seed: _tpe(plan.trials, seed),
+        "tpe": lambda seed: _tpe(config.trials, seed),
         "random": lambda seed: RandomSampler(seed=seed),
         "grid": lambda seed: RandomSampler(seed=seed),
     }
-    make = makes[plan.sampler]
+    make = makes[config.sampler]
     if violation is None:
-        return SeededSampler(make, plan.seed)
-    return SeededSampler(lambda seed: FeasibleSampler(make(seed), violation), plan.seed)
+        return SeededSampler(make, config.seed)
+    return SeededSampler(lambda seed: FeasibleSampler(make(seed), violation), config.seed)
 
 
-def build_pruner(plan: StudyConfig) -> BasePruner:
+def build_pruner(config: StudyConfig) -> BasePruner:
     """The study's pruner, over epochs counted from one."""
-    least = min_resource(plan.epochs)
+    least, most = min_resource(config.epochs), config.epochs
     builds: dict[str, Callable[[], BasePruner]] = {
         "asha": lambda: SuccessiveHalvingPruner(min_resource=least, reduction_factor=REDUCTION),
-        "hyperband": lambda: HyperbandPruner(min_resource=least, max_resource=plan.epochs, reduction_factor=REDUCTION),
+        "hyperband": lambda: HyperbandPruner(min_resource=least, max_resource=most, reduction_factor=REDUCTION),
         "median": lambda: MedianPruner(n_startup_trials=0, n_warmup_steps=least, n_min_trials=2),
         "none": NopPruner,
     }
-    return StartupPruner(builds[plan.pruner](), startup_trials(plan.trials))
+    return StartupPruner(builds[config.pruner](), startup_trials(config.trials))
 
 
 def startup_trials(trials: int) -> int:
@@ -121,15 +121,17 @@ def min_resource(epochs: int) -> int:
     return max(1, round(epochs / REDUCTION**2))
 
 
-def rungs(plan: StudyConfig) -> frozenset[int]:
+def rungs(config: StudyConfig) -> frozenset[int]:
     """The epochs at which Optuna hears of a training; the whole curve is in our own table."""
-    if plan.pruner == "none":
-        return frozenset({plan.epochs})
-    if plan.pruner == "median":
-        return frozenset(range(min_resource(plan.epochs), plan.epochs + 1, max(1, plan.epochs // 10))) | {plan.epochs}
-    steps = {plan.epochs}
-    step = min_resource(plan.epochs)
-    while step < plan.epochs:
+    if config.pruner == "none":
+        return frozenset({config.epochs})
+    if config.pruner == "median":
+        return frozenset(range(min_resource(config.epochs), config.epochs + 1, max(1, config.epochs // 10))) | {
+            config.epochs
+        }
+    steps = {config.epochs}
+    step = min_resource(config.epochs)
+    while step < config.epochs:
         steps.add(step)
         step *= REDUCTION
     return frozenset(steps)

@@ -30,9 +30,9 @@ from storage.studies.studies import (
     StudyConfig,
     check_name,
     create_study,
-    existing_plan,
+    existing_config,
     keep_domains,
-    load_plan,
+    load_config,
     put_dataset,
 )
 from storage.trials.retries import origin
@@ -71,7 +71,7 @@ class Created:
     """What `create` did. notes: sentences for the person, among them the warm starts that were skipped."""
 
     new: bool
-    plan: StudyConfig
+    config: StudyConfig
     notes: tuple[str, ...]
 
 
@@ -82,7 +82,7 @@ class OpenStudy:
     data: local file of the data set. train, validation: sample indices. panel: the samples shown for each trial.
     """
 
-    plan: StudyConfig
+    config: StudyConfig
     space: Space
     dataset: Dataset
     data: Path
@@ -98,12 +98,12 @@ def create(store: Store, wish: Wish) -> Created:
     """
     check_name(wish.study)
     dataset = read_dataset(wish.data)
-    space, digest = _wished_space(existing_plan(store, wish.study), facts_of(dataset), wish)
+    space, digest = _wished_space(existing_config(store, wish.study), facts_of(dataset), wish)
     points = list(space.grid()) if wish.sampler == "grid" else []
-    plan = _plan(wish, dataset, space, digest)
-    recipes, skipped = _warm_starts(space, plan)
+    config = _config(wish, dataset, space, digest)
+    recipes, skipped = _warm_starts(space, config)
     _keep_data(store, dataset, wish.data)
-    new = create_study(store, plan)
+    new = create_study(store, config)
     notes = list(skipped) if new else []
     if new:
         _keep_data(store, dataset, wish.data)  # the last other study of these data may just have been deleted
@@ -111,21 +111,21 @@ def create(store: Store, wish: Wish) -> Created:
         for params in [*recipes, *points]:
             study.enqueue_trial(params, skip_if_exists=True)
         notes += [f"{len(points)} points of the grid are enqueued"] if points else []
-    return Created(new=new, plan=plan, notes=tuple(notes))
+    return Created(new=new, config=config, notes=tuple(notes))
 
 
 def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     """Open a study, fetching its data set into home's cache. Raises StudyError, DataError, ArtifactError."""
-    plan = load_plan(store, name)
-    data = home / "cache" / f"dataset-{plan.data_digest}.npz"
+    config = load_config(store, name)
+    data = home / "cache" / f"dataset-{config.data_digest}.npz"
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
         load_file(store.artifacts, data.name, data)
     dataset = read_dataset(data)
-    split = json.loads(plan.split)
+    split = json.loads(config.split)
     return OpenStudy(
-        plan=plan,
-        space=readable_space(plan),
+        config=config,
+        space=readable_space(config),
         dataset=dataset,
         data=data.resolve(),
         train=tuple(split["train"]),
@@ -134,48 +134,50 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     )
 
 
-def space_of(plan: StudyConfig) -> Space:
-    """The space that a plan describes, with the axes of today, those that the study is older than kept closed.
+def space_of(config: StudyConfig) -> Space:
+    """The space that a config describes, with the axes of today, those that the study is older than kept closed.
 
     Raises StudyError when today's axes cannot express it: then its trials can be read, but no more be tried.
     """
-    facts = DataFacts.model_validate_json(plan.facts)
+    facts = DataFacts.model_validate_json(config.facts)
     try:
-        return recall(facts, plan.space, epochs=plan.epochs, digest=plan.space_digest, domains=plan.domains)
+        return recall(facts, config.space, epochs=config.epochs, digest=config.space_digest, domains=config.domains)
     except SpaceError as error:
-        raise StudyError(f"study {plan.study} can be looked at, but not continued: {error}") from error
+        raise StudyError(f"study {config.study} can be looked at, but not continued: {error}") from error
 
 
-def readable_space(plan: StudyConfig) -> Space:
+def readable_space(config: StudyConfig) -> Space:
     """The same, or where it cannot be expressed a space to read the trials in. Raises SpaceError without either."""
     try:
-        return space_of(plan)
+        return space_of(config)
     except StudyError:
-        facts = DataFacts.model_validate_json(plan.facts)
-        return readable(facts, plan.space, epochs=plan.epochs, domains=plan.domains)
+        facts = DataFacts.model_validate_json(config.facts)
+        return readable(facts, config.space, epochs=config.epochs, domains=config.domains)
 
 
-def settle_space(store: Store, plan: StudyConfig) -> None:
+def settle_space(store: Store, config: StudyConfig) -> None:
     """Write down what an older study's space allows, so that it stays so. Raises StudyError as `space_of`."""
-    space_of(plan)
-    if not plan.domains:
-        facts = DataFacts.model_validate_json(plan.facts)
-        known = known_domains(facts, plan.space, epochs=plan.epochs, digest=plan.space_digest)
-        keep_domains(store, plan.study, write_domains(known))
+    space_of(config)
+    if not config.domains:
+        facts = DataFacts.model_validate_json(config.facts)
+        known = known_domains(facts, config.space, epochs=config.epochs, digest=config.space_digest)
+        keep_domains(store, config.study, write_domains(known))
 
 
-def recipe_of(plan: StudyConfig, space: Space, trial: FrozenTrial) -> Recipe:
+def recipe_of(config: StudyConfig, space: Space, trial: FrozenTrial) -> Recipe:
     """The recipe of a trial that has been sampled: its parameters, and the seed that its first attempt gives."""
-    return space.recipe(trial.params, seed=trial_seed(plan.seed, origin(trial)))
+    return space.recipe(trial.params, seed=trial_seed(config.seed, origin(trial)))
 
 
-def attach(store: Store, plan: StudyConfig, gpu: Gpu | None = None, pixel_bytes: int = 1) -> Study:
+def load_study(store: Store, config: StudyConfig, gpu: Gpu | None = None, pixel_bytes: int = 1) -> Study:
     """A study object of its own for one thread, with the study's sampler and pruner.
 
     gpu, pixel_bytes: of the trainings that the thread will run, so that recipes too large for them are not proposed.
     """
-    sampler = build_sampler(plan, violation_of(space_of(plan), plan, gpu, pixel_bytes))
-    return optuna.load_study(study_name=plan.study, storage=store.trials, sampler=sampler, pruner=build_pruner(plan))
+    sampler = build_sampler(config, violation_of(space_of(config), config, gpu, pixel_bytes))
+    return optuna.load_study(
+        study_name=config.study, storage=store.trials, sampler=sampler, pruner=build_pruner(config)
+    )
 
 
 def enqueue(store: Store, name: str, recipe: Recipe) -> None:
@@ -183,16 +185,16 @@ def enqueue(store: Store, name: str, recipe: Recipe) -> None:
 
     Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits.
     """
-    plan = load_plan(store, name)
-    space = space_of(plan)
+    config = load_config(store, name)
+    space = space_of(config)
     params = space.params(as_planned(recipe, space))
-    _check_limits(recipe, space, plan)
+    _check_limits(recipe, space, config)
     optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
 
 
 def enqueue_named(store: Store, name: str, named: str) -> None:
     """Let the next free worker try a preset or the recipe in a file. Raises as `recipe_for` and `enqueue`."""
-    enqueue(store, name, recipe_for(load_plan(store, name), named))
+    enqueue(store, name, recipe_for(load_config(store, name), named))
 
 
 def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) -> Recipe:
@@ -212,9 +214,9 @@ def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) ->
         raise SpaceError(f"{named}: not readable as text ({error})") from error
 
 
-def recipe_for(plan: StudyConfig, named: str) -> Recipe:
+def recipe_for(config: StudyConfig, named: str) -> Recipe:
     """The recipe of that name, planned for the study's data where it has to be. Raises as `read_recipe`."""
-    return read_recipe(named, DataFacts.model_validate_json(plan.facts), len(json.loads(plan.split)["train"]))
+    return read_recipe(named, DataFacts.model_validate_json(config.facts), len(json.loads(config.split)["train"]))
 
 
 def as_planned(recipe: Recipe, space: Space) -> Recipe:
@@ -224,20 +226,20 @@ def as_planned(recipe: Recipe, space: Space) -> Recipe:
     return recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=changes)})
 
 
-def _warm_starts(space: Space, plan: StudyConfig) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
-    if plan.warm_start == "none":
+def _warm_starts(space: Space, config: StudyConfig) -> tuple[list[dict[str, bool | int | float | str]], list[str]]:
+    if config.warm_start == "none":
         return [], []
-    if plan.warm_start != "reports":
-        recipe = as_planned(recipe_for(plan, plan.warm_start), space)
+    if config.warm_start != "reports":
+        recipe = as_planned(recipe_for(config, config.warm_start), space)
         params = space.params(recipe)
-        _check_limits(recipe, space, plan)
+        _check_limits(recipe, space, config)
         return [params], []
     taken, skipped = [], []
     for name in FINALS:
         try:
-            recipe = as_planned(recipe_for(plan, name), space)
+            recipe = as_planned(recipe_for(config, name), space)
             params = space.params(recipe)
-            _check_limits(recipe, space, plan)
+            _check_limits(recipe, space, config)
             taken.append(params)
         except SpaceError as error:
             skipped.append(f"preset {name} is not in this space and is skipped ({error})")
@@ -246,7 +248,7 @@ def _warm_starts(space: Space, plan: StudyConfig) -> tuple[list[dict[str, bool |
     return taken, skipped
 
 
-def _check_limits(recipe: Recipe, space: Space, plan: StudyConfig) -> None:
+def _check_limits(recipe: Recipe, space: Space, config: StudyConfig) -> None:
     """Raise UsageError for a recipe over the study's own limits; what a device has, each worker sees for itself.
 
     Without torch to count with it is left to the workers, which refuse such a recipe before they train it.
@@ -254,9 +256,9 @@ def _check_limits(recipe: Recipe, space: Space, plan: StudyConfig) -> None:
     if not countable():
         return
     # One byte per pixel at least: the worker, which has the data, counts them exactly.
-    why = refusal(constraint_values(recipe, space.facts, plan, None, pixel_bytes=1), plan, None)
+    why = refusal(constraint_values(recipe, space.facts, config, None, pixel_bytes=1), config, None)
     if why:
-        raise UsageError(f"over the limits of study {plan.study}: {why.removeprefix('refused before training: ')}")
+        raise UsageError(f"over the limits of study {config.study}: {why.removeprefix('refused before training: ')}")
 
 
 def _wished_space(known: StudyConfig | None, facts: DataFacts, wish: Wish) -> tuple[Space, str]:
@@ -272,7 +274,7 @@ def _wished_space(known: StudyConfig | None, facts: DataFacts, wish: Wish) -> tu
     return space, space.digest
 
 
-def _plan(wish: Wish, dataset: Dataset, space: Space, digest: str) -> StudyConfig:
+def _config(wish: Wish, dataset: Dataset, space: Space, digest: str) -> StudyConfig:
     contaminated = find_outliers(dataset, "mask")
     split = split_dataset(
         dataset, seed=wish.seed, validation=VALIDATION_SHARE, holdout=wish.holdout, contaminated=contaminated
@@ -334,6 +336,6 @@ def dataset_record(dataset: Dataset, source: Path, shares: Sequence[float], arti
     )
 
 
-def plan_as_dict(plan: StudyConfig) -> dict[str, object]:
-    """The plan for JSON output, without the long index lists."""
-    return {name: value for name, value in asdict(plan).items() if name not in ("split", "facts", "space", "domains")}
+def plan_as_dict(config: StudyConfig) -> dict[str, object]:
+    """The config for JSON output, without the long index lists."""
+    return {name: value for name, value in asdict(config).items() if name not in ("split", "facts", "space", "domains")}

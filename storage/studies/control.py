@@ -54,9 +54,9 @@ def set_command(store: Store, study: str, command: Command) -> None:
 
 
 def delete_study(store: Store, study: str, *, force: bool = False, also: Collection[str] = ()) -> Deleted:
-    """Remove the study: trials, runs, epochs, workers, plan and files; its data set if no other study uses it.
+    """Remove the study: trials, runs, epochs, workers, config and files; its data set if no other study uses it.
 
-    Files go first and the plan last, so that the same call again finishes what a crash left half done.
+    Files go first and the config last, so that the same call again finishes what a crash left half done.
     also: ids of further artifacts of this study, whose names only the caller knows (checkpoints).
     Raises StudyError for an unknown study and, unless forced, while hosts work on it; ArtifactError when the files
     cannot be removed (the rows then stay).
@@ -110,7 +110,7 @@ def _trials_of(number: int) -> Select[Any]:
 
 
 def _delete_rows(session: Session, number: int) -> int:
-    """All rows of the study but the plan, by which it is known; how many trials there were."""
+    """All rows of the study but the config, by which it is known; how many trials there were."""
     trials = _delete_trials(session, number)
     _delete_ours(session, number)
     return trials

@@ -110,36 +110,36 @@ def check_name(study: str) -> None:
         raise StudyError(f"the study's name {study!r:.80} holds characters that cannot be written: choose another")
 
 
-def create_study(store: Store, plan: StudyConfig) -> bool:
-    """Create the study in Optuna (maximise) and write its plan; True when it is new.
+def create_study(store: Store, config: StudyConfig) -> bool:
+    """Create the study in Optuna (maximise) and write its config; True when it is new.
 
     False when the same study exists: then only its `trials` and `keep` are brought up to date.
     Raises StudyError naming what differs, or when a study of that name is not ours.
     """
-    check_name(plan.study)
-    created = datetime.now(UTC)  # before the first try: a plan of that moment is ours
+    check_name(config.study)
+    created = datetime.now(UTC)  # before the first try: a config of that moment is ours
     with _answers(store), alone(store.engine, store.patience):
         try:
-            study_id = store.trials.create_new_study([StudyDirection.MAXIMIZE], plan.study)
+            study_id = store.trials.create_new_study([StudyDirection.MAXIMIZE], config.study)
         except DuplicatedStudyError:
-            study_id = store.trials.get_study_id_from_name(plan.study)
-            if _continue(store, study_id, plan):
+            study_id = store.trials.get_study_id_from_name(config.study)
+            if _continue(store, study_id, config):
                 return False
-        store.transact(lambda session: _write(session, study_id, plan, created))
-        _describe(store, study_id, plan)
+        store.transact(lambda session: _write(session, study_id, config, created))
+        _describe(store, study_id, config)
         return True
 
 
-def load_plan(store: Store, study: str) -> StudyConfig:
-    """The plan that the study was created with. Raises StudyError for an unknown study, naming the known ones."""
-    return _plan(find_study(store, study)[1])
+def load_config(store: Store, study: str) -> StudyConfig:
+    """The config that the study was created with. Raises StudyError for an unknown study, naming the known ones."""
+    return _config(find_study(store, study)[1])
 
 
-def existing_plan(store: Store, study: str) -> StudyConfig | None:
-    """The plan of that study; None when there is no such study of ours. Raises StudyError for an impossible name."""
+def existing_config(store: Store, study: str) -> StudyConfig | None:
+    """The config of that study; None when there is no such study of ours. Raises StudyError for an impossible name."""
     check_name(study)
     try:
-        return load_plan(store, study)
+        return load_config(store, study)
     except StudyError:
         return None
 
@@ -210,21 +210,23 @@ def _answers(store: Store) -> Iterator[None]:
             raise (error.__cause__ or error) from error
 
 
-def _continue(store: Store, study_id: int, plan: StudyConfig) -> bool:
-    """Bring the existing plan up to date; False when there is none to continue and nothing was tried yet."""
+def _continue(store: Store, study_id: int, config: StudyConfig) -> bool:
+    """Bring the existing config up to date; False when there is none to continue and nothing was tried yet."""
     row = store.transact(lambda session: session.get(StudyTable, study_id))
-    if row is None or row.study != plan.study:
+    if row is None or row.study != config.study:
         # A creator that died between Optuna's tables and ours leaves an empty study, which is finished here.
         if store.trials.get_n_trials(study_id):
-            raise StudyError(f"study {plan.study!r} in {store.url} was not created by marsearch: use another name")
+            raise StudyError(f"study {config.study!r} in {store.url} was not created by marsearch: use another name")
         return False
-    _check_same(_plan(row), plan, store.url)
-    if (row.trials, row.keep) != (plan.trials, plan.keep):
-        changed = update(StudyTable).where(StudyTable.study_id == study_id).values(trials=plan.trials, keep=plan.keep)
+    _check_same(_config(row), config, store.url)
+    if (row.trials, row.keep) != (config.trials, config.keep):
+        changed = (
+            update(StudyTable).where(StudyTable.study_id == study_id).values(trials=config.trials, keep=config.keep)
+        )
         store.transact(lambda session: session.execute(changed))
     told = store.trials.get_study_user_attrs(study_id)
-    if any(told.get(name) != getattr(plan, name) for name in SHOWN):
-        _describe(store, study_id, plan)
+    if any(told.get(name) != getattr(config, name) for name in SHOWN):
+        _describe(store, study_id, config)
     return True
 
 
@@ -239,20 +241,20 @@ def _short(value: Any) -> str:
     return value[:12] if isinstance(value, str) else str(value)
 
 
-def _describe(store: Store, study_id: int, plan: StudyConfig) -> None:
+def _describe(store: Store, study_id: int, config: StudyConfig) -> None:
     """Say in Optuna's own tables what the study is, for the dashboard and anyone with plain Optuna."""
     store.trials.set_study_system_attr(study_id, "study:metric_names", [METRIC])  # what Study.set_metric_names does
     for name in SHOWN:
-        store.trials.set_study_user_attr(study_id, name, getattr(plan, name))
+        store.trials.set_study_user_attr(study_id, name, getattr(config, name))
 
 
-def _write(session: Session, study_id: int, plan: StudyConfig, created: datetime) -> None:
-    """Write the plan, unless an earlier try did so and only its answer was lost."""
+def _write(session: Session, study_id: int, config: StudyConfig, created: datetime) -> None:
+    """Write the config, unless an earlier try did so and only its answer was lost."""
     row = session.get(StudyTable, study_id)
-    if row is not None and (row.study, row.created) == (plan.study, created):
+    if row is not None and (row.study, row.created) == (config.study, created):
         return
-    _forget(session, study_id, plan.study)
-    session.add(StudyTable(study_id=study_id, created=created, **asdict(plan)))
+    _forget(session, study_id, config.study)
+    session.add(StudyTable(study_id=study_id, created=created, **asdict(config)))
 
 
 def _forget(session: Session, study_id: int, study: str) -> None:
@@ -264,7 +266,7 @@ def _forget(session: Session, study_id: int, study: str) -> None:
         session.execute(delete(table).where(table.study_id.in_(old)))
 
 
-def _plan(row: StudyTable) -> StudyConfig:
+def _config(row: StudyTable) -> StudyConfig:
     return StudyConfig(**_values(row, StudyConfig))
 
 

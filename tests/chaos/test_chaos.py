@@ -241,7 +241,7 @@ def _weights_do_what_was_recorded(store, trials, folder):
         load_file(store.artifacts, weights.artifact, folder / "weights")
         tensors = load_tensors(folder / "weights")
         mean, std = normalisation(tensors)
-        recipe = recipe_of(opened.plan, opened.space, complete[weights.trial])
+        recipe = recipe_of(opened.config, opened.space, complete[weights.trial])
         network = build_network(recipe, opened.space.facts, mean=mean, std=std)
         network.load_state_dict(tensors)
         labels = torch.from_numpy(predict_labels(network, opened.dataset.images[validation]))

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from storage.store import open_store
-from storage.studies.studies import load_plan
+from storage.studies.studies import load_config
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -42,7 +42,7 @@ def old(store_url: str, tmp_path: Path) -> dict[str, str]:
 def files(tmp_path: Path, old: dict[str, str]) -> tuple[str | Path, ...]:
     """The options that name the data and the space file with which the study was created."""
     store = open_store(old["MARSEARCH_STORAGE"], old["MARSEARCH_ARTIFACTS"])
-    (tmp_path / "space.yaml").write_text("# the same, with another comment\n" + load_plan(store, "old").space)
+    (tmp_path / "space.yaml").write_text("# the same, with another comment\n" + load_config(store, "old").space)
     store.close()
     return "--data", next(OLD.glob("artifacts/dataset-*.npz")), "--space", tmp_path / "space.yaml"
 
@@ -84,7 +84,7 @@ def test_its_study_goes_on_to_its_target_and_stays_what_it_was(
         name.split(".")[0] for t in before for name in t["params"]
     }
     store = open_store(old["MARSEARCH_STORAGE"], old["MARSEARCH_ARTIFACTS"])
-    kept = json.loads(load_plan(store, "old").domains)
+    kept = json.loads(load_config(store, "old").domains)
     assert len(kept) == 34  # the axes of the first version, now written down
     assert kept["model.family"] == {"value": "unet"}
     store.close()

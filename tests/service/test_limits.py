@@ -46,7 +46,7 @@ data: {oversample: null}
 
 @pytest.fixture
 def plan(created: Created) -> StudyConfig:
-    return created.plan
+    return created.config
 
 
 def parameters(recipe: Recipe) -> int:
@@ -282,12 +282,12 @@ def test_an_enqueued_trial_is_not_screened(plan: StudyConfig) -> None:
 def test_presets_over_the_limit_are_not_tried_first(store: Store, wish: Callable[..., Wish]) -> None:
     made = create(store, wish(space="", warm_start="reports", max_params=20_000))
     waiting = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
-    assert made.plan.max_params == 20_000
+    assert made.config.max_params == 20_000
     assert any("is skipped (over the limits of study tiny" in note for note in made.notes)
-    space = space_of(made.plan)
+    space = space_of(made.config)
     recipes = [space.recipe(trial.system_attrs["fixed_params"]) for trial in waiting]
     assert all(count_parameters(meta_network(recipe, space.facts)) <= 20_000 for recipe in recipes)
-    assert "--max-params 20,000: refuses " in limits_note(made.plan)
+    assert "--max-params 20,000: refuses " in limits_note(made.config)
     with pytest.raises(UsageError, match=r"over the limits of study tiny: .* parameters, --max-params is 20,000"):
         enqueue_named(store, "tiny", "report-c-unet")
 

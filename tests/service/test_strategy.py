@@ -11,7 +11,7 @@ import pytest
 from search.studies.samplers import PRUNERS, SAMPLERS, build_pruner, build_sampler, rungs, startup_trials, trial_seed
 from search.studies.study import Created, Wish, create, space_of
 from storage.store import Store
-from storage.studies.studies import StudyConfig, load_plan
+from storage.studies.studies import StudyConfig, load_config
 
 
 def params_of_trials(plan: StudyConfig, numbers: int) -> list[dict[str, object]]:
@@ -27,13 +27,13 @@ def params_of_trials(plan: StudyConfig, numbers: int) -> list[dict[str, object]]
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_same_trial_of_the_same_study_is_sampled_the_same(created: Created, sampler: str) -> None:
-    plan = replace(created.plan, sampler=sampler)
+    plan = replace(created.config, sampler=sampler)
     assert params_of_trials(plan, 6) == params_of_trials(plan, 6)
     assert params_of_trials(plan, 2) != params_of_trials(replace(plan, seed=1), 2)
 
 
 def test_trials_of_a_study_differ(created: Created) -> None:
-    params = params_of_trials(created.plan, 8)
+    params = params_of_trials(created.config, 8)
     assert len({str(sorted(p.items())) for p in params}) == 8
     assert len({trial_seed(s, n) for s in range(20) for n in range(20)}) == 400
 
@@ -50,12 +50,12 @@ def test_trials_of_a_study_differ(created: Created) -> None:
     ],
 )
 def test_optuna_hears_of_the_rungs_only(created: Created, pruner: str, epochs: int, expected: set[int]) -> None:
-    assert rungs(replace(created.plan, pruner=pruner, epochs=epochs)) == expected
+    assert rungs(replace(created.config, pruner=pruner, epochs=epochs)) == expected
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created, pruner: str) -> None:
-    plan = replace(created.plan, pruner=pruner, epochs=9, trials=100)
+    plan = replace(created.config, pruner=pruner, epochs=9, trials=100)
     study = optuna.create_study(direction="maximize", pruner=build_pruner(plan))
     ended = []
     for number in range(24):
@@ -90,4 +90,4 @@ data: {oversample: null}
     trials = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
     assert [t.state.name for t in trials] == ["WAITING"] * 4
     assert "4 points of the grid are enqueued" in made.notes
-    assert load_plan(store, "tiny").sampler == "grid"
+    assert load_config(store, "tiny").sampler == "grid"

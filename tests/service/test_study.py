@@ -34,7 +34,7 @@ def test_the_same_again_changes_nothing(store: Store, created: Created, wish: Ca
     assert created.new
     again = create(store, wish())
     assert not again.new
-    assert again.plan == created.plan
+    assert again.config == created.config
 
 
 @pytest.mark.parametrize("change", [{"space": "model: {depth: 2}"}, {"seed": 5}, {"epochs": 4}, {"sampler": "random"}])
@@ -43,7 +43,7 @@ def test_another_study_of_that_name_is_refused(
 ) -> None:
     with pytest.raises(StudyError, match="tiny"):
         create(store, wish(**change))
-    assert open_study(store, "tiny", Path(store.artifacts_url).parent).plan == created.plan
+    assert open_study(store, "tiny", Path(store.artifacts_url).parent).config == created.config
 
 
 def test_a_refused_study_leaves_nothing(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_refused_study_leaves_nothing(store: Store, wish: Callable[..., Wish],
 
 def test_the_split_belongs_to_the_study(store: Store, created: Created, tmp_path: Path) -> None:
     opened = open_study(store, "tiny", tmp_path)
-    split = json.loads(created.plan.split)
+    split = json.loads(created.config.split)
     assert opened.train == tuple(split["train"])
     assert set(opened.panel) <= set(opened.validation)
     assert not set(opened.train) & set(opened.validation)
@@ -76,7 +76,7 @@ def test_the_data_is_found_elsewhere_by_its_digest(
     made = create(store, wish(data=moved))
     moved.unlink()
     opened = open_study(store, "tiny", tmp_path / "elsewhere")
-    assert opened.dataset.digest == made.plan.data_digest
+    assert opened.dataset.digest == made.config.data_digest
 
 
 def test_warm_starts_are_checked_first(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
@@ -97,11 +97,11 @@ def enqueued(store: Store, space: Space) -> list[Recipe]:
 def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, wish: Callable[..., Wish]) -> None:
     made = create(store, wish(space="", warm_start="reports"))
     assert made.notes == ()
-    space = space_of(made.plan)
-    samples = len(json.loads(made.plan.split)["train"])
+    space = space_of(made.config)
+    samples = len(json.loads(made.config.split)["train"])
     tried = enqueued(store, space)
     assert tried == [as_planned(load_preset(name, space.facts, samples), space) for name in FINALS]
-    assert {recipe.optimisation.epochs for recipe in tried} == {made.plan.epochs}
+    assert {recipe.optimisation.epochs for recipe in tried} == {made.config.epochs}
     assert samples < 80  # a twentieth of them is under four: nnU-Net's rules want the smallest batch
     assert tried[FINALS.index("nnunet-plan")].optimisation.batch_size == 4
 
@@ -123,19 +123,19 @@ def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Cre
 def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, wish: Callable[..., Wish]) -> None:
     made = create(store, wish(space=""))
     enqueue_named(store, "tiny", "nnunet-plan")
-    space = space_of(made.plan)
+    space = space_of(made.config)
     [tried] = enqueued(store, space)
-    assert tried == as_planned(recipe_for(made.plan, "nnunet-plan"), space)
+    assert tried == as_planned(recipe_for(made.config, "nnunet-plan"), space)
     assert tried.model.network.depth == 2  # 24 pixels: halved three times they would be under four
 
 
 def test_a_study_stays_a_plain_optuna_study(store: Store, created: Created, tmp_path: Path) -> None:
     study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{tmp_path / 'studies.db'}")
     assert study.direction is optuna.study.StudyDirection.MAXIMIZE
-    assert study.user_attrs["space_digest"] == created.plan.space_digest
+    assert study.user_attrs["space_digest"] == created.config.space_digest
 
 
 def test_a_larger_target_is_taken_over(store: Store, created: Created, wish: Callable[..., Wish]) -> None:
     again = create(store, wish(trials=9))
     assert not again.new
-    assert open_study(store, "tiny", Path(store.artifacts_url).parent).plan == replace(created.plan, trials=9)
+    assert open_study(store, "tiny", Path(store.artifacts_url).parent).config == replace(created.config, trials=9)

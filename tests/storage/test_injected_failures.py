@@ -32,7 +32,7 @@ from storage.store import Store
 from storage.studies import studies
 from storage.studies.attempts import EpochRow, add_epoch, curve, finish_run, runs, start_run
 from storage.studies.hosts import Worker, leave, register, workers
-from storage.studies.studies import StudyConfig, create_study, list_studies, load_plan
+from storage.studies.studies import StudyConfig, create_study, list_studies, load_config
 from storage.trials.idempotency import MADE
 from storage.trials.retrying_storage import REPEATABLE
 from storage.trials.trial_storage import TrialStorage
@@ -394,7 +394,7 @@ def test_our_own_tables_hold_everything_once(store: Store, plan: StudyConfig, fa
 
     assert once(lambda: create_study(store, plan)) is True
     assert once(lambda: create_study(store, replace(plan, trials=99))) is False
-    assert once(lambda: load_plan(store, "mars")).trials == 99
+    assert once(lambda: load_config(store, "mars")).trials == 99
     run = once(lambda: start_run(store, study="mars", trial=0, worker="w", device="cpu"))
     once(lambda: add_epoch(store, run, ROW))
     once(lambda: finish_run(store, run, state="complete", value=0.5))
@@ -434,7 +434,7 @@ def test_a_study_is_created_while_every_few_statements_fail(store: Store, plan: 
         finally:
             failing.heal()
         assert failing.fired >= 2
-        assert load_plan(store, name) == replace(plan, study=name)
+        assert load_config(store, name) == replace(plan, study=name)
 
 
 @pytest.mark.parametrize(("every", "when"), [(3, "before"), (4, "after")])

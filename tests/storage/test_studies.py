@@ -22,7 +22,7 @@ from storage.studies.studies import (
     create_study,
     get_dataset,
     list_studies,
-    load_plan,
+    load_config,
     put_dataset,
 )
 
@@ -54,14 +54,14 @@ RECORD = DatasetRecord(
 
 def test_a_plan_comes_back_as_it_was(store: Store, plan: StudyConfig) -> None:
     assert create_study(store, plan) is True
-    assert load_plan(store, "mars") == plan
+    assert load_config(store, "mars") == plan
     assert list_studies(store) == ("mars",)
 
 
 def test_a_plan_keeps_its_limits(store: Store, plan: StudyConfig) -> None:
     limited = replace(plan, max_params=2**40, max_gpu_gb=0.1)
     create_study(store, limited)
-    assert load_plan(store, "mars") == limited
+    assert load_config(store, "mars") == limited
     assert create_study(store, limited) is False
 
 
@@ -77,13 +77,13 @@ def test_a_created_study_is_a_plain_optuna_study(store: Store, plan: StudyConfig
 def test_the_same_again_changes_nothing(store: Store, plan: StudyConfig) -> None:
     create_study(store, plan)
     assert create_study(store, plan) is False
-    assert load_plan(store, "mars") == plan
+    assert load_config(store, "mars") == plan
 
 
 def test_another_target_or_keep_is_taken_over(store: Store, plan: StudyConfig) -> None:
     create_study(store, plan)
     assert create_study(store, replace(plan, trials=30, keep=3)) is False
-    assert load_plan(store, "mars") == replace(plan, trials=30, keep=3)
+    assert load_config(store, "mars") == replace(plan, trials=30, keep=3)
     assert optuna.load_study(study_name="mars", storage=store.trials).user_attrs["trials"] == 30
 
 
@@ -98,17 +98,17 @@ def test_another_setting_is_refused_by_name(name: str, sqlite_url: str, tmp_path
     with pytest.raises(StudyError, match=f"study 'mars' exists .* with {name} ") as caught:
         create_study(store, replace(plan, trials=99, **{name: OTHER[name]}))
     assert "\n" not in str(caught.value)
-    assert load_plan(store, "mars") == plan
+    assert load_config(store, "mars") == plan
     store.close()
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones(store: Store, plan: StudyConfig) -> None:
     with pytest.raises(StudyError, match="no study yet"):
-        load_plan(store, "mars")
+        load_config(store, "mars")
     create_study(store, plan)
     create_study(store, replace(plan, study="another"))
     with pytest.raises(StudyError, match="unknown study 'marz'") as caught:
-        load_plan(store, "marz")
+        load_config(store, "marz")
     assert store.url in str(caught.value)
     assert "another, mars" in str(caught.value)
 
@@ -119,14 +119,14 @@ def test_a_study_of_plain_optuna_is_not_ours(store: Store, plan: StudyConfig) ->
     with pytest.raises(StudyError, match="was not created by marsearch"):
         create_study(store, plan)
     with pytest.raises(StudyError, match="unknown study"):
-        load_plan(store, "mars")
+        load_config(store, "mars")
     assert list_studies(store) == ()
 
 
 def test_a_creation_that_died_half_way_is_finished(store: Store, plan: StudyConfig) -> None:
     store.trials.create_new_study([StudyDirection.MAXIMIZE], "mars")
     assert create_study(store, plan) is True
-    assert load_plan(store, "mars") == plan
+    assert load_config(store, "mars") == plan
     assert optuna.load_study(study_name="mars", storage=store.trials).metric_names == ["val mIoU"]
 
 
@@ -137,10 +137,10 @@ def test_a_study_deleted_through_optuna_leaves_nothing_to_the_next(store: Store,
     add_epoch(store, run, EpochRow(number=1, iou=(), memory_mb=0.0, **nothing))
     optuna.delete_study(study_name="mars", storage=store.trials)
     with pytest.raises(StudyError, match="unknown study"):
-        load_plan(store, "mars")
+        load_config(store, "mars")
     assert list_studies(store) == ()
     assert create_study(store, replace(plan, sampler="random")) is True
-    assert load_plan(store, "mars").sampler == "random"
+    assert load_config(store, "mars").sampler == "random"
     assert runs(store, "mars") == ()
     assert curve(store, "mars", 0) == ()
 
@@ -168,7 +168,7 @@ def test_of_many_who_create_at_once_one_does(store: Store, store_url: str, tmp_p
 def test_a_large_split_fits(store: Store, plan: StudyConfig) -> None:
     large = replace(plan, split=json.dumps({"train": list(range(50_000))}))
     create_study(store, large)
-    assert load_plan(store, "mars") == large
+    assert load_config(store, "mars") == large
 
 
 def test_a_data_set_comes_back_as_it_was(store: Store) -> None:
