@@ -19,12 +19,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from search.training.arrays import TrainingData, channel_statistics
 from search.training.device import autocast_dtype
 from search.training.fit import fit
-from spaces.architecture import UNet
 from spaces.facts import DataFacts
 from spaces.modules.losses.losses import build_loss
 from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe
-from spaces.treatment import Augment
+from spaces.recipe.architecture import UNet
+from spaces.recipe.data_options import Augment
 
 
 def random_data(images: int, height: int, width: int) -> TrainingData:

@@ -12,8 +12,8 @@ from spaces.axis import Axis
 from spaces.domain import Default, Domain, Fixed, Searched, is_off, narrow
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.part import Part
 from spaces.recipe import Recipe
+from spaces.recipe.part import Part
 from spaces.space import Space
 from spaces.tree import Leaf, Node, Optional, PerClass, Plain, Section, children
 from spaces.yaml_text import load_mapping, sentence

@@ -11,8 +11,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from spaces.axis import Scalar, describe
 from spaces.domain import Default, Domain, Searched, is_off, options
-from spaces.part import Part
 from spaces.recipe import Recipe
+from spaces.recipe.part import Part
 from spaces.space import Space
 from spaces.tree import Leaf, Node, Optional, PerClass, Section, children
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from spaces.architecture import UNet
 from spaces.facts import DataFacts
-from spaces.loss import Dice, Level, Loss, Term
 from spaces.recipe import Optimisation, Recipe
-from spaces.treatment import Augment, Geometry
+from spaces.recipe.architecture import UNet
+from spaces.recipe.data_options import Augment, Geometry
+from spaces.recipe.loss import Dice, Level, Loss, Term
 
 SMALLEST_EDGE: Final = 4  # pixels of the deepest map: an edge under twice this is not halved again
 FIRST_FILTERS: Final = 32

@@ -15,8 +15,8 @@ from spaces.axis import Scalar, contains, describe, suggest
 from spaces.domain import Default, Domain, Fixed, Searched, Unavailable, is_off, options
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.part import Part
 from spaces.recipe import Recipe
+from spaces.recipe.part import Part
 from spaces.tree import Leaf, Optional, PerClass, Section, children
 
 Choose = Callable[[str, Domain], Scalar | None]

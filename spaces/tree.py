@@ -11,8 +11,8 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from spaces.axis import Axis, Scalar, Switch
-from spaces.part import Part
 from spaces.recipe import Recipe
+from spaces.recipe.part import Part
 
 
 @dataclass(frozen=True, kw_only=True)

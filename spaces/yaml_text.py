@@ -11,8 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from spaces.errors import SpaceError
-from spaces.part import Part
 from spaces.recipe import Recipe
+from spaces.recipe.part import Part
 from spaces.tree import Optional, Section, children
 
 LARGEST_TEXT = 100_000  # characters; a recipe has about 1,000, with 255 class factors under 60,000

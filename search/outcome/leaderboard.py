@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spaces.architecture import Pix2Pix
 from spaces.recipe import Recipe
+from spaces.recipe.architecture import Pix2Pix
 
 if TYPE_CHECKING:
     from rich.console import Console

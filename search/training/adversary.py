@@ -11,12 +11,12 @@ from torch.nn import functional
 from torch.optim import Adam
 
 from search.training.device import autocast
-from spaces.architecture import Pix2Pix
 from spaces.facts import DataFacts
 from spaces.modules.networks.network import Network
 from spaces.modules.networks.patchgan import build_discriminator
 from spaces.modules.optim import build_schedule
 from spaces.recipe import Recipe
+from spaces.recipe.architecture import Pix2Pix
 
 BETAS = (0.5, 0.999)
 """Of the discriminator's Adam (arXiv 1611.07004, section 3.3)."""

@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spaces.architecture import Pix2Pix
 from spaces.facts import DataFacts
 from spaces.modules.losses.level_loss import Truth
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
@@ -28,6 +27,7 @@ from spaces.modules.networks.model import Outputs
 from spaces.modules.networks.network import Network, build_network, count_parameters
 from spaces.modules.networks.patchgan import PatchGan, build_discriminator
 from spaces.recipe import Recipe
+from spaces.recipe.architecture import Pix2Pix
 
 aten = torch.ops.aten
 META = torch.device("meta")

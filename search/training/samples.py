@@ -14,7 +14,7 @@ from torch import Tensor
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.modules.augmentation.mixing import Donors
-from spaces.treatment import Data, Oversample
+from spaces.recipe.data_options import Data, Oversample
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -14,13 +14,13 @@ from search.training.arrays import TrainingData, channel_statistics, label_share
 from search.training.batches import steps_per_epoch
 from search.training.device import layout, resident_images
 from search.training.samples import Samples, build_donors, build_samples, rarest_label
-from spaces.architecture import Pix2Pix
 from spaces.modules.augmentation.augment import Step, build_augment
 from spaces.modules.losses.class_weights import class_weights
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
 from spaces.modules.networks.network import Network, build_network
 from spaces.modules.optim import Schedule, build_optimizer, build_schedule
 from spaces.recipe import Optimisation, Recipe
+from spaces.recipe.architecture import Pix2Pix
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

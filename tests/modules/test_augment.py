@@ -14,7 +14,7 @@ from spaces.facts import DataFacts
 from spaces.modules.augmentation.augment import build_augment, strengths
 from spaces.modules.augmentation.intensity import blur, relight
 from spaces.modules.augmentation.mixing import Donors
-from spaces.treatment import Augment, Geometry, Mixing
+from spaces.recipe.data_options import Augment, Geometry, Mixing
 
 OFF = Augment(flip_horizontal=False)
 EVERYTHING = Augment(

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import Block, Bottleneck, UNet, Upsampling
 from spaces.modules.layers.attention import AttentionGate, SqueezeExcitation
 from spaces.modules.layers.blocks import (
     Head,
@@ -34,6 +33,7 @@ from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.layers.norms import group_count
 from spaces.modules.layers.skips import build_skip
 from spaces.modules.layers.upsampling import build_upsampling, max_unpool
+from spaces.recipe.architecture import Block, Bottleneck, UNet, Upsampling
 
 Build = Callable[[str, int, int, Style], nn.Module]
 

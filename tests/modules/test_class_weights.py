@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.loss import ClassWeights
 from spaces.modules.losses.class_weights import adaptive_weights, class_weights
+from spaces.recipe.loss import ClassWeights
 
 MARS = DataFacts(
     channels=1,

@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from search.training.samples import build_donors, build_samples
 from spaces import DataFacts, Recipe, Space, bind
-from spaces.architecture import Pix2Pix
 from spaces.axis import Axis
 from spaces.modules.augmentation.augment import build_augment
 from spaces.modules.losses.class_weights import adaptive_weights, class_weights
@@ -22,7 +21,8 @@ from spaces.modules.losses.losses import build_loss
 from spaces.modules.networks.network import build_network
 from spaces.modules.networks.patchgan import build_discriminator
 from spaces.modules.optim import build_optimizer, build_schedule
-from spaces.part import Part
+from spaces.recipe.architecture import Pix2Pix
+from spaces.recipe.part import Part
 from spaces.tree import Leaf, Optional, PerClass, Section, children, walk
 
 Path = tuple[str, ...]

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import Architecture, DeepLab, MarsSeg, UNet3Plus, UNetPlusPlus
 from spaces.facts import DataFacts
 from spaces.modules.layers.attention import SqueezeExcitation
 from spaces.modules.layers.blocks import Style, build_block, initialise
@@ -24,6 +23,7 @@ from spaces.modules.networks.marsseg import PolarizedAttention, Strips, build_ma
 from spaces.modules.networks.model import Body, Heads, Outputs
 from spaces.modules.networks.unet3plus import build_unet3plus
 from spaces.modules.networks.unetpp import build_unetpp
+from spaces.recipe.architecture import Architecture, DeepLab, MarsSeg, UNet3Plus, UNetPlusPlus
 
 FAMILIES: dict[type[Architecture], Callable[[Any, DataFacts, Heads], Body]] = {
     UNetPlusPlus: build_unetpp,

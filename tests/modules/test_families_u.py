@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import Bottleneck, DualUNet, UNet, Upsampling, UShape, WNet
 from spaces.facts import DataFacts
 from spaces.modules.layers.attention import SqueezeExcitation
 from spaces.modules.layers.blocks import Dense, Inception, Plain, Residual, initialise
@@ -21,6 +20,7 @@ from spaces.modules.networks.dual_unet import build_dual_unet
 from spaces.modules.networks.model import Body, Heads
 from spaces.modules.networks.unet import Trunk, build_unet
 from spaces.modules.networks.wnet import build_wnet
+from spaces.recipe.architecture import Bottleneck, DualUNet, UNet, Upsampling, UShape, WNet
 
 MARS = DataFacts(channels=1, height=64, width=128, class_names=("bg", "soil", "bedrock", "sand", "rock"))
 COLOUR = DataFacts(channels=3, height=32, width=32, class_names=("a", "b", "c", "d"))

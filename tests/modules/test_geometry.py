@@ -21,7 +21,7 @@ from spaces.modules.augmentation.geometry import (
     turned,
     warp,
 )
-from spaces.treatment import Geometry
+from spaces.recipe.data_options import Geometry
 
 CPU = torch.device("cpu")
 EVERYTHING = Geometry(zoom=0.5, rotation=45.0, elastic=8.0, grid_distortion=0.5)

@@ -10,7 +10,7 @@ from scipy import stats
 from spaces.facts import DataFacts
 from spaces.modules.augmentation.augment import build_augment
 from spaces.modules.augmentation.mixing import Donors, box, choose_pixels, draw_donors, draw_pixels, put
-from spaces.treatment import Augment, Geometry, Mixing
+from spaces.recipe.data_options import Augment, Geometry, Mixing
 
 FACTS = DataFacts(channels=1, height=12, width=20, class_names=("sky", "soil", "rock"), excluded=("sky",))
 OFF = Augment(flip_horizontal=False)

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import Architecture, DualUNet, Generator, Pix2Pix, UNet, UNetPlusPlus, WNet
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.loss import Level, Loss
 from spaces.modules.layers.blocks import HEAD_SCALE
 from spaces.modules.networks.background import TIE, background_label, merge_background
 from spaces.modules.networks.model import Body, Outputs
 from spaces.modules.networks.network import Network, build_network, count_parameters, families
 from spaces.recipe import Background, Recipe
+from spaces.recipe.architecture import Architecture, DualUNet, Generator, Pix2Pix, UNet, UNetPlusPlus, WNet
+from spaces.recipe.loss import Level, Loss
 
 FAMILIES = get_args(get_args(Generator)[0])
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spaces.architecture import Pix2Pix
 from spaces.facts import DataFacts
 from spaces.modules.networks.patchgan import PatchGan, build_discriminator, fitting_layers, receptive_field
+from spaces.recipe.architecture import Pix2Pix
 
 
 def data_facts(height: int, width: int, channels: int = 1, classes: int = 4) -> DataFacts:

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from spaces import DataFacts, Recipe, bind, load_preset, preset_names
-from spaces.architecture import Pix2Pix
 from spaces.modules.augmentation.augment import build_augment
 from spaces.modules.losses.class_weights import class_weights
 from spaces.modules.losses.losses import build_loss
 from spaces.modules.networks.network import build_network, count_parameters
 from spaces.modules.networks.patchgan import build_discriminator
+from spaces.recipe.architecture import Pix2Pix
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))

@@ -11,10 +11,10 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from spaces.facts import DataFacts
-from spaces.loss import Dice, Focal, Level, Loss, Term, Terms, Tversky
 from spaces.modules.losses import level_loss
 from spaces.modules.losses.losses import build_loss
 from spaces.modules.networks.model import Outputs
+from spaces.recipe.loss import Dice, Focal, Level, Loss, Term, Terms, Tversky
 
 WEIGHTS = (0.5, 1.0, 2.0, 6.0)
 ROCK = 3

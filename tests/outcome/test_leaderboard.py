@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from search.outcome.leaderboard import Row, rank, render, summarise
-from spaces.architecture import Pix2Pix, UNet, WNet
-from spaces.loss import Dice, Loss, Term
 from spaces.recipe import Optimisation, Recipe
+from spaces.recipe.architecture import Pix2Pix, UNet, WNet
+from spaces.recipe.loss import Dice, Loss, Term
 
 STATES = ["complete", "pruned", "running", "waiting", "fail"]
 ROWS = st.builds(

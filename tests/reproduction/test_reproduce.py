@@ -33,10 +33,10 @@ from search.reproduction.task import Task, at_budget, make_task
 from search.worker.process import ChildDied, DeviceSlot
 from search.worker.protocol import Failed, Finished, Message, Stopped, Train, Trained
 from spaces import Recipe, bind, load_preset
-from spaces.architecture import UNet
 from spaces.facts import DataFacts
-from spaces.loss import ClassWeights
 from spaces.recipe import Background, Optimisation
+from spaces.recipe.architecture import UNet
+from spaces.recipe.loss import ClassWeights
 from storage.data.dataset import Dataset, build_dataset, read_dataset
 from storage.data.outliers import find_outliers
 from storage.data.synthetic import synthesise

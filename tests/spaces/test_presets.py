@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spaces import FINALS, DataFacts, Recipe, SpaceError, bind, load_preset, preset_names
-from spaces.loss import Dice, Focal, Level, Term
 from spaces.nnunet import batch_size, halvings, numbers_per_image, plan
+from spaces.recipe.loss import Dice, Focal, Level, Term
 
 TABLES = {
     "b1": ("baseline", "expanded", "augmentation", "dice-focal", "squeeze", "fine-coarse", "normalisation", "weighted"),

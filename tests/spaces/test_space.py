@@ -14,7 +14,7 @@ from optuna.distributions import CategoricalDistribution
 
 from spaces import DataFacts, Recipe, Space, SpaceError, bind, dump_recipe, load_recipe
 from spaces.domain import Default
-from spaces.loss import Terms
+from spaces.recipe.loss import Terms
 from spaces.tree import Leaf, Optional, PerClass, walk
 
 Sample = Callable[[Space, int], tuple[Recipe, dict[str, Any]]]

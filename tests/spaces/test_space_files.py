@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from spaces import DataFacts, Recipe, SpaceError, bind, load_preset, load_recipe
-from spaces.architecture import Pix2Pix, UNet
-from spaces.loss import Terms
+from spaces.recipe.architecture import Pix2Pix, UNet
+from spaces.recipe.loss import Terms
 from spaces.yaml_text import LARGEST_TEXT, load_mapping
 
 NO_TERM = ", ".join(f"{term}: null" for term in Terms.needs_one)

@@ -11,9 +11,9 @@ from torch.nn import functional
 from search.training.adversary import Adversary, one_hot
 from search.training.arrays import TrainingData
 from search.training.fit import fit
-from spaces.architecture import Pix2Pix, UNet
 from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe
+from spaces.recipe.architecture import Pix2Pix, UNet
 
 MODEL = Pix2Pix(generator=UNet(filters=4, depth=2), discriminator_filters=8, discriminator_layers=1, pixel_weight=10.0)
 RECIPE = Recipe(model=MODEL, optimisation=Optimisation(batch_size=4, epochs=4, lr=1e-2))

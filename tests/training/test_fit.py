@@ -14,12 +14,12 @@ from search.training.arrays import TrainingData, channel_statistics, label_share
 from search.training.fit import Diverged, Epoch, Stopped, fit
 from search.training.metrics import confusion_matrix, scores
 from search.training.predict import predict_labels
-from spaces.architecture import UNet
 from spaces.errors import SpaceError
-from spaces.loss import ClassWeights, Dice, Loss
 from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe
-from spaces.treatment import Augment
+from spaces.recipe.architecture import UNet
+from spaces.recipe.data_options import Augment
+from spaces.recipe.loss import ClassWeights, Dice, Loss
 
 SMALL = Recipe(
     model=UNet(filters=4, depth=2),

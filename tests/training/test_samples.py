@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search.training.samples import Samples, build_donors, build_samples, isolated, rarest_label
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.treatment import Data, Oversample
+from spaces.recipe.data_options import Data, Oversample
 
 SKY, SOIL, ROCK, IGNORED = 0, 1, 2, 255
 

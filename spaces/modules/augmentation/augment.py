@@ -19,7 +19,7 @@ from spaces.modules.augmentation.geometry import warp
 from spaces.modules.augmentation.intensity import change_intensity
 from spaces.modules.augmentation.mixing import Donors, choose_pixels, draw_donors, put
 from spaces.modules.augmentation.random import shares
-from spaces.treatment import Augment, Mixing
+from spaces.recipe.data_options import Augment, Mixing
 
 Batch = tuple[Tensor, Tensor]
 Step = Callable[[Tensor, Tensor, Generator], Batch]

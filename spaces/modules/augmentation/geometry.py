@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from spaces.modules.augmentation.random import either_way, shares
-from spaces.treatment import Geometry
+from spaces.recipe.data_options import Geometry
 
 Map = tuple[Tensor, Tensor]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from spaces.modules.augmentation.random import either_way, shares
-from spaces.treatment import Augment
+from spaces.recipe.data_options import Augment
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:

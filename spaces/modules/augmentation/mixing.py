@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from spaces.modules.augmentation.random import shares
-from spaces.treatment import Mixing
+from spaces.recipe.data_options import Mixing
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

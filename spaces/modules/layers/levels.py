@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from spaces.architecture import Architecture
 from spaces.modules.layers.blocks import Style
+from spaces.recipe.architecture import Architecture
 
 _first: dict[str, tuple[str, str]] = {
     "residual_first": ("residual", "plain"),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.loss import ClassWeights
+from spaces.recipe.loss import ClassWeights
 
 
 def _check_names(section: ClassWeights, facts: DataFacts) -> None:

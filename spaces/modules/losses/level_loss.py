@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spaces.loss import Dice, Focal, Level, Tversky
 from spaces.modules.losses.boundary import boundary, signed_distances
 from spaces.modules.losses.lovasz import lovasz
 from spaces.modules.losses.overlap import dice, tversky
 from spaces.modules.losses.terms import bce, cross_entropy, focal, mae
+from spaces.recipe.loss import Dice, Focal, Level, Tversky
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from spaces.facts import DataFacts
-from spaces.loss import Loss
 from spaces.modules.losses.level_loss import LevelLoss, Truth, build_level_loss
 from spaces.modules.losses.targets import IGNORED
 from spaces.modules.networks.model import Outputs
+from spaces.recipe.loss import Loss
 
 
 class SupervisedLoss(nn.Module):

@@ -8,12 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spaces.architecture import UNet
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.modules.networks.model import Body, Heads
 from spaces.modules.networks.unet import UNetBody
 from spaces.recipe import Background
+from spaces.recipe.architecture import UNet
 
 TIE = 1e-6
 """Smallest distance on the logit scale between background and the best foreground class: with less of it the

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import DeepLab
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, Style, build_active, build_block, build_squeeze
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.recipe.architecture import DeepLab
 
 _rates: dict[str, tuple[int, int, int]] = {"small": (2, 4, 6), "paper": (6, 12, 18)}
 """Dilation of the three atrous convolutions at stride 16: the paper's, and a third of them for images of 64 pixels."""

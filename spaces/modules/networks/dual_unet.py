@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spaces.architecture import DualUNet
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, build_active
 from spaces.modules.layers.levels import style_at
 from spaces.modules.networks.model import Body, Heads, Outputs
 from spaces.modules.networks.unet import Features, Trunk, build_heads
+from spaces.recipe.architecture import DualUNet
 
 
 class DualUNetBody(Body):

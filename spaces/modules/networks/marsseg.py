@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import MarsSeg
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import (
     Head,
@@ -30,6 +29,7 @@ from spaces.modules.layers.blocks import (
 from spaces.modules.layers.bottlenecks import pooling_matrix
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.recipe.architecture import MarsSeg
 
 MINI_RATES = (1, 2, 3)
 """Dilations of Mini-ASPP's 3x3 convolutions: no pixel of a 7x7 patch is left out between them (our reading)."""

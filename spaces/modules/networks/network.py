@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import Architecture, DeepLab, DualUNet, MarsSeg, UNet, UNet3Plus, UNetPlusPlus, WNet
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import initialise
 from spaces.modules.networks.background import background_label, background_model, build_background, merge_background
@@ -26,6 +25,7 @@ from spaces.modules.networks.unet3plus import build_unet3plus
 from spaces.modules.networks.unetpp import build_unetpp
 from spaces.modules.networks.wnet import build_wnet
 from spaces.recipe import Recipe
+from spaces.recipe.architecture import Architecture, DeepLab, DualUNet, MarsSeg, UNet, UNet3Plus, UNetPlusPlus, WNet
 
 families: dict[type[Architecture], Callable[[Any, DataFacts, Heads], Body]] = {
     UNet: build_unet,

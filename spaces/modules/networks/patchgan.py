@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
-from spaces.architecture import Pix2Pix
 from spaces.facts import DataFacts
 from spaces.modules.layers.norms import BatchNorm
+from spaces.recipe.architecture import Pix2Pix
 
 KERNEL = 4
 """Side of every convolution's kernel, in pixels."""

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import UNet, UShape
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, build_block
 from spaces.modules.layers.bottlenecks import build_bottleneck
@@ -18,6 +17,7 @@ from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.layers.skips import build_skip
 from spaces.modules.layers.upsampling import build_upsampling
 from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.recipe.architecture import UNet, UShape
 
 
 class Features(NamedTuple):

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import UNet3Plus
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, Style, build_active, build_block, build_squeeze
 from spaces.modules.layers.bottlenecks import build_bottleneck
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.recipe.architecture import UNet3Plus
 
 
 def build_scale(inputs: int, outputs: int, style: Style, *, rise: int, upsampling: str) -> nn.Module:

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spaces.architecture import UNetPlusPlus
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, build_block
 from spaces.modules.layers.bottlenecks import build_bottleneck
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.layers.upsampling import Upsampling, build_upsampling
 from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.recipe.architecture import UNetPlusPlus
 
 
 class Node(nn.Module):

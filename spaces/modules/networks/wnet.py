@@ -8,11 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spaces.architecture import WNet
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head
 from spaces.modules.networks.model import Body, Heads, Outputs
 from spaces.modules.networks.unet import Features, Trunk, build_heads
+from spaces.recipe.architecture import WNet
 
 
 class WNetBody(Body):

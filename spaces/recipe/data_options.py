@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spaces.axis import Switch, choice, floats, integers
-from spaces.part import Part
+from spaces.recipe.part import Part
 
 
 class Geometry(Part):

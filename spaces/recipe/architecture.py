@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from spaces.axis import choice, floats, integers
-from spaces.part import Part
+from spaces.recipe.part import Part
 
 Block = Literal[
     "plain",

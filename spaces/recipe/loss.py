@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from spaces.axis import Switch, choice, floats
-from spaces.part import Part
+from spaces.recipe.part import Part
 
 
 class Term(Part):

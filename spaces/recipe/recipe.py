@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spaces.architecture import Model, UNet
 from spaces.axis import Switch, choice, floats, integers
-from spaces.loss import ClassWeights, Loss
-from spaces.part import Part
-from spaces.treatment import Augment, Data
+from spaces.recipe.architecture import Model, UNet
+from spaces.recipe.data_options import Augment, Data
+from spaces.recipe.loss import ClassWeights, Loss
+from spaces.recipe.part import Part
 
 
 class Optimisation(Part):
