@@ -8,11 +8,11 @@ from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from optuna.storages._rdb import models
 from sqlalchemy import Connection, create_engine, text
 
 from storage.database import migrations
 from storage.database.engine import engine_options, plainly, read_url, redact
+from storage.database.optuna_schema import MIGRATIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ def _condition(url: str, connection: Connection | None) -> Condition:
     return Condition(
         url=redact(url),
         ours=_schema(connection, migrations.VERSION_TABLE, Path(migrations.__file__).parent),
-        optunas=_schema(connection, "alembic_version", Path(models.__file__).parent / "alembic"),
+        optunas=_schema(connection, "alembic_version", MIGRATIONS),
         answer_s=answer,
         clock_s=ahead,
     )

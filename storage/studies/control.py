@@ -10,13 +10,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from optuna.storages._rdb import models
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import remove_all
 from storage.database.engine import alone
+from storage.database.optuna_schema import (
+    StudySystemAttributeModel,
+    TrialModel,
+    TrialSystemAttributeModel,
+    trial_tables,
+)
 from storage.database.schema import AttemptTable, DatasetTable, EpochTable, HostTable, StudyTable
 from storage.errors import StudyError
 from storage.store import Store
@@ -88,7 +93,7 @@ def _files_of(session: Session, number: int) -> set[str]:
     weights = select(AttemptTable.weights_artifact).where(
         AttemptTable.study_id == number, AttemptTable.weights_artifact != ""
     )
-    of_study, of_trial = models.StudySystemAttributeModel, models.TrialSystemAttributeModel
+    of_study, of_trial = StudySystemAttributeModel, TrialSystemAttributeModel
     uploaded = (
         select(of_study.key).where(of_study.study_id == number, of_study.key.startswith(_ARTIFACT)),
         select(of_trial.key).where(of_trial.trial_id.in_(_trials_of(number)), of_trial.key.startswith(_ARTIFACT)),
@@ -106,7 +111,7 @@ def _own_data(number: int, column: Any) -> Select[Any]:
 
 
 def _trials_of(number: int) -> Select[Any]:
-    return select(models.TrialModel.trial_id).where(models.TrialModel.study_id == number)
+    return select(TrialModel.trial_id).where(TrialModel.study_id == number)
 
 
 def _delete_rows(session: Session, number: int) -> int:
@@ -118,11 +123,10 @@ def _delete_rows(session: Session, number: int) -> int:
 
 def _delete_trials(session: Session, number: int) -> int:
     """Optuna's rows of all trials, one statement per table: Optuna loads each row, 4 s for 1,000 trials (measured)."""
-    trials: Any = models.TrialModel.__table__
+    trials: Any = TrialModel.__table__
     session.execute(_trials_of(number).with_for_update())  # a forced delete may meet a worker that still writes
-    for table in models.BaseModel.metadata.sorted_tables:
-        if any(key.references(trials) for key in table.foreign_keys):
-            session.execute(delete(table).where(table.c.trial_id.in_(_trials_of(number))))
+    for table in trial_tables():
+        session.execute(delete(table).where(table.c.trial_id.in_(_trials_of(number))))
     gone: Any = session.execute(delete(trials).where(trials.c.study_id == number))
     return int(gone.rowcount)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy import func, select
 
+from storage.database.optuna_schema import TRIAL_STARTED_UTC, TrialHeartbeatModel, TrialModel
 from storage.database.schema import AttemptTable
 from storage.process_identity import is_here, still_runs
 from storage.store import Store
@@ -51,8 +51,8 @@ def stale_trials_of(store: Store, study: str) -> tuple[int, ...]:
 
 def _running(store: Store, study: str) -> dict[int, tuple[str, bool]]:
     """Of each running trial, the worker of its latest run ("" for none) and whether it was silent for too long."""
-    number, trial, heartbeat = study_id(store, study), models.TrialModel, models.TrialHeartbeatModel
-    heard = func.coalesce(heartbeat.heartbeat, trial._datetime_start_utc)
+    number, trial, heartbeat = study_id(store, study), TrialModel, TrialHeartbeatModel
+    heard = func.coalesce(heartbeat.heartbeat, TRIAL_STARTED_UTC)
     query = (
         select(trial.number, heard, func.current_timestamp())
         .outerjoin(heartbeat, heartbeat.trial_id == trial.trial_id)

@@ -6,11 +6,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import optuna
-from optuna.storages._rdb import models
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import func, select, update
 
+from storage.database.optuna_schema import TRIAL_STARTED_UTC, TrialHeartbeatModel, TrialModel, study_id_of, trial_id_of
 from storage.database.schema import AttemptTable, HostTable
 from storage.errors import ArtifactError
 from storage.process_identity import machine, still_runs
@@ -35,9 +35,9 @@ def reap(store: Store, study: str, *, local: bool = False) -> tuple[int, ...]:
     lost = _orphans(store, opened)
     if not local:
         lost |= _silent(store, opened) | lost
-    taken = tuple(t.number for t, why in lost.values() if reclaim(store.trials, opened._study_id, t, why))
+    taken = tuple(t.number for t, why in lost.values() if reclaim(store.trials, study_id_of(opened), t, why))
     for number in taken:
-        _close_runs(store, opened._study_id, number)
+        _close_runs(store, study_id_of(opened), number)
     if not local:
         for trial in retry_pending(opened.get_trials(deepcopy=False)):
             requeue(opened, trial, own_fault=trial.system_attrs.get(COMES_BACK) == "own")
@@ -52,7 +52,7 @@ def _orphans(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     query = (
         select(AttemptTable.trial, HostTable)
         .join(HostTable, HostTable.id == AttemptTable.worker)
-        .where(AttemptTable.study_id == study._study_id, AttemptTable.trial.in_(running))
+        .where(AttemptTable.study_id == study_id_of(study), AttemptTable.trial.in_(running))
         .where(HostTable.id.endswith(f"-{machine()}", autoescape=True))
         .order_by(AttemptTable.id)
     )
@@ -68,13 +68,13 @@ def _just_begun(store: Store, trials: list[FrozenTrial]) -> dict[int, tuple[Froz
     """Those of the trials without a run that a process on this machine had begun just before it died."""
     if not trials:
         return {}
-    pids = store.transact(lambda session: begun_here(session, [trial._trial_id for trial in trials]))
+    pids = store.transact(lambda session: begun_here(session, [trial_id_of(trial) for trial in trials]))
     return {
-        trial.number: (trial, f"its host, process {pids[trial._trial_id]} on this machine, died")
+        trial.number: (trial, f"its host, process {pids[trial_id_of(trial)]} on this machine, died")
         for trial in trials
-        if trial._trial_id in pids
+        if trial_id_of(trial) in pids
         and trial.datetime_start is not None
-        and not still_runs(pids[trial._trial_id], trial.datetime_start)
+        and not still_runs(pids[trial_id_of(trial)], trial.datetime_start)
     }
 
 
@@ -82,8 +82,8 @@ def _silent(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     """By number, the running trials without a sign of life within the grace period."""
     database = database_of(store.trials)
     grace = timedelta(seconds=database.grace_period or GRACE_S)
-    unheard = _unheard(store, study._study_id, grace)
-    silent = set(database._get_stale_trial_ids(study._study_id)) | (
+    unheard = _unheard(store, study_id_of(study), grace)
+    silent = set(database._get_stale_trial_ids(study_id_of(study))) | (
         set() if database.recently_unavailable() else unheard
     )
     if not silent:
@@ -92,15 +92,15 @@ def _silent(store: Store, study: Study) -> dict[int, tuple[FrozenTrial, str]]:
     return {
         t.number: (t, f"its host gave no sign of life for {grace.total_seconds():.0f} s")
         for t in running
-        if t._trial_id in silent
+        if trial_id_of(t) in silent
     }
 
 
 def _unheard(store: Store, study_id: int, grace: timedelta) -> set[int]:
     """The ids of trials that were begun longer ago than the grace period and never gave a sign of life."""
-    trial, heartbeat = models.TrialModel, models.TrialHeartbeatModel
+    trial, heartbeat = TrialModel, TrialHeartbeatModel
     query = (
-        select(trial.trial_id, trial._datetime_start_utc, func.now())
+        select(trial.trial_id, TRIAL_STARTED_UTC, func.now())
         .outerjoin(heartbeat, heartbeat.trial_id == trial.trial_id)
         .where(trial.study_id == study_id, trial.state == TrialState.RUNNING, heartbeat.trial_id.is_(None))
     )

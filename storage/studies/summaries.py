@@ -8,11 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from storage.database.optuna_schema import (
+    StudyModel,
+    TrialModel,
+    TrialSystemAttributeModel,
+    TrialUserAttributeModel,
+    TrialValueModel,
+)
 from storage.database.schema import StudyTable
 from storage.store import Store
 from storage.trials.retries import COMES_BACK, HISTORY
@@ -45,8 +51,8 @@ def study_summaries(store: Store) -> tuple[StudySummary, ...]:
 def _standings(session: Session) -> tuple[StudySummary, ...]:
     plans = (
         select(StudyTable.study_id, StudyTable.study, StudyTable.trials, StudyTable.created)
-        .join(models.StudyModel, models.StudyModel.study_id == StudyTable.study_id)
-        .where(models.StudyModel.study_name == StudyTable.study)
+        .join(StudyModel, StudyModel.study_id == StudyTable.study_id)
+        .where(StudyModel.study_name == StudyTable.study)
         .order_by(StudyTable.study)
     )
     counts, failed, best = _counts(session), _failed(session), _best(session)
@@ -64,7 +70,7 @@ def _standings(session: Session) -> tuple[StudySummary, ...]:
 
 
 def _counts(session: Session) -> Counter[tuple[int, TrialState]]:
-    trial = models.TrialModel
+    trial = TrialModel
     query = select(trial.study_id, trial.state, func.count()).group_by(trial.study_id, trial.state)
     return Counter({(study, state): number for study, state, number in session.execute(query)})
 
@@ -74,7 +80,7 @@ def _failed(session: Session) -> Counter[int]:
 
     A trial that failed without a reason comes back, too: its host was found dead (`storage.trials.retries`).
     """
-    trial, said, known = models.TrialModel, models.TrialSystemAttributeModel, models.TrialUserAttributeModel
+    trial, said, known = TrialModel, TrialSystemAttributeModel, TrialUserAttributeModel
     retries = select(trial.study_id, said.value_json).join(said, said.trial_id == trial.trial_id)
     replaced = {
         (study, number)
@@ -91,7 +97,7 @@ def _failed(session: Session) -> Counter[int]:
 
 def _best(session: Session) -> Mapping[int, float]:
     """Of each study, the highest value among its complete trials without a violated constraint."""
-    trial, value, attribute = models.TrialModel, models.TrialValueModel, models.TrialSystemAttributeModel
+    trial, value, attribute = TrialModel, TrialValueModel, TrialSystemAttributeModel
     complete = trial.state == TrialState.COMPLETE
     limits = (
         select(trial.trial_id, attribute.value_json)

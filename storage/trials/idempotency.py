@@ -13,18 +13,18 @@ import uuid
 from collections.abc import Collection, MutableMapping
 from typing import Any
 
-from optuna.storages._rdb import models
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from storage.database.optuna_schema import StudyModel, StudySystemAttributeModel, TrialModel, TrialSystemAttributeModel
 from storage.database.schema import put
 from storage.process_identity import machine
 
 MADE = "marsearch:made_by"
 CHANGED = "marsearch:changed_by"  # of its own: who claims a trial must not hide who made it
 
-_OF_TRIAL: Any = models.TrialSystemAttributeModel
-_OF_STUDY: Any = models.StudySystemAttributeModel
+_OF_TRIAL: Any = TrialSystemAttributeModel
+_OF_STUDY: Any = StudySystemAttributeModel
 
 
 def new_mark(*, begins: bool = False) -> str:
@@ -70,14 +70,14 @@ def changed(session: Session, trial_id: int, mark: str) -> bool:
 
 def find_trial(session: Session, study_id: int, mark: str) -> Any | None:
     """The study's trial that was made under this mark, or None."""
-    trial: Any = models.TrialModel
+    trial: Any = TrialModel
     mine = (trial.study_id == study_id, _OF_TRIAL.key == MADE, _OF_TRIAL.value_json == json.dumps(mark))
     return session.scalar(select(trial).join(_OF_TRIAL, _OF_TRIAL.trial_id == trial.trial_id).where(*mine))
 
 
 def find_study(session: Session, name: str, mark: str) -> int | None:
     """The id of the study of that name if it was made under this mark."""
-    study: Any = models.StudyModel
+    study: Any = StudyModel
     mine = (study.study_name == name, _OF_STUDY.key == MADE, _OF_STUDY.value_json == json.dumps(mark))
     found: int | None = session.scalar(
         select(study.study_id).join(_OF_STUDY, _OF_STUDY.study_id == study.study_id).where(*mine)

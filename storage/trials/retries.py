@@ -14,13 +14,23 @@ from typing import Any, TypeVar
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.storages._rdb import models
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storage.database.engine import transaction
+from storage.database.optuna_schema import (
+    TRIAL_COMPLETED_UTC,
+    StudyModel,
+    TrialModel,
+    TrialSystemAttributeModel,
+    TrialUserAttributeModel,
+    backend_of,
+    storage_of,
+    study_id_of,
+    trial_id_of,
+)
 from storage.trials.retrying_storage import RetryingStorage
 
 T = TypeVar("T")
@@ -50,7 +60,7 @@ def may_return(trial: FrozenTrial, *, own_fault: bool) -> bool:
 
 def promise(trial: Trial, *, own_fault: bool) -> None:
     """Say of a running trial that it comes back after it has failed, in case its worker dies in between."""
-    trial.storage.set_trial_system_attr(trial._trial_id, COMES_BACK, "own" if own_fault else "host")
+    trial.storage.set_trial_system_attr(trial_id_of(trial), COMES_BACK, "own" if own_fault else "host")
 
 
 def comes_back(trial: FrozenTrial) -> bool:
@@ -80,8 +90,8 @@ def requeue(study: Study, trial: FrozenTrial, *, own_fault: bool = False) -> boo
     """
     if not may_return(trial, own_fault=own_fault):
         return False
-    backend = database_of(study._storage)
-    _in_turn(backend, study._study_id, lambda session: _copy(backend, session, trial, own_fault))
+    backend = database_of(storage_of(study))
+    _in_turn(backend, study_id_of(study), lambda session: _copy(backend, session, trial, own_fault))
     return True
 
 
@@ -93,9 +103,9 @@ def reclaim(storage: BaseStorage, study_id: int, trial: FrozenTrial, reason: str
     backend = database_of(storage)
 
     def work(session: Session) -> bool:
-        if not _fail(session, trial._trial_id):
+        if not _fail(session, trial_id_of(trial)):
             return False
-        _say(session, trial._trial_id, reason)
+        _say(session, trial_id_of(trial), reason)
         _copy(backend, session, trial, own_fault=False)
         return True
 
@@ -109,9 +119,9 @@ def claim_copy(study: Study, number: int) -> Trial | None:
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         if retried(trial)[-1:] == [number]:
-            if not study._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+            if not storage_of(study).set_trial_state_values(trial_id_of(trial), TrialState.RUNNING):
                 return None
-            return Trial(study, trial._trial_id)
+            return Trial(study, trial_id_of(trial))
     return None
 
 
@@ -121,7 +131,7 @@ def _own_failures(trial: FrozenTrial) -> int:
 
 def database_of(storage: BaseStorage) -> RetryingStorage:
     """The database behind Optuna's cache. Raises TypeError for a storage that is none of ours."""
-    backend = getattr(storage, "_backend", storage)
+    backend = backend_of(storage)
     if not isinstance(backend, RetryingStorage):
         raise TypeError(f"trials are handed back in a database, got {type(storage).__name__}")
     return backend
@@ -132,8 +142,8 @@ def _in_turn(backend: RetryingStorage, study_id: int, work: Callable[[Session], 
 
     def once() -> T:
         with transaction(backend.engine) as session:
-            same: Any = {"study_name": models.StudyModel.study_name}
-            session.execute(update(models.StudyModel).where(models.StudyModel.study_id == study_id).values(**same))
+            same: Any = {"study_name": StudyModel.study_name}
+            session.execute(update(StudyModel).where(StudyModel.study_id == study_id).values(**same))
             return work(session)
 
     return backend.patience.call(once)
@@ -141,16 +151,16 @@ def _in_turn(backend: RetryingStorage, study_id: int, work: Callable[[Session], 
 
 def _fail(session: Session, trial_id: int) -> bool:
     failed = session.execute(
-        update(models.TrialModel)
-        .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state == TrialState.RUNNING)
-        .values(state=TrialState.FAIL, _datetime_complete_utc=datetime.now(UTC).replace(tzinfo=None))
+        update(TrialModel)
+        .where(TrialModel.trial_id == trial_id, TrialModel.state == TrialState.RUNNING)
+        .values({TrialModel.state: TrialState.FAIL, TRIAL_COMPLETED_UTC: datetime.now(UTC).replace(tzinfo=None)})
         .execution_options(synchronize_session=False)
     )
     return bool(failed.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def _say(session: Session, trial_id: int, reason: str) -> None:
-    attribute = models.TrialUserAttributeModel
+    attribute = TrialUserAttributeModel
     said = session.scalars(select(attribute).where(attribute.trial_id == trial_id, attribute.key == "reason"))
     row = said.one_or_none() or attribute(trial_id=trial_id, key="reason")
     row.value_json = json.dumps(reason)
@@ -159,13 +169,11 @@ def _say(session: Session, trial_id: int, reason: str) -> None:
 
 def _copy(backend: RetryingStorage, session: Session, trial: FrozenTrial, own_fault: bool) -> None:
     """Add the waiting copy, unless the trial has one."""
-    study_id = session.scalars(
-        select(models.TrialModel.study_id).where(models.TrialModel.trial_id == trial._trial_id)
-    ).one()
+    study_id = session.scalars(select(TrialModel.study_id).where(TrialModel.trial_id == trial_id_of(trial))).one()
     histories = session.scalars(
-        select(models.TrialSystemAttributeModel.value_json)
-        .join(models.TrialModel, models.TrialModel.trial_id == models.TrialSystemAttributeModel.trial_id)
-        .where(models.TrialModel.study_id == study_id, models.TrialSystemAttributeModel.key == HISTORY)
+        select(TrialSystemAttributeModel.value_json)
+        .join(TrialModel, TrialModel.trial_id == TrialSystemAttributeModel.trial_id)
+        .where(TrialModel.study_id == study_id, TrialSystemAttributeModel.key == HISTORY)
     )
     if any(trial.number in json.loads(history) for history in histories):
         return

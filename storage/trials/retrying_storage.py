@@ -14,18 +14,17 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
-from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import Study
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.database.engine import engine_options, read_url
+from storage.database.optuna_schema import FrozenStudy, scoped_session, utc_times_of
 from storage.database.retry import RetryPolicy, reason
 from storage.errors import DatabaseError
 from storage.trials.idempotency import unsigned
+from storage.trials.trial_times import local_time
 
 HEARTBEAT_S = 30
 GRACE_S = 180
@@ -127,7 +126,7 @@ class RetryingStorage(RDBStorage):
     def _just_started(self, seconds: float) -> bool:
         if self.engine.name != "postgresql":
             return False
-        with _create_scoped_session(self.scoped_session) as session:
+        with scoped_session(self.scoped_session) as session:
             age = session.execute(text("SELECT now() - pg_postmaster_start_time()")).scalar_one()
             return bool(age < timedelta(seconds=seconds))
 
@@ -150,9 +149,10 @@ class RetryingStorage(RDBStorage):
             unsigned(study.system_attrs)
         return studies
 
-    def _build_frozen_trial_from_trial_model(self, trial: models.TrialModel) -> FrozenTrial:
+    def _build_frozen_trial_from_trial_model(self, trial: Any) -> FrozenTrial:
         frozen = super()._build_frozen_trial_from_trial_model(trial)
         unsigned(frozen.system_attrs)
+        frozen.datetime_start, frozen.datetime_complete = map(local_time, utc_times_of(trial))
         return frozen
 
 

@@ -12,17 +12,27 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
-from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import String, select, type_coerce
 from sqlalchemy.orm import Session
 
+from storage.database.optuna_schema import (
+    TRIAL_COMPLETED_UTC,
+    TRIAL_STARTED_UTC,
+    StudyModel,
+    TrialIntermediateValueModel,
+    TrialModel,
+    TrialParamModel,
+    TrialSystemAttributeModel,
+    TrialUserAttributeModel,
+    TrialValueModel,
+)
 from storage.trials.idempotency import unsigned
+from storage.trials.trial_times import local_time
 
 MOST_IDS = 5000  # in one statement; databases take a bounded number of parameters
 _STORED = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}  # how Optuna names what is no number
@@ -30,13 +40,13 @@ _STORED = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}  # how Op
 Distributions = dict[str, BaseDistribution]
 _Parts = defaultdict[int, list[Any]]
 
-_TRIAL: Any = models.TrialModel
-_PARAM: Any = models.TrialParamModel
-_VALUE: Any = models.TrialValueModel
-_STEP: Any = models.TrialIntermediateValueModel
-_USER: Any = models.TrialUserAttributeModel
-_SYSTEM: Any = models.TrialSystemAttributeModel
-_COLUMNS = (_TRIAL.trial_id, _TRIAL.number, _TRIAL.state, _TRIAL._datetime_start_utc, _TRIAL._datetime_complete_utc)
+_TRIAL: Any = TrialModel
+_PARAM: Any = TrialParamModel
+_VALUE: Any = TrialValueModel
+_STEP: Any = TrialIntermediateValueModel
+_USER: Any = TrialUserAttributeModel
+_SYSTEM: Any = TrialSystemAttributeModel
+_COLUMNS = (_TRIAL.trial_id, _TRIAL.number, _TRIAL.state, TRIAL_STARTED_UTC, TRIAL_COMPLETED_UTC)
 _PARTS = {
     _PARAM: (_PARAM.param_id, _PARAM.param_name, _PARAM.param_value, _PARAM.distribution_json),
     _VALUE: (_VALUE.objective, _VALUE.value, type_coerce(_VALUE.value_type, String)),
@@ -150,8 +160,8 @@ def _frozen(row: Any, parts: Mapping[Any, list[Any]], known: Distributions, poin
         state=row.state,
         value=None,
         values=values or None,
-        datetime_start=_local(row[3]),
-        datetime_complete=_local(row[4]),
+        datetime_start=local_time(row[3]),
+        datetime_complete=local_time(row[4]),
         params=params,
         distributions=distributions,
         user_attrs={key: json.loads(text) for _, key, text in parts[_USER]},
@@ -161,18 +171,13 @@ def _frozen(row: Any, parts: Mapping[Any, list[Any]], known: Distributions, poin
     )
 
 
-def _local(moment: datetime | None) -> datetime | None:
-    """Optuna stores naive UTC and shows naive local time."""
-    return None if moment is None else moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
-
-
 def identity(session: Session, study_id: int) -> tuple[Any, ...]:
     """What tells this study from another one that may get the same id later, as SQLite gives them out again.
 
     Raises KeyError when there is no study of that id.
     """
-    name = session.scalar(select(models.StudyModel.study_name).where(models.StudyModel.study_id == study_id))
+    name = session.scalar(select(StudyModel.study_name).where(StudyModel.study_id == study_id))
     if name is None:
         raise KeyError(f"there is no study with id {study_id}")
-    first = select(_TRIAL.trial_id, _TRIAL._datetime_start_utc).where(_TRIAL.study_id == study_id, _TRIAL.number == 0)
+    first = select(_TRIAL.trial_id, TRIAL_STARTED_UTC).where(_TRIAL.study_id == study_id, _TRIAL.number == 0)
     return (name, *(tuple(row) for row in session.execute(first)))

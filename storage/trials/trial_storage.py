@@ -19,21 +19,32 @@ from typing import Any
 
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
-from optuna.storages._base import DEFAULT_STUDY_NAME_PREFIX
-from optuna.storages._rdb import models
-from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from storage.database.optuna_schema import (
+    DEFAULT_STUDY_NAME_PREFIX,
+    TRIAL_COMPLETED_UTC,
+    TRIAL_STARTED_UTC,
+    StudyDirectionModel,
+    StudyModel,
+    TrialModel,
+    TrialSystemAttributeModel,
+    TrialValueModel,
+    scoped_session,
+    set_trial_id,
+    utc_times_of,
+)
 from storage.database.schema import put
 from storage.errors import StudyFull
 from storage.trials.idempotency import CHANGED, MADE, changed, find_study, find_trial, new_mark, sign_study, sign_trial
 from storage.trials.retries import HISTORY, database_of
 from storage.trials.retrying_storage import GRACE_S, RetryingStorage
 from storage.trials.trial_rows import Distributions, read_trial, read_trials
+from storage.trials.trial_times import local_time
 
 __all__ = ["GRACE_S", "TrialStorage", "sample_at_most"]
 
@@ -56,15 +67,15 @@ class TrialStorage(RetryingStorage):
 
     def _make_study(self, directions: Sequence[StudyDirection], name: str, mark: str) -> int:
         try:
-            with _create_scoped_session(self.scoped_session) as session:
-                rows = [models.StudyDirectionModel(objective=o, direction=d) for o, d in enumerate(directions)]
-                study: Any = models.StudyModel(study_name=name, directions=rows)
+            with scoped_session(self.scoped_session) as session:
+                rows = [StudyDirectionModel(objective=o, direction=d) for o, d in enumerate(directions)]
+                study: Any = StudyModel(study_name=name, directions=rows)
                 session.add(study)
                 session.flush()
                 sign_study(session, study.study_id, mark)
                 return int(study.study_id)
         except IntegrityError:
-            with _create_scoped_session(self.scoped_session) as session:
+            with scoped_session(self.scoped_session) as session:
                 ours = find_study(session, name, mark)
             if ours is None:
                 raise DuplicatedStudyError from None
@@ -76,8 +87,8 @@ class TrialStorage(RetryingStorage):
 
         def delete() -> None:
             nonlocal seen
-            with _create_scoped_session(self.scoped_session, True) as session:
-                study: Any = session.get(models.StudyModel, study_id)
+            with scoped_session(self.scoped_session, ignore_integrity_error=True) as session:
+                study: Any = session.get(StudyModel, study_id)
                 if study is None and not seen:
                     raise KeyError(f"there is no study with id {study_id}")
                 if study is not None:
@@ -90,7 +101,7 @@ class TrialStorage(RetryingStorage):
         """The trial. KeyError when there is none of that id."""
 
         def read() -> FrozenTrial:
-            with _create_scoped_session(self.scoped_session) as session:
+            with scoped_session(self.scoped_session) as session:
                 return read_trial(session, trial_id, self._known)
 
         return self.patience.call(read)
@@ -106,11 +117,11 @@ class TrialStorage(RetryingStorage):
         some = None if states is None else [state for state in TrialState if state in states]
 
         def read() -> list[FrozenTrial]:
-            with _create_scoped_session(self.scoped_session) as session:
+            with scoped_session(self.scoped_session) as session:
                 after, among = trial_id_greater_than, included_trial_ids
                 trials = read_trials(session, study_id, self._known, after=after, among=among, states=some)
                 if not trials:
-                    models.StudyModel.find_or_raise_by_id(study_id, session)
+                    StudyModel.find_or_raise_by_id(study_id, session)
                 return trials
 
         return self.patience.call(read)
@@ -120,9 +131,9 @@ class TrialStorage(RetryingStorage):
         return self.patience.call(lambda: self._make_trial(study_id, template_trial, mark, again=next(tries) > 0))
 
     def _make_trial(self, study_id: int, template: FrozenTrial | None, mark: str, again: bool) -> FrozenTrial:
-        with _create_scoped_session(self.scoped_session) as session:
+        with scoped_session(self.scoped_session) as session:
             # Under this lock a number is given once, and an earlier try of ours has ended before we look for it.
-            models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+            StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
             made = find_trial(session, study_id, mark) if again else None
             if made is not None:
                 return self._build_frozen_trial_from_trial_model(made)
@@ -149,11 +160,11 @@ class TrialStorage(RetryingStorage):
 
     def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None, mark: str) -> bool:
         allowed = (TrialState.WAITING,) if state == TrialState.RUNNING else (TrialState.WAITING, TrialState.RUNNING)
-        with _create_scoped_session(self.scoped_session) as session:
+        with scoped_session(self.scoped_session) as session:
             # First the change, which waits for an earlier try of ours that may still be under way, then the question
             # whether that one did it.
             if not _change_state(session, trial_id, state, allowed):
-                found: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
+                found: Any = TrialModel.find_or_raise_by_id(trial_id, session)
                 if found.state == state and changed(session, trial_id, mark):
                     return True
                 self.check_trial_is_updatable(trial_id, found.state)
@@ -177,7 +188,7 @@ def sample_at_most(storage: BaseStorage, study_id: int, trials: int) -> None:
 
 def _prepare(study_id: int, session: Session) -> Any:
     """A running trial with the next number, in one statement: everyone else waits for it under the study's lock."""
-    table: Any = models.TrialModel
+    table: Any = TrialModel
     number = select(func.count(table.trial_id)).where(table.study_id == study_id).scalar_subquery()
     trial = table(study_id=study_id, number=number, state=TrialState.RUNNING, datetime_start=datetime.now())
     session.add(trial)
@@ -187,8 +198,8 @@ def _prepare(study_id: int, session: Session) -> Any:
 
 def _more_than(most: int, session: Session, study_id: int) -> bool:
     """Whether the study has more trials, each with all of its retries counted as one."""
-    table: Any = models.TrialModel
-    attribute: Any = models.TrialSystemAttributeModel
+    table: Any = TrialModel
+    attribute: Any = TrialSystemAttributeModel
     query = select(func.count(table.trial_id)).where(table.study_id == study_id)
     rows = int(session.scalar(query) or 0)
     if rows <= most:
@@ -200,28 +211,29 @@ def _more_than(most: int, session: Session, study_id: int) -> bool:
 def _frozen(trial: Any, template: FrozenTrial | None) -> FrozenTrial:
     """The new trial as Optuna gives it back, without asking the database again."""
     frozen = copy.deepcopy(template) or create_trial(state=trial.state)
-    frozen.number, frozen.datetime_start, frozen._trial_id = trial.number, trial.datetime_start, trial.trial_id
+    frozen.number, frozen.datetime_start = trial.number, local_time(utc_times_of(trial)[0])
+    set_trial_id(frozen, trial.trial_id)
     return frozen
 
 
 def _change_state(session: Session, trial_id: int, state: TrialState, allowed: tuple[TrialState, ...]) -> bool:
     now = datetime.now(UTC).replace(tzinfo=None)  # Optuna keeps naive UTC
-    times: dict[str, Any] = {}
+    times: dict[Any, Any] = {}
     if state == TrialState.RUNNING:
-        times = {"_datetime_start_utc": now}
+        times = {TRIAL_STARTED_UTC: now}
     elif state.is_finished():
-        times = {"_datetime_complete_utc": now}
+        times = {TRIAL_COMPLETED_UTC: now}
     done = session.execute(
-        update(models.TrialModel)
-        .where(models.TrialModel.trial_id == trial_id, models.TrialModel.state.in_(allowed))
-        .values(state=state, **times)
+        update(TrialModel)
+        .where(TrialModel.trial_id == trial_id, TrialModel.state.in_(allowed))
+        .values({TrialModel.state: state, **times})
         .execution_options(synchronize_session=False)
     )
     return bool(done.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def _store_value(session: Session, trial_id: int, objective: int, value: float) -> None:
-    table: Any = models.TrialValueModel
+    table: Any = TrialValueModel
     number, kind = table.value_to_stored_repr(value)
     row = {"trial_id": trial_id, "objective": objective, "value": number, "value_type": kind}
     put(session, table, row, ["trial_id", "objective"])

@@ -1,0 +1,63 @@
+"""Durations of trials at the end of summer time, and through Optuna's storage."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from sqlalchemy import update
+
+from storage.database.engine import transaction
+from storage.database.optuna_schema import TRIAL_COMPLETED_UTC, TRIAL_STARTED_UTC, TrialModel
+from storage.trials.trial_storage import TrialStorage
+from storage.trials.trial_times import local_time, seconds_of, utc
+
+BEFORE = datetime(2025, 10, 26, 0, 50)  # UTC; 02:50 in Berlin, for the first time
+AFTER = datetime(2025, 10, 26, 1, 10)  # UTC; 02:10 in Berlin, for the second time
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_local_times_know_which_of_two_equal_hours_they_are() -> None:
+    first, second = local_time(BEFORE), local_time(AFTER)
+    assert first is not None
+    assert second is not None
+    assert (first.hour, second.hour) == (2, 2)
+    for moment, shown in ((BEFORE, first), (AFTER, second)):
+        for kept in (shown, copy.deepcopy(shown), pickle.loads(pickle.dumps(shown))):
+            assert utc(kept) == moment.replace(tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_trial_across_the_end_of_summer_time_took_twenty_minutes(tmp_path: Path) -> None:
+    storage = TrialStorage(f"sqlite:///{tmp_path / 'a.db'}")
+    study = optuna.create_study(storage=storage, study_name="s")
+    study.add_trial(optuna.create_trial(value=1.0))
+    with transaction(storage.engine) as session:
+        session.execute(update(TrialModel).values({TRIAL_STARTED_UTC: BEFORE, TRIAL_COMPLETED_UTC: AFTER}))
+    (listed,) = optuna.load_study(storage=storage, study_name="s").get_trials()
+    for trial in (listed, storage.get_trial(listed._trial_id)):
+        assert seconds_of(trial) == 1200.0
+        assert trial.duration is not None
+        assert trial.duration.total_seconds() < 0  # what Optuna itself says
+    storage.engine.dispose()
+
+
+def test_a_running_trial_has_no_duration_yet() -> None:
+    assert seconds_of(optuna.create_trial(state=TrialState.RUNNING)) is None
+    assert seconds_of(optuna.create_trial(state=TrialState.WAITING)) is None
