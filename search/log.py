@@ -1,6 +1,8 @@
-"""What goes to stderr as one JSON object per line, for whoever collects logs: `marsearch --log json`.
+"""Where log records go: lines of text for a person, or one JSON object per line for a log collector (`--log json`).
 
-Until `log_as_json` is called nothing here changes anything: `tell` prints its sentence, and libraries log as ever.
+Modules log by the standard library: `logging.getLogger(__name__)`. A command with a progress display shows their
+records in it through `log_lines`. `tell` and `complain` are for the sentences of the command line itself.
+Until one of these is called nothing here changes anything.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
@@ -25,11 +28,52 @@ _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$")
 _SHORTEST_SECRET = 4  # characters; shorter ones would black out half of every sentence
 _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "event"}
 
+PACKAGES = ("search", "storage")  # whose records of level INFO are shown; of other packages, those of WARNING
+_HOST = ("search.host", "search.worker")  # whose records are the event ``said``, those of others ``log``
+
 _log = logging.getLogger("search")
 
 
+@contextmanager
+def log_lines(write: Callable[[str], object]) -> Iterator[None]:
+    """Pass the records of our packages to ``write`` while the block lasts, one message without a line end at a time.
+
+    Any thread may log, so ``write`` may be called by any.
+    """
+    handler = LineHandler(write)
+    loggers = [logging.getLogger(name) for name in PACKAGES]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+@contextmanager
+def log_fields(**fields: object) -> Iterator[None]:
+    """Add fields, such as study and host, to every JSON object while the block lasts; a record's own come first."""
+
+    def add(record: logging.LogRecord) -> bool:
+        vars(record).update({name: value for name, value in fields.items() if name not in vars(record)})
+        return True
+
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(add)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(add)
+
+
 def tell(message: str, event: str, **fields: object) -> None:
-    """Say a sentence to the person; as JSON with the name of what happened and its fields beside it."""
+    """Print a sentence to stderr; as JSON with the name of the event and its fields beside it."""
     if not is_json():
         print(message, file=sys.stderr, flush=True)
         return
@@ -37,7 +81,7 @@ def tell(message: str, event: str, **fields: object) -> None:
 
 
 def complain(message: str, **fields: object) -> None:
-    """Say the last sentence of a command that has failed, to a person as it is."""
+    """Print the last sentence of a command that has failed; as JSON with the event ``error``."""
     if not is_json():
         print(message, file=sys.stderr, flush=True)
         return
@@ -62,12 +106,13 @@ def log_as_json(environment: Mapping[str, str] = os.environ) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    _log.setLevel(logging.INFO)
+    for name in PACKAGES:
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
     sys.stderr = Lines()
     sys.excepthook = _uncaught
-    threading.excepthook = lambda told: _uncaught(
-        told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback, event="thread died"
+    threading.excepthook = lambda hook: _uncaught(
+        hook.exc_type, hook.exc_value or hook.exc_type(), hook.exc_traceback, event="thread died"
     )
 
 
@@ -77,6 +122,20 @@ def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     urls = re.findall(r"://[^\s:/@]*:([^\s/@]+)@", environment.get("MARSEARCH_STORAGE", ""))
     found = named | set(urls) | {unquote(url) for url in urls}
     return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
+
+
+class LineHandler(logging.Handler):
+    """A handler that passes each message on as text; levels are not shown."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: D102
+        try:
+            self._write(self.format(record))
+        except Exception:
+            self.handleError(record)
 
 
 class JsonFormatter(logging.Formatter):
@@ -91,7 +150,7 @@ class JsonFormatter(logging.Formatter):
         row: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": getattr(record, "event", "log"),
+            "event": getattr(record, "event", "said" if record.name.startswith(_HOST) else "log"),
             "message": record.getMessage(),
             "host": self._host,
             "pid": record.process,
@@ -114,14 +173,14 @@ class JsonFormatter(logging.Formatter):
 
 
 class JsonHandler(logging.StreamHandler[TextIO]):
-    """A handler that keeps quiet when stderr is gone: a complaint would end up here once more."""
+    """A handler that ignores a closed stderr: logging's own report of the error would be written to it again."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: D102, N802
         pass
 
 
 class Lines(io.TextIOBase):
-    """What stands in for stderr: each line that anyone prints becomes a record."""
+    """Replaces stderr: each line that is printed becomes a record."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -130,7 +189,7 @@ class Lines(io.TextIOBase):
         self._begun = threading.local()
 
     def write(self, text: str) -> int:
-        """Log the lines that are whole; the rest waits for its end, in each thread for itself."""
+        """Log complete lines; an unfinished one is kept until its end is written, for each thread apart."""
         if not isinstance(text, str):
             raise TypeError(f"text was expected, got {type(text).__name__}")
         *whole, rest = (getattr(self._begun, "text", "") + text).split("\n")

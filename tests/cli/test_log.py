@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+from search.log import log_lines
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -149,3 +152,49 @@ def test_a_password_in_the_url_is_never_logged(marsearch: Run, url: str) -> None
     _rows(told.stderr)
     assert "o%2Fther" not in told.stderr
     assert "o/ther" not in told.stderr
+
+
+def test_records_of_our_packages_reach_the_progress_display_while_it_is_shown() -> None:
+    shown: list[str] = []
+    host, database = logging.getLogger("search.host.attempt"), logging.getLogger("storage.database.retry")
+    with log_lines(shown.append):
+        host.info("trial %d continues", 3)
+        thread = threading.Thread(target=database.warning, args=("no answer for %s s", 60))
+        thread.start()
+        thread.join()
+        host.debug("not for the display")
+        logging.getLogger("alembic").warning("of another package")
+    host.info("over")
+    assert shown == ["trial 3 continues", "no answer for 60 s"]
+    assert not host.isEnabledFor(logging.INFO)
+
+
+def test_a_display_that_fails_does_not_end_the_thread_that_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+
+    def full(line: str) -> None:
+        raise OSError("no space left on device")
+
+    with log_lines(full):
+        logging.getLogger("search.host").warning("a sentence")
+
+
+def test_fields_of_a_block_stand_in_each_of_its_json_lines() -> None:
+    program = """
+import logging
+from search.log import log_as_json, log_fields, tell
+log_as_json()
+with log_fields(study="mars", worker="w1"):
+    logging.getLogger("search.host.attempt").info("trial %d continues", 3)
+    logging.getLogger("storage.database.retry").info("no answer")
+    tell("another study", "said", study="moon")
+tell("outside", "said")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    rows = [(row["event"], row["message"], row.get("study"), row.get("worker")) for row in _rows(ran.stderr)]
+    assert rows == [
+        ("said", "trial 3 continues", "mars", "w1"),
+        ("log", "no answer", "mars", "w1"),
+        ("said", "another study", "moon", "w1"),
+        ("said", "outside", None, None),
+    ]
