@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from search.dashboard.access import Access, Role
-from search.dashboard.board import Board
-from search.dashboard.detail import Details
+from search.dashboard.authentication import ROLE, WRITING, Gate
+from search.dashboard.board.page import board_page, no_study_page
+from search.dashboard.board.snapshot import Board
 from search.dashboard.files import Artifacts, dashboard_page, own_file
-from search.dashboard.gate import ROLE, WRITING, Gate
 from search.dashboard.headers import SafeHeaders
-from search.dashboard.page import board_page, no_study_page
+from search.dashboard.poll.detail import Details
 from search.dashboard.response import Application, Environ, Response, StartResponse, refusal
 from search.dashboard.view import ViewStorage
 from search.errors import SearchError

@@ -45,8 +45,8 @@ class Artifacts:
 
 @cache
 def own_file(name: str) -> Response:
-    """One of the files beside this module; 404 for another name."""
-    file = resources.files(__package__).joinpath(name)
+    """One of the style and scripts of our page; 404 for another name."""
+    file = resources.files(__package__).joinpath("board", "static", name)
     if not file.is_file():
         return refusal(404, "there is no such file")
     return _tagged(file.read_bytes(), KINDS[name.rpartition(".")[2]])

@@ -13,8 +13,8 @@ import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import wsgi
 
-from search.dashboard import trial_json as module
-from search.dashboard.detail import Details
+from search.dashboard.poll import trial_json as module
+from search.dashboard.poll.detail import Details
 from search.dashboard.view import ViewStorage
 from storage.store import Store
 
@@ -69,7 +69,7 @@ def test_nothing_is_sent_twice(client: Client, train: Train, study: optuna.Study
 
 def test_a_finished_trial_is_written_once(view: ViewStorage, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
-    from search.dashboard import detail
+    from search.dashboard.poll import detail
 
     def counted(study_id: int, trial: Any, note: Any, more: Any) -> bytes:
         written.append(trial.number)

@@ -16,8 +16,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.dashboard.board import MOST, Board, Scored
-from search.dashboard.chart import draw_chart
+from search.dashboard.board.chart import draw_chart
+from search.dashboard.board.snapshot import MOST, Board, Scored
 from search.dashboard.view import ViewStorage
 from search.outcome.panel import draw_panel
 from spaces import DataFacts

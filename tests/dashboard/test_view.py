@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from sqlalchemy import update
 
 from search.dashboard import view as module
-from search.dashboard.board import Board
+from search.dashboard.board.snapshot import Board
 from search.dashboard.view import LOST, POINTS, ViewStorage
 from storage.errors import StudyError
 from storage.store import Store

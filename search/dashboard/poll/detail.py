@@ -17,9 +17,9 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
-from search.dashboard.axes import Axes
+from search.dashboard.poll.axes import Axes
+from search.dashboard.poll.trial_json import artifacts, trial_json
 from search.dashboard.response import tag_of
-from search.dashboard.trial_json import artifacts, trial_json
 from search.dashboard.view import ViewStorage, best_feasible
 
 MOST_STUDIES = 8  # whose trials stay ready

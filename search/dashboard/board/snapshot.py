@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.dashboard.panels import Panel, Panels
+from search.dashboard.board.panels import Panel, Panels
 from search.dashboard.view import ViewStorage, feasible
 from search.outcome.colours import class_colours
 from search.outcome.leaderboard import Row

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from search.dashboard.board import LeaderboardEntry
-from search.dashboard.panels import Panel
+from search.dashboard.board.panels import Panel
+from search.dashboard.board.snapshot import LeaderboardEntry
 from search.outcome.colours import WRONG, WRONG_NOT_COUNTED
 
 

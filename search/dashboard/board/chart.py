@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from search.dashboard.board import Scored
+from search.dashboard.board.snapshot import Scored
 
 WIDTH, HEIGHT = 1000, 340  # of the drawing, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 28, 46  # kept free around the plot

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from search.dashboard.board import LeaderboardEntry, Named, StudySnapshot
-from search.dashboard.chart import CLASSES, draw_chart
-from search.dashboard.pictures import compare, legend
+from search.dashboard.board.chart import CLASSES, draw_chart
+from search.dashboard.board.pictures import compare, legend
+from search.dashboard.board.snapshot import LeaderboardEntry, Named, StudySnapshot
 from search.dashboard.response import Response, tag_of
 from search.host.progress import clock
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial
 
-from search.dashboard.trial_json import artifacts
+from search.dashboard.poll.trial_json import artifacts
 from search.outcome.figures import PANEL, PANEL_IMAGES
 from search.outcome.panel import COLUMNS, Grid, lay_out
 from spaces import DataFacts

@@ -1,0 +1,1 @@
+"""The answer that the pages of optuna-dashboard poll for."""
