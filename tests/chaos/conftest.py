@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 import warnings
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
+from support.studies import LONG_SPACE
 
 DISK = "24m"  # of the artifacts, where a tmpfs can be mounted
 
@@ -106,9 +106,8 @@ class Host:
 class Scene:
     """Two hosts, their server, and the disk of their artifacts."""
 
-    def __init__(self, folder, space):
+    def __init__(self, folder):
         self.folder = folder
-        self.space = space
         self.mark = uuid.uuid4().hex
         self.server = Server()
         self.artifacts = folder / "artifacts"
@@ -127,7 +126,7 @@ class Scene:
         data = self.folder / "data.npz"
         write_dataset(synthesise(train=tiles, test=0, seed=1, height=24, width=32), data)
         space = self.folder / "space.yaml"
-        space.write_text(self.space)
+        space.write_text(LONG_SPACE)
         self.command("create", "chaos", "--data", data, "--space", space, "--warm-start", "none", *options)
 
     def command(self, *arguments):
@@ -188,25 +187,12 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path, small_space):
-    made = Scene(tmp_path, small_space)
+def scene(tmp_path):
+    made = Scene(tmp_path)
     try:
         yield made
     finally:
         made.close()
-
-
-@pytest.fixture
-def wait_until():
-    """Wait for a condition, at most so many seconds; gives whether it held."""
-
-    def wait(condition, seconds):
-        end = time.monotonic() + seconds
-        while not (held := condition()) and time.monotonic() < end:
-            time.sleep(0.05)
-        return held
-
-    return wait
 
 
 def _is_child(process):

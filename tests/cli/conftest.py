@@ -12,18 +12,9 @@ import pytest
 
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
+from support.studies import TINY_SPACE
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-SPACE = """
-model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
-        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
-        upsampling: nearest}
-loss: {bce: null, boundary: null, lovasz: null, tversky: null, mae: null}
-augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null, mixing: null}
-optimisation: {optimizer: adamw, batch_size: 16, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none}
-data: {oversample: null}
-"""
 
 
 @pytest.fixture
@@ -53,5 +44,5 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def space(tmp_path: Path) -> Path:
     path = tmp_path / "space.yaml"
-    path.write_text(SPACE)
+    path.write_text(TINY_SPACE)
     return path

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from search.cli import answer
 from search.studies.reports import study_report, trial_reports
 from storage.store import Store, open_store
 from storage.studies.attempts import curve
+from support.waiting import wait_for
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Tell = Callable[..., "Said"]
@@ -80,13 +79,6 @@ def store(start: Start, tmp_path: Path) -> Iterator[Store]:
     opened = open_store(f"sqlite:///{tmp_path}/runs/marsearch.db", f"{tmp_path}/runs/artifacts")
     yield opened
     opened.close()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    event, end = threading.Event(), time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        event.wait(0.1)
 
 
 def states(store: Store) -> list[str]:

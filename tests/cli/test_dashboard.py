@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import SPACE
+from support.studies import TINY_SPACE
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -59,7 +59,7 @@ def serving(folder: Path, **variables: str) -> Iterator[str]:
 
 def search(folder: Path, data: Path, trials: int) -> None:
     """Let the study reach so many trials."""
-    (folder / "space.yaml").write_text(SPACE)
+    (folder / "space.yaml").write_text(TINY_SPACE)
     command = [sys.executable, "-m", "search.cli", "run", "mars", "--data", str(data), "--space", "space.yaml"]
     command += ["--trials", str(trials), "--epochs", "3", "--pruner", "none"]
     known = {name: value for name, value in os.environ.items() if not name.startswith("MARSEARCH_")}

@@ -31,7 +31,8 @@ from storage.database import migrations
 from storage.database.engine import transaction
 from storage.database.status import condition
 from storage.store import Store, open_store
-from storage.studies.studies import StudyConfig, create_study
+from storage.studies.studies import create_study
+from support.studies import study_row
 
 NAMES = ["installation", "devices", "home", "artifacts", "database", "migrations", "clock", "stale trials",
          "checkpoints", "outbox"]  # fmt: skip
@@ -78,28 +79,7 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
 def store() -> Iterator[Store]:
     """The default storage with the study `mars`."""
     opened = open_store("sqlite:///runs/marsearch.db", "runs/artifacts")
-    create_study(
-        opened,
-        StudyConfig(
-            study="mars",
-            data_digest="d" * 64,
-            space_digest="e" * 64,
-            space="",
-            facts="{}",
-            sampler="tpe",
-            pruner="asha",
-            objective="miou",
-            trials=12,
-            epochs=6,
-            warm_start="none",
-            holdout=0.0,
-            keep=20,
-            seed=0,
-            split="{}",
-            max_params=None,
-            max_gpu_gb=None,
-        ),
-    )
+    create_study(opened, study_row())
     yield opened
     opened.close()
 

@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,6 +18,7 @@ import pytest
 
 from storage.store import open_store
 from storage.studies.reaper import reap
+from support.waiting import wait_for
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -44,15 +44,6 @@ def host(marsearch: Run, data: Path, space: Path, tmp_path: Path) -> Iterator[su
 
 def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    event = threading.Event()
-    for _ in range(1200):
-        if condition():
-            return
-        event.wait(0.05)
-    raise AssertionError("the condition never held")
 
 
 def training(marsearch: Run) -> bool:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import psutil
 import pytest
 
 from search.log import log_lines
+from support.waiting import wait_for
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -52,16 +52,6 @@ def _rows(text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _wait_for(condition: Callable[[], Any]) -> Any:
-    event = threading.Event()
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        event.wait(0.05)
-    raise AssertionError("the condition never held")
-
-
 def _children(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
 
@@ -84,9 +74,9 @@ def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
             lines: list[str] = []
             reader = threading.Thread(target=lambda: lines.extend(host.stderr or ()))
             reader.start()
-            _wait_for(lambda: any('"trial began"' in line for line in lines))
+            wait_for(lambda: any('"trial began"' in line for line in lines))
             _children(host)[0].kill()
-            _wait_for(lambda: any('"trial ended"' in line for line in lines))
+            wait_for(lambda: any('"trial ended"' in line for line in lines))
             host.send_signal(signal.SIGTERM)
             assert host.wait(60) == 0
             reader.join()

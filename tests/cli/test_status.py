@@ -20,27 +20,10 @@ from storage.process_identity import worker_id
 from storage.store import Store, open_store
 from storage.studies.control import set_command
 from storage.studies.hosts import Worker, leave, register
-from storage.studies.studies import StudyConfig, create_study
+from storage.studies.studies import create_study
+from support.studies import study_row
 
-PLAN = StudyConfig(
-    study="mars",
-    data_digest="d" * 64,
-    space_digest="e" * 64,
-    space="",
-    facts='{"channels": 1, "height": 24, "width": 32, "class_names": ["a", "b"]}',
-    sampler="tpe",
-    pruner="asha",
-    objective="miou",
-    trials=3,
-    epochs=6,
-    warm_start="none",
-    holdout=0.0,
-    keep=20,
-    seed=0,
-    split="{}",
-    max_params=None,
-    max_gpu_gb=None,
-)
+PLAN = study_row(trials=3)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from storage.data.synthetic import synthesise
 from storage.store import open_store
 from storage.studies.attempts import curve, kept_weights, runs
 from storage.trials.retries import origin
+from support.studies import LONG_SPACE
 
 TRIALS, EPOCHS = 6, 150  # long enough for a checkpoint, of which there is one every ten seconds
 SECRET = f"sesame-{uuid.uuid4().hex}"
@@ -45,10 +46,10 @@ def ray():
 class Scene:
     """A cluster of two nodes with two CPUs each, a database, and `marsearch` in processes of its own."""
 
-    def __init__(self, folder, url, ray, space):
+    def __init__(self, folder, url, ray):
         from ray.cluster_utils import Cluster
 
-        self.folder, self.url, self.ray, self.space, self.mark = folder, url, ray, space, uuid.uuid4().hex
+        self.folder, self.url, self.ray, self.mark = folder, url, ray, uuid.uuid4().hex
         os.environ["SCENE"] = self.mark  # by which every process of the cluster is known
         self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
         self.second = self.cluster.add_node(num_cpus=2)
@@ -65,7 +66,7 @@ class Scene:
 
     def create(self):
         write_dataset(synthesise(train=96, test=0, seed=1, height=32, width=48), self.folder / "data.npz")
-        (self.folder / "space.yaml").write_text(self.space)
+        (self.folder / "space.yaml").write_text(LONG_SPACE)
         options = ("--trials", TRIALS, "--epochs", EPOCHS, "--pruner", "none", "--warm-start", "none", "--keep", TRIALS)
         self.command("create", "mars", "--data", "data.npz", "--space", "space.yaml", *options)
 
@@ -142,9 +143,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path, postgres_url, ray, small_space, monkeypatch):
+def scene(tmp_path, postgres_url, ray, monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = Scene(tmp_path, postgres_url, ray, small_space)
+    made = Scene(tmp_path, postgres_url, ray)
     try:
         yield made
     finally:

@@ -13,6 +13,7 @@ import pytest
 
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
+from support.studies import LONG_SPACE
 
 STARTER = """
 import sys, threading
@@ -29,12 +30,12 @@ pytestmark = pytest.mark.long
 class Scene:
     """A study on this machine, and one host that somebody starts."""
 
-    def __init__(self, folder, space):
+    def __init__(self, folder):
         self.folder = folder
         outside = {name: value for name, value in os.environ.items() if not name.startswith("MARSEARCH_")}
         self.environment = outside | {"OMP_NUM_THREADS": "1", "MARSEARCH_HOME": str(folder / "runs")}
         write_dataset(synthesise(train=48, test=0, seed=1, height=24, width=32), folder / "data.npz")
-        (folder / "space.yaml").write_text(space)
+        (folder / "space.yaml").write_text(LONG_SPACE)
         options = ("--trials", "4", "--epochs", "2000", "--pruner", "none", "--warm-start", "none")
         self.command("create", "mars", "--data", "data.npz", "--space", "space.yaml", *options)
         command = [sys.executable, "-c", STARTER, str(folder / "runs")]
@@ -71,8 +72,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path, small_space):
-    made = Scene(tmp_path, small_space)
+def scene(tmp_path):
+    made = Scene(tmp_path)
     yield made
     for process in (made.starter, made.host):
         if process.is_running() if isinstance(process, psutil.Process) else process.poll() is None:

@@ -41,6 +41,7 @@ from storage.data.dataset import Dataset, build_dataset, read_dataset
 from storage.data.outliers import find_outliers
 from storage.data.synthetic import synthesise
 from storage.store import open_store
+from support.waiting import wait_for
 
 FOLDS = ("fold1of2", "fold2of2")
 FACTS = DataFacts(channels=1, height=24, width=32, class_names=("ground", "rock"), excluded=())
@@ -232,15 +233,6 @@ def test_a_signal_stops_the_command_in_order(tiny_data: Path, tmp_path: Path) ->
 
 def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    event = threading.Event()
-    for _ in range(1200):
-        if condition():
-            return
-        event.wait(0.05)
-    raise AssertionError("the condition never held")
 
 
 # One training at a time, with a child that only pretends.

@@ -13,18 +13,9 @@ from search.studies.study import Created, Wish, create
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
 from storage.store import Store, open_store
+from support.studies import TINY_SPACE
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-TINY = """
-model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
-        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
-        upsampling: nearest}
-loss: {bce: null, boundary: null, lovasz: null, tversky: null, mae: null}
-augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null, mixing: null}
-optimisation: {optimizer: adamw, batch_size: 16, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none}
-data: {oversample: null}
-"""
 
 
 # A child in which a training step is not itself.
@@ -92,7 +83,7 @@ def wish(tiny_data: Path) -> Callable[..., Wish]:
         values: dict[str, object] = {
             "study": "tiny",
             "data": tiny_data,
-            "space": TINY,
+            "space": TINY_SPACE,
             "space_name": "tiny.yaml",
             "sampler": "tpe",
             "pruner": "asha",

@@ -30,6 +30,7 @@ from storage.store import Store
 from storage.studies.attempts import curve, kept_weights, runs
 from storage.studies.hosts import workers
 from storage.trials.retries import retried
+from support.waiting import wait_for
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
 
@@ -68,15 +69,6 @@ def handlers() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
-    event = threading.Event()
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        event.wait(0.05)
-    raise AssertionError("the condition never held")
 
 
 def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from storage.store import Store
 from storage.studies.attempts import curve, kept_weights, runs
 from storage.studies.control import set_command
 from storage.trials.retries import requeue, retried
+from support.waiting import wait_for
 
 # A host whose children write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
 HOST = """
@@ -98,13 +99,6 @@ def quiet(lines: StringIO | None = None) -> View:
 
 def trials_of(store: Store, study: str = "tiny") -> list[FrozenTrial]:
     return optuna.load_study(study_name=study, storage=store.trials).get_trials()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 90.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.02)
 
 
 def epochs_of(store: Store, trial: int = 0) -> int:

@@ -23,6 +23,7 @@ from search.worker.checkpoint_file import epoch_of, remove_checkpoint, remove_pa
 from search.worker.exit_reason import how_it_ended
 from search.worker.process import ChildDied, ChildHung, DeviceSlot, WorkerProcess
 from search.worker.protocol import Failed, Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained, to_line
+from support.waiting import wait_for
 
 RECIPE = """
 model: {family: unet, filters: 4, depth: 2, dropout: 0.2, dropout_place: every_block}
@@ -109,15 +110,6 @@ def uncut(link: WorkerProcess, job: Train) -> tuple[list[Trained], tuple[bytes, 
     messages = all_of(link, job)
     assert isinstance(messages[-1], Finished)
     return [told(m) for m in messages if isinstance(m, Trained)], results(job), messages[-1].best
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    event = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if condition():
-            return
-        event.wait(0.02)
-    raise AssertionError("the condition never held")
 
 
 def gone(pid: int) -> bool:

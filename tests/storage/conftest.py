@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from storage.store import Store, open_store
 from storage.studies.studies import StudyConfig
 from storage.trials.trial_storage import TrialStorage
+from support.studies import study_row
 
 KEPT = {"version_info", "alembic_version"}
 
@@ -54,23 +55,7 @@ def store(store_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
 
 @pytest.fixture
 def plan() -> StudyConfig:
-    return StudyConfig(
-        study="mars",
-        data_digest="d" * 64,
-        space_digest="e" * 64,
-        space="model: {family: unet}\n",
-        facts='{"channels": 1}',
-        sampler="tpe",
-        pruner="asha",
-        objective="miou",
-        trials=12,
-        epochs=6,
-        warm_start="reports",
-        holdout=0.1,
-        keep=20,
-        seed=7,
-        split='{"train": [0, 1]}',
-    )
+    return study_row(warm_start="reports", holdout=0.1, seed=7, split='{"train": [0, 1]}')
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

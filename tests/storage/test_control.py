@@ -25,12 +25,11 @@ from storage.database.schema import AttemptTable, EpochTable, Table
 from storage.errors import StudyError
 from storage.process_identity import worker_id
 from storage.store import Store, open_store
-from storage.studies.attempts import EpochRow, add_epoch, finish_run, start_run
+from storage.studies.attempts import add_epoch, finish_run, start_run
 from storage.studies.control import COMMAND, command, delete_study, set_command
-from storage.studies.hosts import Worker, leave, register
+from storage.studies.hosts import leave, register
 from storage.studies.liveness import alive, attending, stale_trials_of
 from storage.studies.studies import (
-    DatasetRecord,
     StudyConfig,
     create_study,
     get_dataset,
@@ -40,46 +39,18 @@ from storage.studies.studies import (
 )
 from storage.studies.summaries import study_summaries
 from storage.trials.retries import promise
+from support.studies import DATASET, EPOCH, worker_row
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed to be used")  # of study.ask
 
 SECONDS = 2.0  # within which a study of 1,000 trials x 50 epochs is deleted,
 MOST_STATEMENTS = 60  # and by how many statements
-DATA = DatasetRecord(
-    digest="d" * 64,
-    path_hint="mars.npz",
-    samples=2,
-    tests=0,
-    height=8,
-    width=8,
-    channels=1,
-    class_names=("a", "b"),
-    class_shares=(0.5, 0.5),
-    artifact_id="dataset-d.npz",
-)
-EPOCH = EpochRow(
-    number=1,
-    train_loss=0.5,
-    validation_loss=0.5,
-    miou=0.4,
-    miou_strict=0.4,
-    iou=(0.4, 0.4),
-    lr=0.1,
-    seconds=1.0,
-    memory_mb=1.0,
-)
 
 
 @pytest.fixture
 def mars(store: Store, plan: StudyConfig) -> Store:
     create_study(store, plan)
     return store
-
-
-def worker(**changes: object) -> Worker:
-    now = datetime.now(UTC)
-    known = {"id": "w", "study": "mars", "host": "elsewhere", "pid": 1, "device": "cpu", "slots": 1}
-    return Worker(**known | {"started": now, "beat": now, "state": "working", "trials": ""} | changes)  # type: ignore[arg-type]
 
 
 def load(store: Store, name: str) -> optuna.Study:
@@ -107,10 +78,10 @@ def train(store: Store, name: str, folder: Path) -> None:
     finish_run(store, run, state="complete", value=0.4, weights_artifact=f"weights-{name}")
     study.tell(trial, 0.4)
     store.trials.record_heartbeat(study.ask()._trial_id)  # type: ignore[attr-defined]
-    register(store, worker(id=name, study=name))
+    register(store, worker_row(id=name, study=name))
     leave(store, name)
-    store.artifacts.write(DATA.artifact_id, io.BytesIO(b"data"))
-    put_dataset(store, DATA)
+    store.artifacts.write(DATASET.artifact_id, io.BytesIO(b"data"))
+    put_dataset(store, DATASET)
 
 
 def test_nobody_has_said_anything_means_run(mars: Store) -> None:
@@ -172,7 +143,7 @@ def test_another_study_keeps_what_is_its_own_and_the_shared_data(
         assert left.pop(name) < alone.pop(name)
     assert left == alone
     assert artifact_ids(mars.artifacts, "") == files
-    assert get_dataset(mars, DATA.digest) == DATA
+    assert get_dataset(mars, DATASET.digest) == DATASET
     assert [trial.state for trial in load(mars, "venus").get_trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
@@ -186,7 +157,7 @@ def test_a_new_study_of_a_deleted_name_starts_from_nothing(mars: Store, plan: St
 
 
 def test_a_study_with_workers_is_deleted_by_force_only(mars: Store) -> None:
-    register(mars, worker())
+    register(mars, worker_row())
     with pytest.raises(StudyError, match=r"'mars' has workers that are at work \(1, on elsewhere\): stop them first"):
         delete_study(mars, "mars")
     assert command(mars, "mars") == "run"
@@ -252,9 +223,9 @@ def test_a_large_study_is_deleted_quickly(mars: Store) -> None:
 
 
 def test_a_worker_elsewhere_is_there_while_it_is_heard_of() -> None:
-    assert alive(worker())
-    assert not alive(worker(beat=datetime.now(UTC) - timedelta(minutes=2)))
-    assert not alive(worker(state="left"))
+    assert alive(worker_row())
+    assert not alive(worker_row(beat=datetime.now(UTC) - timedelta(minutes=2)))
+    assert not alive(worker_row(state="left"))
 
 
 @pytest.fixture
@@ -266,7 +237,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_worker_on_this_machine_is_there_while_its_process_is(process: subprocess.Popen[bytes]) -> None:
-    mine = worker(id=worker_id(), pid=process.pid, beat=datetime.now(UTC) - timedelta(minutes=2))
+    mine = worker_row(id=worker_id(), pid=process.pid, beat=datetime.now(UTC) - timedelta(minutes=2))
     assert alive(mine)
     assert not alive(replace(mine, started=mine.started - timedelta(hours=1)))  # the number was given out again
     process.kill()
@@ -276,8 +247,8 @@ def test_a_worker_on_this_machine_is_there_while_its_process_is(process: subproc
 
 def test_the_workers_that_are_there_are_told(mars: Store) -> None:
     for name, changes in {"here": {}, "silent": {"beat": datetime.now(UTC) - timedelta(hours=1)}}.items():
-        register(mars, worker(id=name, **changes))
-    register(mars, worker(id="gone"))
+        register(mars, worker_row(id=name, **changes))
+    register(mars, worker_row(id="gone"))
     leave(mars, "gone")
     assert [found.id for found in attending(mars, "mars")] == ["here"]
 
@@ -287,7 +258,7 @@ def test_a_trial_is_stranded_when_its_worker_or_its_heartbeat_is_gone(mars: Stor
     ids = [study.ask()._trial_id for _ in range(5)]
     here, dead = worker_id(), worker_id()
     for name, pid in ((here, os.getpid()), (dead, 2**22 + 1)):
-        register(mars, worker(id=name, pid=pid))
+        register(mars, worker_row(id=name, pid=pid))
     for number, name in enumerate((here, dead, here, here)):
         start_run(mars, study="mars", trial=number, worker=name, device="cpu")
     long_ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)

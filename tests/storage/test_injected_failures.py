@@ -30,12 +30,13 @@ from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
 from storage.store import Store
 from storage.studies import studies
-from storage.studies.attempts import EpochRow, add_epoch, curve, finish_run, runs, start_run
-from storage.studies.hosts import Worker, leave, register, workers
+from storage.studies.attempts import add_epoch, curve, finish_run, runs, start_run
+from storage.studies.hosts import leave, register, workers
 from storage.studies.studies import StudyConfig, create_study, list_studies, load_config
 from storage.trials.idempotency import MADE
 from storage.trials.retrying_storage import REPEATABLE
 from storage.trials.trial_storage import TrialStorage
+from support.studies import EPOCH, worker_row
 
 MAXIMIZE = [StudyDirection.MAXIMIZE]
 DISTRIBUTION = FloatDistribution(0, 1)
@@ -348,32 +349,8 @@ def test_a_heartbeat_outlives_a_database_that_does_not_come_back(
     empty.record_heartbeat(trial)
 
 
-ROW = EpochRow(
-    number=1,
-    train_loss=0.5,
-    validation_loss=0.6,
-    miou=0.5,
-    miou_strict=0.4,
-    iou=(0.1, 0.2),
-    lr=1e-3,
-    seconds=1.0,
-    memory_mb=1.0,
-)
-
-
 NOW = datetime.now(UTC)
-WORKER = Worker(
-    id="w",
-    study="mars",
-    host="h",
-    pid=1,
-    device="cpu",
-    slots=1,
-    started=NOW,
-    beat=NOW,
-    state="working",
-    trials="",
-)
+WORKER = worker_row()
 
 
 @pytest.fixture
@@ -396,14 +373,14 @@ def test_our_own_tables_hold_everything_once(store: Store, plan: StudyConfig, fa
     assert once(lambda: create_study(store, replace(plan, trials=99))) is False
     assert once(lambda: load_config(store, "mars")).trials == 99
     run = once(lambda: start_run(store, study="mars", trial=0, worker="w", device="cpu"))
-    once(lambda: add_epoch(store, run, ROW))
+    once(lambda: add_epoch(store, run, EPOCH))
     once(lambda: finish_run(store, run, state="complete", value=0.5))
     once(lambda: register(store, WORKER))
     once(lambda: leave(store, "w"))
     assert [(found.id, found.state, found.value) for found in once(lambda: runs(store, "mars"))] == [
         (run, "complete", 0.5)
     ]
-    assert once(lambda: curve(store, "mars", 0)) == (ROW,)
+    assert once(lambda: curve(store, "mars", 0)) == (EPOCH,)
     assert [found.state for found in once(lambda: workers(store, "mars"))] == ["left"]
     assert once(lambda: list_studies(store)) == ("mars",)
 

@@ -17,25 +17,10 @@ from storage.database.engine import engine_options, prepare_folder, read_url
 from storage.database.schema import Table
 from storage.errors import DatabaseError, StudyError
 from storage.store import Store, open_store
-from storage.studies.studies import StudyConfig, create_study, load_config
+from storage.studies.studies import create_study, load_config
+from support.studies import study_row
 
-PLAN = StudyConfig(
-    study="old",
-    data_digest="d" * 64,
-    space_digest="e" * 64,
-    space="",
-    facts="{}",
-    sampler="tpe",
-    pruner="asha",
-    objective="miou",
-    trials=3,
-    epochs=2,
-    warm_start="none",
-    holdout=0.0,
-    keep=1,
-    seed=0,
-    split="{}",
-)
+PLAN = study_row(study="old")
 OURS = {"marsearch_plans", "marsearch_datasets", "marsearch_workers", "marsearch_runs", "marsearch_epochs"}
 
 

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import optuna
@@ -22,21 +21,12 @@ from sqlalchemy.orm import Session
 from storage.database.engine import alone
 from storage.database.retry import RetryPolicy
 from storage.store import Store, open_store
-from storage.studies.attempts import EpochRow, add_epoch, curve, finish_run, runs, start_run
-from storage.studies.hosts import Worker, beat, register
+from storage.studies.attempts import add_epoch, curve, finish_run, runs, start_run
+from storage.studies.hosts import beat, register
 from storage.studies.studies import StudyConfig, create_study
+from support.studies import EPOCH, worker_row
+from support.waiting import wait_for
 
-ROW = EpochRow(
-    number=1,
-    train_loss=0.5,
-    validation_loss=0.6,
-    miou=0.5,
-    miou_strict=0.4,
-    iou=(0.1, 0.2),
-    lr=1e-3,
-    seconds=1.0,
-    memory_mb=1.0,
-)
 EPOCHS = 4
 
 
@@ -103,7 +93,7 @@ def search(store: Store, stop: Callable[[], bool]) -> list[int]:
         x = trial.suggest_float("x", 0, 1)
         run = start_run(store, study="mars", trial=trial.number, worker="w", device="cpu")
         for epoch in range(1, EPOCHS + 1):
-            add_epoch(store, run, replace(ROW, number=epoch, miou=x))
+            add_epoch(store, run, replace(EPOCH, number=epoch, miou=x))
             trial.report(x, epoch)
         beat(store, "w", str(trial.number))
         finish_run(store, run, state="complete", value=x)
@@ -118,22 +108,7 @@ def search(store: Store, stop: Callable[[], bool]) -> list[int]:
 @contextmanager
 def searching(store: Store, threads: int) -> Iterator[list[int]]:
     """So many slots at work; the numbers of their trials, complete once the block has ended."""
-    now = datetime.now(UTC)
-    register(
-        store,
-        Worker(
-            id="w",
-            study="mars",
-            host="h",
-            pid=1,
-            device="cpu",
-            slots=2,
-            started=now,
-            beat=now,
-            state="working",
-            trials="",
-        ),
-    )
+    register(store, worker_row())
     ended, stop, trouble = [], threading.Event(), []
 
     def slot() -> None:
@@ -153,13 +128,6 @@ def searching(store: Store, threads: int) -> Iterator[list[int]]:
             thread.join(120)
     assert not trouble
     assert not any(thread.is_alive() for thread in slots)
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def finished(store: Store) -> int:

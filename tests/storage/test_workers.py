@@ -7,22 +7,12 @@ import pytest
 
 from storage.errors import StudyError
 from storage.store import Store
-from storage.studies.hosts import Worker, beat, leave, register, workers
+from storage.studies.hosts import beat, leave, register, workers
 from storage.studies.studies import StudyConfig, create_study
+from support.studies import worker_row
 
 BEGAN = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-WORKER = Worker(
-    id="host-1",
-    study="mars",
-    host="host",
-    pid=4242,
-    device="cpu",
-    slots=2,
-    started=BEGAN,
-    beat=BEGAN,
-    state="working",
-    trials="",
-)
+WORKER = worker_row(id="host-1", host="host", pid=4242, slots=2, started=BEGAN, beat=BEGAN)
 
 
 @pytest.fixture

@@ -1,0 +1,75 @@
+"""Studies to begin with: space files of tiny networks, the stored row of a study, and rows beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from storage.studies.attempts import EpochRow
+from storage.studies.hosts import Worker
+from storage.studies.studies import DatasetRecord, StudyConfig
+
+TINY_SPACE = """
+model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
+        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
+        upsampling: nearest}
+loss: {bce: null, boundary: null, lovasz: null, tversky: null, mae: null}
+augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null, mixing: null}
+optimisation: {optimizer: adamw, batch_size: 16, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none}
+data: {oversample: null}
+"""
+LONG_SPACE = TINY_SPACE.replace("batch_size: 16", "batch_size: 4, patience: 2000")  # trains as long as it is told to
+
+STUDY = StudyConfig(
+    study="mars",
+    data_digest="d" * 64,
+    space_digest="e" * 64,
+    space="model: {family: unet}\n",
+    facts='{"channels": 1, "height": 24, "width": 32, "class_names": ["a", "b"]}',
+    sampler="tpe",
+    pruner="asha",
+    objective="miou",
+    trials=12,
+    epochs=6,
+    warm_start="none",
+    holdout=0.0,
+    keep=20,
+    seed=0,
+    split="{}",
+)
+DATASET = DatasetRecord(
+    digest="d" * 64,
+    path_hint="mars.npz",
+    samples=2,
+    tests=0,
+    height=8,
+    width=8,
+    channels=1,
+    class_names=("a", "b"),
+    class_shares=(0.5, 0.5),
+    artifact_id="dataset-d.npz",
+)
+EPOCH = EpochRow(
+    number=1,
+    train_loss=0.5,
+    validation_loss=0.6,
+    miou=0.5,
+    miou_strict=0.4,
+    iou=(0.1, 0.2),
+    lr=1e-3,
+    seconds=1.0,
+    memory_mb=1.0,
+)
+
+
+def study_row(**changes: Any) -> StudyConfig:
+    """The stored row of the study `mars`."""
+    return replace(STUDY, **changes)
+
+
+def worker_row(**changes: Any) -> Worker:
+    """A host of another machine that was heard of just now."""
+    now = datetime.now(UTC)
+    known = {"id": "w", "study": "mars", "host": "elsewhere", "pid": 1, "device": "cpu", "slots": 1}
+    return Worker(**known | {"started": now, "beat": now, "state": "working", "trials": ""} | changes)
