@@ -79,6 +79,7 @@ def _plan(name: str, trials: int, epochs: int, facts: DataFacts) -> StudyConfig:
         seed=1,
         split=split,
         max_params=5_000_000,
+        domains=dump_domains(bind(facts, epochs=epochs)),
     )
 
 

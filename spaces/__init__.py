@@ -6,7 +6,8 @@ from spaces.facts import DataFacts
 from spaces.presets import FINALS, load_preset, preset_names
 from spaces.recipe import Recipe
 from spaces.space import Space
-from spaces.yaml_text import dump_recipe, load_recipe
+from spaces.stored_space import dump_domains, load_space
+from spaces.yaml_text import dump_recipe, load_recipe, same_mapping
 
 __all__ = [
     "FINALS",
@@ -15,8 +16,11 @@ __all__ = [
     "Space",
     "SpaceError",
     "bind",
+    "dump_domains",
     "dump_recipe",
     "load_preset",
     "load_recipe",
+    "load_space",
     "preset_names",
+    "same_mapping",
 ]

@@ -43,7 +43,7 @@ class Searched:
 
 @dataclass(frozen=True)
 class Default:
-    """The recipe's default where a space file is silent: never sampled, but an enqueued recipe may have another value.
+    """The recipe's default, of an axis that no space file opens: never sampled, but an enqueued recipe may differ.
 
     value: None for a class that has no factor.
     distribution: what an enqueued recipe may have.
@@ -59,12 +59,7 @@ class Default:
 
 @dataclass(frozen=True)
 class Unavailable(Default):
-    """An axis that a study is older than: it has the default of the part it stands in, whichever family's that is.
-
-    follows: the field beside it whose value it has instead; "" for none.
-    """
-
-    follows: str = ""
+    """An axis that a study is older than: it has the default of the part it stands in, whichever family's that is."""
 
 
 Domain = Fixed | Searched | Default

@@ -129,8 +129,9 @@ class Space:
 
     @property
     def digest(self) -> str:
-        """A fingerprint (sha256, hexadecimal) of facts and domains: studies only mix equal ones."""
-        domains = {path: domain.as_text() for path, domain in sorted(self.domains.items())}
+        """The sha256 (hexadecimal) of facts and domains, less those of axes that came after the study."""
+        known = {path: domain for path, domain in self.domains.items() if not isinstance(domain, Unavailable)}
+        domains = {path: domain.as_text() for path, domain in sorted(known.items())}
         text = json.dumps([self.facts.model_dump(mode="json"), domains], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -177,7 +178,7 @@ class Space:
             path = f"{prefix}{name}"
             match node:
                 case Leaf():
-                    values[name] = choose(path, _resolved(self.domains[path], node, values))
+                    values[name] = choose(path, _resolved(self.domains[path], node))
                 case Section():
                     values[name] = self._section(node, path, choose)
                 case Optional():
@@ -208,10 +209,10 @@ class Space:
                     raise SpaceError(f"{path}.{label}: the data has {', '.join(self.facts.class_names)}")
 
 
-def _resolved(domain: Domain, node: Leaf, beside: Mapping[str, Any]) -> Domain:
+def _resolved(domain: Domain, node: Leaf) -> Domain:
     """The domain of a field in the part it stands in, where that decides its value."""
     if isinstance(domain, Unavailable):
-        return Default(beside[domain.follows] if domain.follows else node.default, domain.distribution)
+        return Default(node.default, domain.distribution)
     return domain
 
 

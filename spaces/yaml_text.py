@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -85,6 +86,12 @@ def load_mapping(text: str, name: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise SpaceError(f"{name}: a mapping of sections was expected (model:, loss:, ...), got {type(value).__name__}")
     return value
+
+
+def same_mapping(one: str, other: str) -> bool:
+    """Whether two YAML texts say the same, comments and order aside. Raises SpaceError for what is no mapping."""
+    first, second = (json.dumps(load_mapping(text, "space file"), sort_keys=True) for text in (one, other))
+    return first == second
 
 
 def load_recipe(text: str, name: str = "recipe") -> Recipe:

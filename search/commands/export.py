@@ -18,7 +18,6 @@ from search.errors import UsageError
 from search.host.results import CONFUSION_CSV, points
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
-from search.outcome.older_weights import renamed
 from search.studies.queries import best_of
 from search.studies.study import OpenStudy, open_study, recipe_of
 from search.training.metrics import scores
@@ -68,7 +67,7 @@ def _contents(
 ) -> BundleContents:
     validation = np.asarray(opened.validation, dtype=np.int64)
     try:
-        tensors = renamed(load_tensors(weights))
+        tensors = load_tensors(weights)
         mean, std = normalisation(tensors)
     except (SafetensorError, KeyError) as error:
         raise UsageError(

@@ -24,7 +24,7 @@ from search.host.trial_loop import HostContext, run_slot
 from search.host.uploads import Outbox
 from search.studies.checkpoint_names import stem_of
 from search.studies.constraints import Gpu, gpu_of
-from search.studies.study import open_study, settle_space
+from search.studies.study import open_study
 from search.worker.devices import places
 from search.worker.process import DeviceSlot, WorkerProcess
 from storage.process_identity import worker_id
@@ -87,7 +87,6 @@ def work(store: Store, order: Order, view: View) -> Outcome:
         signals = stack.enter_context(counted_signals())
         limit = epoch_limit(os.environ)
         opened = open_study(store, order.study, order.home)
-        settle_space(store, opened.config)
         seats = places(order.device, order.workers, order.home / "logs", order.on_one_gpu)
         board = HostState(say=view.say, epoch_limit=limit)
         outbox = Outbox(store, order.home, view.say, board.stop.is_set)

@@ -13,8 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, summarise
 from search.studies.queries import best_of, count
-from search.studies.study import readable_space, recipe_of
+from search.studies.study import recipe_of, space_of
 from spaces import Space, SpaceError
+from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.control import Command, command
 from storage.studies.hosts import LEFT, Worker, workers
@@ -93,8 +94,8 @@ def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
     config = load_config(store, name)
     try:
-        space = readable_space(config)
-    except SpaceError:
+        space = space_of(config)
+    except StudyError:
         space = None
     return tuple(row_of(config, space, trial) for trial in _trials(store, name))
 
@@ -116,8 +117,8 @@ def _best(config: StudyConfig, trial: FrozenTrial) -> dict[str, Any]:
 def _recipe(config: StudyConfig, trial: FrozenTrial) -> dict[str, Any] | None:
     """The recipe for JSON; None where today's axes cannot say what an older study tried."""
     try:
-        return recipe_of(config, readable_space(config), trial).model_dump(mode="json")
-    except SpaceError:
+        return recipe_of(config, space_of(config), trial).model_dump(mode="json")
+    except (SpaceError, StudyError):
         return None
 
 
@@ -139,7 +140,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def row_of(config: StudyConfig, space: Space | None, trial: FrozenTrial) -> Row:
-    """The trial's row of the leaderboard. space: from `search.studies.study.readable_space`, None where that fails."""
+    """The trial's row of the leaderboard. space: from `search.studies.study.space_of`, None where that fails."""
     known = trial.user_attrs
     return Row(
         number=trial.number,

@@ -16,9 +16,21 @@ from search.errors import UsageError
 from search.studies.constraints import Gpu, constraint_values, countable, refusal, violation_of
 from search.studies.samplers import build_pruner, build_sampler, trial_seed
 from search.worker.job_files import facts_of, panel_samples
-from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, load_preset, load_recipe, preset_names
+from spaces import (
+    FINALS,
+    DataFacts,
+    Recipe,
+    Space,
+    SpaceError,
+    bind,
+    dump_domains,
+    load_preset,
+    load_recipe,
+    load_space,
+    preset_names,
+    same_mapping,
+)
 from spaces.domain import Searched
-from spaces.history import known_domains, readable, recall, same_text, write_domains
 from storage.artifacts.artifact_store import exists, load_file, save_file
 from storage.data.dataset import Dataset, class_shares, read_dataset, write_dataset
 from storage.data.outliers import find_outliers
@@ -31,7 +43,6 @@ from storage.studies.studies import (
     check_name,
     create_study,
     existing_config,
-    keep_domains,
     load_config,
     put_dataset,
 )
@@ -125,7 +136,7 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     split = json.loads(config.split)
     return OpenStudy(
         config=config,
-        space=readable_space(config),
+        space=space_of(config),
         dataset=dataset,
         data=data.resolve(),
         train=tuple(split["train"]),
@@ -135,33 +146,14 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
 
 
 def space_of(config: StudyConfig) -> Space:
-    """The space that a config describes, with the axes of today, those that the study is older than kept closed.
+    """The space of the study as it was created; axes that came later are at their defaults and not sampled.
 
-    Raises StudyError when today's axes cannot express it: then its trials can be read, but no more be tried.
+    Raises StudyError when today's axes cannot express it: then its trials can be listed, but no more be tried.
     """
-    facts = DataFacts.model_validate_json(config.facts)
     try:
-        return recall(facts, config.space, epochs=config.epochs, digest=config.space_digest, domains=config.domains)
+        return load_space(DataFacts.model_validate_json(config.facts), config.domains)
     except SpaceError as error:
         raise StudyError(f"study {config.study} can be looked at, but not continued: {error}") from error
-
-
-def readable_space(config: StudyConfig) -> Space:
-    """The same, or where it cannot be expressed a space to read the trials in. Raises SpaceError without either."""
-    try:
-        return space_of(config)
-    except StudyError:
-        facts = DataFacts.model_validate_json(config.facts)
-        return readable(facts, config.space, epochs=config.epochs, domains=config.domains)
-
-
-def settle_space(store: Store, config: StudyConfig) -> None:
-    """Write down what an older study's space allows, so that it stays so. Raises StudyError as `space_of`."""
-    space_of(config)
-    if not config.domains:
-        facts = DataFacts.model_validate_json(config.facts)
-        known = known_domains(facts, config.space, epochs=config.epochs, digest=config.space_digest)
-        keep_domains(store, config.study, write_domains(known))
 
 
 def recipe_of(config: StudyConfig, space: Space, trial: FrozenTrial) -> Recipe:
@@ -268,7 +260,7 @@ def _wished_space(known: StudyConfig | None, facts: DataFacts, wish: Wish) -> tu
     """
     if known is not None and (known.epochs, DataFacts.model_validate_json(known.facts)) == (wish.epochs, facts):
         with suppress(SpaceError):  # which `bind` words better
-            if same_text(known.space, wish.space):
+            if same_mapping(known.space, wish.space):
                 return space_of(known), known.space_digest
     space = bind(facts, wish.space, epochs=wish.epochs, name=wish.space_name)
     return space, space.digest
@@ -303,7 +295,7 @@ def _config(wish: Wish, dataset: Dataset, space: Space, digest: str) -> StudyCon
         split=json.dumps({**parts, "method": split.method, "seed": split.seed}),
         max_params=wish.max_params,
         max_gpu_gb=wish.max_gpu_gb,
-        domains=write_domains(space.domains),
+        domains=dump_domains(space),
     )
 
 

@@ -54,7 +54,7 @@ class StudyConfig:
     split: JSON of the index lists, the method and the seed.
     max_params: the most trainable numbers a recipe may have; None for no limit.
     max_gpu_gb: the most GPU memory in GiB its training may take; None for what the device has.
-    domains: what the space allows on each axis, as `spaces.history` writes it; "" if nobody has yet.
+    domains: what the space allows on each axis, as `spaces.dump_domains` writes it.
     """
 
     study: str
@@ -74,7 +74,7 @@ class StudyConfig:
     split: str
     max_params: int | None = None
     max_gpu_gb: float | None = None
-    domains: str = ""
+    domains: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +142,6 @@ def existing_config(store: Store, study: str) -> StudyConfig | None:
         return load_config(store, study)
     except StudyError:
         return None
-
-
-def keep_domains(store: Store, study: str, domains: str) -> None:
-    """Write down what the space of an older study allows, unless another host has done so."""
-    changed = update(StudyTable).where(StudyTable.study == study, StudyTable.domains == "").values(domains=domains)
-    store.transact(lambda session: session.execute(changed))
 
 
 def list_studies(store: Store) -> tuple[str, ...]:

@@ -20,8 +20,7 @@ from search.dashboard import view as view_module
 from search.dashboard.access import Access
 from search.dashboard.application import build_application
 from search.dashboard.view import ViewStorage
-from spaces import DataFacts
-from spaces.bind import bind
+from spaces import DataFacts, bind, dump_domains
 from storage.store import Store, open_store
 from storage.studies.studies import StudyConfig, create_study
 from storage.trials.trial_storage import TrialStorage
@@ -38,6 +37,7 @@ def plan(**other: Any) -> StudyConfig:
         "facts": facts.model_dump_json(), "sampler": "random",
         "pruner": "none", "objective": "miou", "trials": 12, "epochs": 6, "warm_start": "none",
         "holdout": 0.0, "keep": 3, "seed": 7, "split": split,
+        "domains": dump_domains(bind(facts, epochs=6)),
     }  # fmt: skip
     return StudyConfig(**names | other)
 

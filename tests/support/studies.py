@@ -37,6 +37,7 @@ STUDY = StudyConfig(
     keep=20,
     seed=0,
     split="{}",
+    domains="{}",
 )
 DATASET = DatasetRecord(
     digest="d" * 64,

@@ -15,8 +15,8 @@ from search.outcome.colours import class_colours
 from search.outcome.leaderboard import Row
 from search.studies.queries import Counts, count, remaining_seconds
 from search.studies.reports import row_of, state_of, worker_report
-from search.studies.study import readable_space
-from spaces import DataFacts, Space, SpaceError
+from search.studies.study import space_of
+from spaces import DataFacts, Space
 from storage.errors import StudyError
 from storage.studies.control import command
 from storage.studies.hosts import LEFT, workers
@@ -166,6 +166,6 @@ def facts_of(config: StudyConfig) -> DataFacts:
 @lru_cache(maxsize=8)
 def _space(config: StudyConfig) -> Space | None:
     try:
-        return readable_space(config)
-    except SpaceError:
+        return space_of(config)
+    except StudyError:
         return None
