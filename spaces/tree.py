@@ -65,16 +65,8 @@ Node = Leaf | PerClass | Section | Optional | Plain
 def children(part: type[Part]) -> Iterator[tuple[str, Node]]:
     """The fields of a part in order of declaration, less the discriminator."""
     for name, field in part.model_fields.items():
-        if name != discriminator_of(part):
+        if name != part.discriminator():
             yield name, _node(field)
-
-
-def discriminator_of(part: type[Part]) -> str:
-    """The name of the part's single-valued Literal field (``family``), or "" without one."""
-    for name, field in part.model_fields.items():
-        if get_origin(field.annotation) is typing.Literal and len(get_args(field.annotation)) == 1:
-            return name
-    return ""
 
 
 def walk(part: type[Part] = Recipe, prefix: str = "") -> Iterator[tuple[str, Node]]:
@@ -119,7 +111,7 @@ def _node(field: FieldInfo) -> Node:
 
 
 def _section(parts: list[type[Part]], default: Part) -> Section:
-    key = discriminator_of(parts[0])
+    key = parts[0].discriminator()
     if not key:
         return Section(discriminator="", options={"": parts[0]}, default="")
     options = {get_args(part.model_fields[key].annotation)[0]: part for part in parts}

@@ -176,7 +176,7 @@ def _restore_optimizer(optimizer: Optimizer, module: nn.Module, tensors: Mapping
 
 
 def _identity(recipe: Recipe, data: TrainingData, objective: str) -> str:
-    words = [recipe.model_dump(mode="json"), data.facts.model_dump(mode="json"), data.ignore_label, objective]
+    words = [recipe.non_defaults(), data.facts.model_dump(mode="json"), data.ignore_label, objective]
     digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode())
     for array in (data.train_images, data.train_masks, data.validation_images, data.validation_masks):
         digest.update(f"{array.dtype.str}{array.shape}".encode())

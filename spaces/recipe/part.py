@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,3 +17,24 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
     needs_one: ClassVar[tuple[str, ...]] = ()
     reports: ClassVar[str] = "+"
+
+    @classmethod
+    def discriminator(cls) -> str:
+        """The name of the single-valued Literal field (``family``) by which a union tells the part, "" without one."""
+        for name, field in cls.model_fields.items():
+            if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
+                return name
+        return ""
+
+    def non_defaults(self) -> dict[str, Any]:
+        """The discriminator, and each field that is not at its default, down through all parts.
+
+        Equal for equal parts, and the same as before when a later version adds a field and its default is kept: what a
+        digest is made of.
+        """
+        told: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if name == self.discriminator() or value != field.get_default(call_default_factory=True):
+                told[name] = value.non_defaults() if isinstance(value, Part) else value
+        return told

@@ -17,10 +17,12 @@ from spaces import (
     bind,
     dump_domains,
     load_preset,
+    load_recipe,
     load_space,
     same_mapping,
 )
 from spaces.domain import Searched
+from spaces.recipe import Background
 
 Sample = Callable[[Space, int], tuple[Recipe, dict[str, Any]]]
 
@@ -134,3 +136,26 @@ def test_comments_and_order_make_no_other_space_file() -> None:
     assert same_mapping("a: 1 # one\nb: {c: true}", "b:\n  c: true\na: 1")
     assert not same_mapping("a: 1", "a: true")
     assert not same_mapping("a: 1", "a: 1.0")
+
+
+def test_a_field_that_comes_later_leaves_the_identity_of_a_recipe(sample: Sample) -> None:
+    recipes = [sample(bind(FACTS["mars"]), seed)[0] for seed in range(100)]
+    before = [recipe.non_defaults() for recipe in recipes]
+    assert len({json.dumps(told, sort_keys=True) for told in before}) == len(recipes)
+
+    class Later(Recipe):
+        later: float = 0.5
+        part: Background | None = None
+
+    def with_later(recipe: Recipe, **later: Any) -> Recipe:
+        return Later.model_validate(recipe.model_dump() | later)
+
+    assert [with_later(recipe).non_defaults() for recipe in recipes] == before
+    assert with_later(recipes[0], later=0.25).non_defaults() == before[0] | {"later": 0.25}
+    assert with_later(recipes[0], part={}).non_defaults() == before[0] | {"part": {}}
+
+
+@pytest.mark.parametrize("family", ["unet", "wnet", "deeplab", "pix2pix"])
+def test_a_family_at_its_defaults_is_told_from_the_others(family: str) -> None:
+    recipe = load_recipe(f"model: {{family: {family}}}")
+    assert recipe.non_defaults() == ({} if family == "unet" else {"model": {"family": family}})
