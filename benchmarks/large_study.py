@@ -24,8 +24,7 @@ from optuna.trial import TrialState
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from spaces import DataFacts
-from spaces.bind import bind
+from spaces import DataFacts, bind, dump_domains
 from storage.store import Store, open_store
 from storage.studies.studies import StudyConfig, create_study, study_id
 
