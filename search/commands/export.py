@@ -15,17 +15,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 
 from search.errors import UsageError
-from search.host.results import CONFUSION_CSV, points
+from search.host.results import CONFUSION_CSV
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
 from search.studies.queries import best_of
 from search.studies.study import OpenStudy, open_study, recipe_of
+from search.training.epoch import EpochRecord
 from search.training.metrics import scores
 from search.worker.job_files import normalisation
 from storage.artifacts.artifact_store import load_file
 from storage.errors import ArtifactError
 from storage.store import Store
-from storage.studies.attempts import curve, kept_weights
+from storage.studies.attempts import kept_weights
+from storage.studies.epochs import curve
 
 
 def export_trial(store: Store, study: str, out: Path, *, trial: int | None, home: Path) -> int:
@@ -88,7 +90,7 @@ def _contents(
         validation_masks=opened.dataset.masks[validation],
         ignore_label=opened.dataset.ignore_label,
         pictures=pictures,
-        curve=points(curve(store, opened.config.study, trial.number)),
+        curve=curve(store, opened.config.study, trial.number, EpochRecord),
     )
 
 

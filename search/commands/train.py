@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from search.errors import TrainingFailed, UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
-from search.outcome.curves import CurvePoint
 from search.outcome.figures import draw_trial
 from search.studies.study import VALIDATION_SHARE
 from search.training.arrays import TrainingData
-from search.training.fit import Diverged, Epoch, fit
+from search.training.epoch import EpochRecord
+from search.training.fit import Diverged, fit
+from search.training.metrics import scores
 from search.training.predict import predict_labels
 from search.worker.devices import places
 from search.worker.job_files import facts_of, normalisation, panel_samples, training_data
@@ -50,23 +52,30 @@ def train_one(
     if not len(split.train) or not len(split.validation):
         raise UsageError("too few samples (or groups) to train and to validate, more are needed")
     arrays = training_data(dataset, recipe.data.cleaning, split.train.tolist(), split.validation.tolist())
-    done, best = _train(recipe, arrays, place, say)
-    _write(out, recipe, dataset, arrays, split.validation.tolist(), done, best, place)
+    done, best, weights = _train(recipe, arrays, place, say)
+    _write(out, recipe, dataset, arrays, split.validation.tolist(), done, best, weights, place)
     return out
 
 
-def _train(recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]) -> tuple[list[Epoch], Epoch]:
-    done: list[Epoch] = []
+def _train(
+    recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]
+) -> tuple[list[EpochRecord], EpochRecord, Mapping[str, Tensor]]:
+    """The record of each epoch, that of the best one, and its weights."""
+    done: list[EpochRecord] = []
+    best: tuple[EpochRecord, Mapping[str, Tensor]] | None = None
     try:
         for epoch in fit(recipe, data, device=device):
-            done.append(epoch)
+            done.append(record := epoch.record)
+            if epoch.weights is not None:
+                best = record, epoch.weights
             say(
-                f"epoch {epoch.number}/{recipe.optimisation.epochs}  loss {epoch.train_loss:.4f}"
-                f"  mIoU {epoch.scores.miou:.4f} (strict {epoch.scores.miou_strict:.4f})  {epoch.seconds:.1f} s"
+                f"epoch {record.number}/{recipe.optimisation.epochs}  loss {record.train_loss:.4f}"
+                f"  mIoU {record.miou:.4f} (strict {record.miou_strict:.4f})  {record.seconds:.1f} s"
             )
     except Diverged as error:
         raise TrainingFailed(str(error)) from error
-    return done, next(epoch for epoch in reversed(done) if epoch.improved)
+    assert best is not None  # the first epoch always is
+    return done, *best
 
 
 def _write(
@@ -75,37 +84,27 @@ def _write(
     dataset: Dataset,
     data: TrainingData,
     validation: list[int],
-    done: list[Epoch],
-    best: Epoch,
+    done: list[EpochRecord],
+    best: EpochRecord,
+    weights: Mapping[str, Tensor],
     device: str,
 ) -> None:
-    weights = dict(best.weights or {})
+    reached = scores(best.confusion, data.facts)
     mean, std = normalisation(weights)
     network = build_network(recipe, data.facts, mean=mean, std=std)
     network.load_state_dict(weights)
     samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
-    points = tuple(
-        CurvePoint(
-            number=e.number,
-            train_loss=e.train_loss,
-            validation_loss=e.validation_loss,
-            miou=e.scores.miou,
-            miou_strict=e.scores.miou_strict,
-            lr=e.lr,
-        )
-        for e in done
-    )
     with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
         pictures = draw_trial(
             Path(folder),
-            title=f"mIoU {best.scores.miou:.4f} (strict {best.scores.miou_strict:.4f})",
+            title=f"mIoU {best.miou:.4f} (strict {best.miou_strict:.4f})",
             images=dataset.images[samples],
             truth=dataset.masks[samples],
             prediction=predict_labels(network, dataset.images[samples], device=device),
             facts=facts_of(dataset),
             ignore_label=dataset.ignore_label,
-            epochs=points,
-            scores=best.scores,
+            epochs=done,
+            scores=reached,
         )
         contents = BundleContents(
             recipe=recipe,
@@ -113,13 +112,13 @@ def _write(
             weights=weights,
             mean=mean,
             std=std,
-            scores=best.scores,
+            scores=reached,
             epoch=best.number,
             data_digest=dataset.digest,
             validation_images=data.validation_images,
             validation_masks=data.validation_masks,
             ignore_label=dataset.ignore_label,
             pictures=pictures,
-            curve=points,
+            curve=tuple(done),
         )
         write_bundle(out, contents, device=device)

@@ -25,9 +25,22 @@ from search.host.uploads import Outbox
 from search.studies.constraints import constraint_values, gpu_of, pixel_bytes_of, refusal
 from search.studies.samplers import trial_seed
 from search.studies.study import OpenStudy
+from search.training.epoch import EpochRecord
 from search.worker.job_files import WEIGHTS
 from search.worker.process import ChildDied, WorkerProcess
-from search.worker.protocol import Failed, Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained
+from search.worker.protocol import (
+    Checkpointing,
+    EpochEnd,
+    Failed,
+    Finished,
+    Message,
+    Note,
+    Resumed,
+    Samples,
+    Saved,
+    Stopped,
+    Train,
+)
 from spaces import Recipe, dump_recipe
 from storage.errors import ArtifactError
 from storage.store import Store
@@ -44,7 +57,7 @@ class Result:
     """What a training came to, before anybody was told. epochs: all of them; best: the number of the best."""
 
     recipe: Recipe
-    epochs: tuple[Trained, ...]
+    epochs: tuple[EpochRecord, ...]
     best: int
 
 
@@ -197,13 +210,13 @@ class Objective:
         raise ChildDied(f"{self.link.place.name}: the child closed no job")
 
     def _hear(self, trial: Trial, message: Message, ledger: TrialReporter, recipe: Recipe) -> None:
-        if isinstance(message, Trained):
-            ledger.add(message)
-            self.board.took(message.seconds)
+        if isinstance(message, EpochEnd):
+            ledger.add(message.record)
+            self.board.took(message.record.seconds)
             self._show(trial, ledger, recipe)
         elif isinstance(message, Resumed):
             trial.set_user_attr("resumed_from_epoch", message.epoch)
-            ledger.catch_up(message.epochs())
+            ledger.catch_up(message.history)
             self._show(trial, ledger, recipe)
         elif isinstance(message, Saved) and self.checkpoint is not None:
             self.checkpoint.saved()
@@ -238,16 +251,18 @@ class Objective:
         return Train(
             job=self.link.next_job(),
             recipe=dump_recipe(recipe),
-            data=str(self.opened.data),
-            train=self.opened.train,
-            validation=self.opened.validation,
-            panel=self.opened.panel,
+            samples=Samples(
+                path=str(self.opened.data),
+                train=self.opened.train,
+                validation=self.opened.validation,
+                panel=self.opened.panel,
+            ),
             out=str(self.out),
             device=self.link.place.device,
             objective="miou_strict" if self.opened.config.objective == "miou_strict" else "miou",
-            checkpoint=str(checkpoint),
-            resume=str(checkpoint) if again else "",
-            checkpoint_seconds=CHECKPOINT_S,
+            checkpoint=Checkpointing(
+                path=str(checkpoint), resume=str(checkpoint) if again else "", seconds=CHECKPOINT_S
+            ),
         )
 
     def _finish(self, ledger: TrialReporter, result: Result) -> float:
@@ -269,7 +284,7 @@ class Objective:
                 drop_weights(self.store, surplus.run)
         return value
 
-    def _keep_weights(self, ledger: TrialReporter, best: Trained, value: float) -> None:
+    def _keep_weights(self, ledger: TrialReporter, best: EpochRecord, value: float) -> None:
         """Store the weights if the trial is among the best K so far, and note at the run where they are."""
         number, run = ledger.trial.number, ledger.run
         with self.board.weights:

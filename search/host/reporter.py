@@ -10,9 +10,9 @@ from optuna.trial import Trial
 
 from search.studies.samplers import rungs
 from search.studies.study import OpenStudy
-from search.worker.protocol import Trained
+from search.training.epoch import EpochRecord
 from storage.store import Store
-from storage.studies.attempts import EpochRow, add_epoch
+from storage.studies.epochs import add_epoch
 from storage.trials.retries import retried
 
 
@@ -27,17 +27,17 @@ class TrialReporter:
     opened: OpenStudy
     trial: Trial
     run: int
-    epochs: list[Trained] = field(default_factory=list)
+    epochs: list[EpochRecord] = field(default_factory=list)
     verdict: str = ""
 
-    def add(self, epoch: Trained) -> None:
+    def add(self, epoch: EpochRecord) -> None:
         """Write one epoch; at a rung report, and ask the pruner."""
         self._write(epoch)
         # Reported after the verdict, too: the child may finish before the stop reaches it, and that counts.
         if self._report() and not self.verdict:
             self.verdict = f"pruned at epoch {epoch.number}: {best_score(self._values()):.4f} at its rung"
 
-    def catch_up(self, epochs: Iterable[Trained], *, final: bool = False) -> None:
+    def catch_up(self, epochs: Iterable[EpochRecord], *, final: bool = False) -> None:
         """Write and report what an earlier attempt has done.
 
         The pruner sees each rung again, since it keeps count by trial; its verdict counts only where the earlier
@@ -49,25 +49,21 @@ class TrialReporter:
             if self._report() and not final and epoch.number not in passed:
                 self.verdict = f"pruned at epoch {epoch.number}: {best_score(self._values()):.4f} at its rung"
 
-    def value(self, epoch: Trained) -> float:
+    def value(self, epoch: EpochRecord) -> float:
         """The study's objective after the epoch, NaN where it is undefined."""
         return epoch.miou_strict if self.opened.config.objective == "miou_strict" else epoch.miou
 
-    def best(self) -> Trained:
+    def best(self) -> EpochRecord:
         """The epoch of the best value, the first of equals. There must be one."""
         return max(self.epochs, key=lambda epoch: known(self.value(epoch)))
 
-    def describe(self, best: Trained) -> None:
+    def describe(self, best: EpochRecord) -> None:
         """Note at the trial what people and `export` want to know of its best epoch."""
         names = self.opened.space.facts.class_names
         numbers = {
-            "miou": best.miou,
-            "miou_strict": best.miou_strict,
-            "accuracy": best.accuracy,
+            **best.summary(),
             **{f"iou_{name}": value for name, value in zip(names, best.iou, strict=True) if value is not None},
-            "best_epoch": best.number,
             "epochs": len(self.epochs),
-            "parameters": best.parameters,
             "training_seconds": round(sum(epoch.seconds for epoch in self.epochs), 3),
         }
         for name, value in numbers.items():
@@ -75,23 +71,9 @@ class TrialReporter:
                 self.trial.set_user_attr(name, value)
         self.trial.set_user_attr("confusion", [list(row) for row in best.confusion])
 
-    def _write(self, epoch: Trained) -> None:
+    def _write(self, epoch: EpochRecord) -> None:
         self.epochs.append(epoch)
-        add_epoch(
-            self.store,
-            self.run,
-            EpochRow(
-                number=epoch.number,
-                train_loss=epoch.train_loss,
-                validation_loss=epoch.validation_loss,
-                miou=epoch.miou,
-                miou_strict=epoch.miou_strict,
-                iou=tuple(math.nan if value is None else value for value in epoch.iou),
-                lr=epoch.lr,
-                seconds=epoch.seconds,
-                memory_mb=epoch.memory_mb,
-            ),
-        )
+        add_epoch(self.store, self.run, epoch)
 
     def _report(self) -> bool:
         """Report at a rung, and ask the pruner. The best epoch so far counts: single epochs swing by 0.3 (measured)."""

@@ -10,14 +10,13 @@ import numpy as np
 from optuna.artifacts import upload_artifact
 from optuna.trial import Trial
 
-from search.outcome.figures import RECIPE, CurvePoint, draw_trial
+from search.outcome.figures import RECIPE, draw_trial
 from search.studies.study import OpenStudy
+from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
 from search.worker.job_files import read_panel
-from search.worker.protocol import Trained
 from spaces import DataFacts, Recipe, dump_recipe
 from storage.artifacts.artifact_store import ArtifactStore
-from storage.studies.attempts import EpochRow
 
 CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back where the trial does not say
 _TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
@@ -28,8 +27,8 @@ def attach_pictures(
     trial: Trial,
     opened: OpenStudy,
     recipe: Recipe,
-    epochs: Sequence[Trained],
-    best: Trained,
+    epochs: Sequence[EpochRecord],
+    best: EpochRecord,
     out: Path,
 ) -> None:
     """Draw the trial's pictures into out and upload them; must come before the trial is told.
@@ -45,7 +44,7 @@ def attach_pictures(
         prediction=read_panel(out),
         facts=opened.space.facts,
         ignore_label=opened.dataset.ignore_label,
-        epochs=points(epochs),
+        epochs=epochs,
         scores=scores_of(best, opened.space.facts),
     )
     (out / RECIPE).write_text(dump_recipe(recipe), "utf-8")
@@ -59,22 +58,7 @@ def attach_pictures(
         )
 
 
-def points(epochs: Sequence[Trained | EpochRow]) -> tuple[CurvePoint, ...]:
-    """The learning curve, as it is drawn and as a bundle carries it."""
-    return tuple(
-        CurvePoint(
-            number=e.number,
-            train_loss=e.train_loss,
-            validation_loss=e.validation_loss,
-            miou=e.miou,
-            miou_strict=e.miou_strict,
-            lr=e.lr,
-        )
-        for e in epochs
-    )
-
-
-def scores_of(epoch: Trained, facts: DataFacts) -> Scores:
+def scores_of(epoch: EpochRecord, facts: DataFacts) -> Scores:
     """The scores of an epoch, from its confusion matrix."""
     found = scores(np.asarray(epoch.confusion, dtype=np.int64), facts)
     assert math.isnan(epoch.miou) or abs(found.miou - epoch.miou) < 1e-6

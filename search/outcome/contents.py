@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.outcome.curves import CurvePoint
+from search.training.epoch import EpochRecord
 from search.training.metrics import Scores
 from spaces.facts import DataFacts
 from spaces.recipe import Recipe
@@ -33,7 +33,7 @@ class BundleContents:
     validation_masks: labels (M, H, W).
     ignore_label: label of pixels that count nowhere; None if there is none.
     pictures: files to copy into ``pictures/``, each with a name of its own.
-    curve: one point per epoch of the training; may be empty.
+    curve: the record of each epoch of the training; may be empty.
     """
 
     recipe: Recipe
@@ -50,4 +50,4 @@ class BundleContents:
     validation_masks: NDArray[np.uint8]
     ignore_label: int | None = None
     pictures: tuple[Path, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[EpochRecord, ...] = ()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from search.outcome.canvas import FAINT, INK, blank, plain, save, tidy
+from search.training.epoch import EpochRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,26 +16,8 @@ if TYPE_CHECKING:
 _TRAIN, _VALIDATION, _STRICT = "#8A8A8A", "#0072B2", "#D55E00"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CurvePoint:
-    """One epoch of a training, as far as it is drawn and recorded.
-
-    number: of the epoch, from 1.
-    train_loss, validation_loss: means over the epoch; NaN where not measured.
-    miou, miou_strict: both forms of the mean IoU on validation, 0 to 1; NaN where undefined.
-    lr: the learning rate of the epoch.
-    """
-
-    number: int
-    train_loss: float
-    validation_loss: float
-    miou: float
-    miou_strict: float
-    lr: float
-
-
 def draw_curves(
-    path: Path, points: Sequence[CurvePoint], *, title: str, objective: Literal["miou", "miou_strict"] = "miou"
+    path: Path, points: Sequence[EpochRecord], *, title: str, objective: Literal["miou", "miou_strict"] = "miou"
 ) -> None:
     """Draw the losses, both mean IoUs with the best epoch marked, and the learning rate; NaN leaves a gap."""
     figure = blank(1080, 400)
@@ -50,14 +32,14 @@ def draw_curves(
     save(figure, path)
 
 
-def _losses(axes: Axes, points: Sequence[CurvePoint]) -> None:
+def _losses(axes: Axes, points: Sequence[EpochRecord]) -> None:
     tidy(axes, "loss")
     _line(axes, points, [point.train_loss for point in points], _TRAIN, "training")
     _line(axes, points, [point.validation_loss for point in points], _VALIDATION, "validation")
     _legend(axes)
 
 
-def _scores(axes: Axes, points: Sequence[CurvePoint], objective: Literal["miou", "miou_strict"]) -> None:
+def _scores(axes: Axes, points: Sequence[EpochRecord], objective: Literal["miou", "miou_strict"]) -> None:
     tidy(axes, "mean IoU on validation")
     lenient, strict = [point.miou for point in points], [point.miou_strict for point in points]
     _line(axes, points, lenient, _VALIDATION, "mIoU")
@@ -80,7 +62,7 @@ def _scores(axes: Axes, points: Sequence[CurvePoint], objective: Literal["miou",
     _legend(axes, "lower right")
 
 
-def _rates(axes: Axes, points: Sequence[CurvePoint]) -> None:
+def _rates(axes: Axes, points: Sequence[EpochRecord]) -> None:
     tidy(axes, "learning rate")
     rates = [point.lr for point in points]
     _line(axes, points, rates, INK, "")
@@ -92,7 +74,7 @@ def _rates(axes: Axes, points: Sequence[CurvePoint]) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def _line(axes: Axes, points: Sequence[CurvePoint], values: Sequence[float], colour: str, label: str) -> None:
+def _line(axes: Axes, points: Sequence[EpochRecord], values: Sequence[float], colour: str, label: str) -> None:
     """One curve; a few epochs carry dots, so that a single one is seen at all."""
     dots = "o" if len(points) <= 30 else ""
     numbers = [point.number for point in points]
@@ -100,7 +82,7 @@ def _line(axes: Axes, points: Sequence[CurvePoint], values: Sequence[float], col
     axes.plot(numbers, finite, color=colour, linewidth=2, marker=dots, markersize=3.5, label=label)
 
 
-def _epochs(axes: Axes, points: Sequence[CurvePoint]) -> None:
+def _epochs(axes: Axes, points: Sequence[EpochRecord]) -> None:
     """The common horizontal axis, in whole epochs."""
     from matplotlib.ticker import MaxNLocator
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from search.outcome.colours import CLASS_COLOURS, class_colours
 from search.outcome.confusion import draw_confusion, write_iou_csv
-from search.outcome.curves import CurvePoint, draw_curves
+from search.outcome.curves import draw_curves
 from search.outcome.inspection import draw_class_shares, draw_outliers
 from search.outcome.panel import PANEL_IMAGES, draw_panel
+from search.training.epoch import EpochRecord
 
 if TYPE_CHECKING:
     from search.training.metrics import Scores
@@ -31,7 +32,6 @@ __all__ = [
     "PANEL",
     "PANEL_IMAGES",
     "RECIPE",
-    "CurvePoint",
     "class_colours",
     "draw_class_shares",
     "draw_confusion",
@@ -58,7 +58,7 @@ def draw_trial(
     prediction: NDArray[np.uint8],
     facts: DataFacts,
     ignore_label: int | None,
-    epochs: Sequence[CurvePoint],
+    epochs: Sequence[EpochRecord],
     scores: Scores,
     objective: Literal["miou", "miou_strict"] = "miou",
 ) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,7 +62,7 @@ def write_record(contents: BundleContents, parameters: int) -> str:
         "facts": contents.facts.model_dump(mode="json"),
         "ignore_label": contents.ignore_label,
         "normalisation": {"mean": list(contents.mean), "std": list(contents.std)},
-        "curve": [{key: _number(value) for key, value in asdict(point).items()} for point in contents.curve],
+        "curve": [epoch.point() for epoch in contents.curve],
         "versions": library_versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import TrainingFailed
-from search.outcome.curves import CurvePoint
 from search.reproduction.result import Result
 from search.reproduction.task import Task
+from search.training.epoch import EpochRecord
 from search.worker.process import ChildDied, DeviceSlot, WorkerProcess
-from search.worker.protocol import Failed, Finished, Stopped, Train, Trained
+from search.worker.protocol import EpochEnd, Failed, Finished, Samples, Stopped, Train
 from spaces import DataFacts, dump_recipe
 
 if TYPE_CHECKING:
@@ -81,23 +81,25 @@ def train_all(
 
 def train_task(link: WorkerProcess, task: Task, ground: DatasetRef, stop: threading.Event) -> Result | None:
     """Train one task in a child; None when the flag was set before it ended."""
-    epochs: list[Trained] = []
+    epochs: list[EpochRecord] = []
     with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
         job = Train(
             job=link.next_job(),
             recipe=dump_recipe(task.recipe),
-            data=str(ground.data.resolve()),
-            train=task.train,
-            validation=task.validation,
-            panel=task.validation[:1],
+            samples=Samples(
+                path=str(ground.data.resolve()),
+                train=task.train,
+                validation=task.validation,
+                panel=task.validation[:1],
+            ),
             out=folder,
             device=link.place.device,
             objective="miou",
         )
         try:
             for message in link.train(job):
-                if isinstance(message, Trained):
-                    epochs.append(message)
+                if isinstance(message, EpochEnd):
+                    epochs.append(message.record)
                 elif isinstance(message, Finished):
                     return _result(task, ground, link.place.device, epochs, best=message.best)
                 elif isinstance(message, Failed):
@@ -148,7 +150,7 @@ def _survive(shift: _Shift, link: WorkerProcess, task: Task) -> tuple[Result | N
 
 
 def _result(
-    task: Task, ground: DatasetRef, device: str, epochs: Sequence[Trained], *, best: int = 0, failure: str = ""
+    task: Task, ground: DatasetRef, device: str, epochs: Sequence[EpochRecord], *, best: int = 0, failure: str = ""
 ) -> Result:
     chosen = next((epoch for epoch in epochs if epoch.number == best), None)
     return Result(
@@ -160,25 +162,14 @@ def _result(
         best=None if chosen is None else _scores(chosen, ground.facts),
         last=None if chosen is None else _scores(epochs[-1], ground.facts),
         best_epoch=best,
-        curve=tuple(_point(epoch) for epoch in epochs),
+        curve=tuple(epochs),
         parameters=epochs[-1].parameters if epochs else 0,
         seconds=round(sum(epoch.seconds for epoch in epochs), 3),
         failure=failure,
     )
 
 
-def _scores(epoch: Trained, facts: DataFacts) -> Scores:
+def _scores(epoch: EpochRecord, facts: DataFacts) -> Scores:
     from search.training.metrics import scores
 
     return scores(epoch.confusion, facts)
-
-
-def _point(epoch: Trained) -> CurvePoint:
-    return CurvePoint(
-        number=epoch.number,
-        train_loss=epoch.train_loss,
-        validation_loss=epoch.validation_loss,
-        miou=epoch.miou,
-        miou_strict=epoch.miou_strict,
-        lr=epoch.lr,
-    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.outcome.atomic import replacing
-from search.outcome.curves import CurvePoint
+from search.training.epoch import EpochRecord
 
 if TYPE_CHECKING:
     from search.training.metrics import Scores
@@ -41,7 +41,7 @@ class Result:
     best: Scores | None
     last: Scores | None
     best_epoch: int
-    curve: tuple[CurvePoint, ...]
+    curve: tuple[EpochRecord, ...]
     parameters: int
     seconds: float
     failure: str
@@ -64,7 +64,7 @@ def write_result(folder: Path, result: Result) -> Path:
     document = asdict(result) | {
         "best": _scores_as_dict(result.best),
         "last": _scores_as_dict(result.last),
-        "curve": [_without_nan(asdict(point)) for point in result.curve],
+        "curve": [epoch.point() for epoch in result.curve],
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     with replacing(path) as temporary:
@@ -90,7 +90,7 @@ def _result(document: Mapping[str, Any], facts: DataFacts) -> Result:
     return Result(
         best=_scores(document["best"], facts),
         last=_scores(document["last"], facts),
-        curve=tuple(CurvePoint(**_with_nan(point)) for point in document["curve"]),
+        curve=tuple(EpochRecord(**_with_nan(point)) for point in document["curve"]),
         **{name: document[name] for name in plain},
     )
 

@@ -21,6 +21,7 @@ from search.training.arrays import TrainingData
 from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, stream
 from search.training.checkpoint import Snapshot
 from search.training.device import image_batch, peak_memory_mb
+from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, confusion_matrix, scores
 from search.training.setup import Setup, prepare
 from search.training.state import State
@@ -42,35 +43,22 @@ class Diverged(ArithmeticError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Epoch:
-    """What one epoch came to.
+    """What `fit` yields: the record of one epoch, and what a caller may keep of the training after it.
 
-    number: 1 for the first.
-    train_loss: mean loss of the epoch's steps, on augmented images.
-    validation_loss: the same loss on the validation part, mean over its batches by their size.
-    scores: both mean IoU, per-class IoU and confusion on the validation part, computed in float32.
-    lr: learning rate of the epoch's last step.
-    seconds: wall time of the epoch, validation included.
-    memory_mb: the most memory taken so far, in MiB (GPU tensors, or the whole process on a CPU).
-    improved: this is the best objective so far (the first epoch always is).
-    last: no epoch follows, because all are done or patience has run out.
-    weights: the network's state by name, copied to the CPU, when improved; otherwise None.
-    parameters: trainable numbers in the network.
+    weights: the network's state by name, copied to the CPU, when the objective is the best so far (the first epoch
+        always is); otherwise None.
     snapshot: gives all that a training needs to go on from here, and the best weights so far; to be called before
         the next epoch is asked for, else it raises RuntimeError.
     """
 
-    number: int
-    train_loss: float
-    validation_loss: float
-    scores: Scores
-    lr: float
-    seconds: float
-    memory_mb: float
-    improved: bool
-    last: bool
+    record: EpochRecord
     weights: Mapping[str, Tensor] | None
-    parameters: int
     snapshot: Callable[[], Snapshot]
+
+    @property
+    def improved(self) -> bool:
+        """Whether the objective is the best so far."""
+        return self.weights is not None
 
 
 def _never() -> bool:
@@ -88,7 +76,7 @@ def fit(
 ) -> Iterator[Epoch]:
     """Train the recipe's network on data and yield once per epoch, up to the last one.
 
-    objective: the score that early stop, the plateau schedule and `improved` go by.
+    objective: the score that early stop, the plateau schedule and the kept weights go by.
     should_stop: asked before every batch; True ends the training with Stopped.
     resume: go on after this snapshot's epoch, as if the training had never been cut. What was best until then stands
         in the snapshot: no later epoch may improve on it, and after a last epoch none is yielded.
@@ -114,20 +102,23 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
         for schedule in setup.schedules:
             schedule.observe(score)
         improved = state.end(number, score)
-        yield Epoch(
+        record = EpochRecord(
             number=number,
             train_loss=train_loss,
             validation_loss=validation_loss,
-            scores=reached,
+            miou=reached.miou,
+            miou_strict=reached.miou_strict,
+            accuracy=reached.accuracy,
+            iou=tuple(None if math.isnan(share) else share for share in reached.iou),
+            confusion=reached.confusion,
             lr=lr,
             seconds=time.perf_counter() - started,
             memory_mb=peak_memory_mb(setup.device),
-            improved=improved,
-            last=state.last,
-            weights=state.best_weights if improved else None,
             parameters=parameters,
-            snapshot=partial(state.snapshot, number),
+            last=state.last,
         )
+        weights = state.best_weights if improved else None
+        yield Epoch(record=record, weights=weights, snapshot=partial(state.snapshot, number))
 
 
 def _train(setup: Setup, number: int) -> tuple[float, float]:

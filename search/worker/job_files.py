@@ -72,7 +72,7 @@ def save_result(job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData
     mean, std = normalisation(weights)
     network = build_network(recipe, data.facts, mean=mean, std=std)
     network.load_state_dict(weights)
-    panel = predict_labels(network, dataset.images[np.asarray(job.panel, dtype=np.int64)], device=job.device)
+    panel = predict_labels(network, dataset.images[np.asarray(job.samples.panel, dtype=np.int64)], device=job.device)
     out = Path(job.out)
     _write(out / WEIGHTS, save(weights))
     _write_panel(out / PANEL, panel)

@@ -107,7 +107,7 @@ class Shelf:
 
 
 def _train(job: Train, shelf: Shelf, inbox: Inbox, outbox: Outbox) -> Message:
-    return train(job, shelf.read(job.data), lambda: inbox.stopped(job.job), outbox.send)
+    return train(job, shelf.read(job.samples.path), lambda: inbox.stopped(job.job), outbox.send)
 
 
 def _private_stdout() -> TextIO:

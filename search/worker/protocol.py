@@ -1,122 +1,127 @@
-"""What host and child say to each other: one JSON document a line, with the name of its class and its job.
+"""The messages between host and worker: one JSON document a line, with the name of its class and its job.
 
-The protocol, for one child:
+The protocol, for one worker process:
 
-- the child says `Ready` once, when it can take a job;
-- the host sends `Train`; the child closes the job with exactly one of `Finished`, `Stopped`, `Failed`, and says nothing
-  of it afterwards. Before that come, in this order:
-    1. `Resumed`, if the job goes on from a checkpoint: then the next `Trained` is the one after its epoch, or none if
-       that was the last. A job whose `resume` cannot be used starts at epoch 1, after a `Note` that says why;
-    2. `Trained`, one an epoch, numbered without a gap;
-    3. `Saved`, at any place among them: the epoch's checkpoint lies on the disk, and none after it yet. Numbers grow,
+- the worker sends `Ready` once, when it can take a job;
+- the host sends `Train`; the worker closes the job with exactly one of `Finished`, `Stopped`, `Failed`, and sends
+  nothing about it afterwards. Before that come, in this order:
+    1. `Resumed`, if the job continues from a checkpoint: then the next `EpochEnd` is the one after its epoch, or none
+       if that was the last. A job whose checkpoint cannot be used starts at epoch 1, after a `Note` with the reason;
+    2. `EpochEnd`, one an epoch, numbered without a gap;
+    3. `Saved`, at any place among them: the epoch's checkpoint is on the disk, and none after it yet. Numbers grow,
        many epochs have none;
     4. `Note`, anywhere: something a person should know, which the job survives (a full disk);
-- a checkpoint holds all `Trained` up to its epoch, so `Resumed` brings the whole curve, also to another host;
-- checkpoints are written beside the training, at most every `checkpoint_seconds`, and only the newest: the training
-  never waits for the disk. Nothing is written after the job is closed: its files are the host's then;
+- a checkpoint holds the records of all epochs up to its own, so `Resumed` brings the whole curve, also to another host;
+- checkpoints are written beside the training, at most every `seconds` of the job's `Checkpointing`, and only the
+  newest: the training never waits for the disk. Nothing is written after the job is closed: its files belong to the
+  host then;
 - the host may send `Stop` at any time: it is sticky for its job, and a job that has finished by then stays finished.
-  The child ends its batch and, if the newest completed epoch is not on the disk yet, writes its checkpoint (`Saved`);
-  then it says `Stopped`. The epoch under way is given up; resumed, it is trained again to the same bits;
-- the child never waits for the host, it only looks whether a `Stop` has come;
-- the end of the child's input means that the host is gone: the child exits at once;
-- a line that is no message ends the one who reads it: the two are of different versions, or one of them is broken.
+  The worker ends its batch and, if the newest completed epoch is not on the disk yet, writes its checkpoint (`Saved`);
+  then it sends `Stopped`. The epoch under way is given up; resumed, it is trained again to the same bits;
+- the worker never waits for the host, it only checks whether a `Stop` has come;
+- the end of the worker's input means that the host is gone: the worker exits at once;
+- a line that is no message ends its reader: the two are of different versions, or one of them is broken.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from search.training.epoch import EpochRecord
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """The child has loaded everything and waits for a job."""
+    """The worker has loaded everything and waits for a job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """What a job trains on.
+
+    path: of the data set's file.
+    train, validation: indices of the samples of each part, before the recipe's own cleaning.
+    panel: indices of the validation images whose prediction is wanted.
+    """
+
+    path: str
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    panel: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpointing:
+    """Where a job's checkpoints are.
+
+    path: in an existing directory, where the newest one is kept; "" for none.
+    resume: path of the checkpoint to continue from, may be the same; "" for none.
+    seconds: least time between two checkpoints, or from the start to the first.
+    """
+
+    path: str = ""
+    resume: str = ""
+    seconds: float = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """A job for the child.
+    """A job for the worker.
 
-    job: its number, never used twice within a child.
+    job: its number, never used twice within a worker.
     recipe: YAML text.
-    data: path of the data set's file.
-    train, validation: indices of the samples of each part, before the recipe's own cleaning.
-    panel: indices (into the data set) of the validation images whose prediction is wanted.
     out: existing directory for the weights and predictions.
     device: as torch names it.
-    objective: "miou" or "miou_strict".
-    checkpoint: path, in an existing directory, that the child keeps its newest checkpoint at; "" for none.
-    resume: path of the checkpoint to go on from, may be the same; "" for none.
-    checkpoint_seconds: least time between two checkpoints, or from the start to the first.
+    objective: the score that the best epoch is chosen by.
     """
 
     job: int
     recipe: str
-    data: str
-    train: tuple[int, ...]
-    validation: tuple[int, ...]
-    panel: tuple[int, ...]
+    samples: Samples
     out: str
     device: str
     objective: Literal["miou", "miou_strict"]
-    checkpoint: str = ""
-    resume: str = ""
-    checkpoint_seconds: float = 10.0
+    checkpoint: Checkpointing = Checkpointing()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """The host wants no more of this job."""
+    """The host gives the job up."""
 
     job: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """One epoch is done; scores are shares of one, iou has one entry per class (None where undefined).
-
-    parameters: trainable numbers of the network.
-    """
+class EpochEnd:
+    """One epoch is done."""
 
     job: int
-    number: int
-    train_loss: float
-    validation_loss: float
-    miou: float
-    miou_strict: float
-    accuracy: float
-    iou: tuple[float | None, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    lr: float
-    seconds: float
-    memory_mb: float
-    parameters: int
-    improved: bool
-    last: bool
+    record: EpochRecord
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
-    """The training goes on after this epoch.
+    """The training continues from a checkpoint.
 
-    history: the fields of the `Trained` of epochs 1 .. epoch. seconds: what they took, all together.
+    history: the records of all epochs that the checkpoint comes after, at least one.
     """
 
     job: int
-    epoch: int
-    history: tuple[Mapping[str, Any], ...]
-    seconds: float
+    history: tuple[EpochRecord, ...]
 
-    def epochs(self) -> tuple[Trained, ...]:
-        """What was said of each epoch until now, as messages of this job."""
-        return trained_epochs(self.history, self.job)
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch after which the checkpoint was taken."""
+        return self.history[-1].number
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """The checkpoint of that epoch lies on the disk."""
+    """The checkpoint of that epoch is on the disk."""
 
     job: int
     epoch: int
@@ -132,7 +137,7 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """The training ran to its end; `weights.safetensors` and `panel.npz` of the best epoch lie in the job's `out`.
+    """The training is complete; `weights.safetensors` and `panel.npz` of the best epoch are in the job's `out`.
 
     best: number of the best epoch, which may be one from before a resume.
     """
@@ -143,7 +148,7 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """The job ended because the host said so."""
+    """The job ended because of a `Stop`."""
 
     job: int
 
@@ -161,11 +166,8 @@ class Failed:
     kind: Literal["diverged", "memory", "error"] = "error"
 
 
-Message = Ready | Train | Stop | Trained | Resumed | Saved | Note | Finished | Stopped | Failed
-M = TypeVar("M", bound=Message)
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Ready, Train, Stop, Trained, Resumed, Saved, Note, Finished, Stopped, Failed)
-}
+Message = Ready | Train | Stop | EpochEnd | Resumed | Saved | Note | Finished | Stopped | Failed
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def to_line(message: Message) -> str:
@@ -178,30 +180,27 @@ def from_line(line: str) -> Message:
     value = json.loads(line)
     if not isinstance(value, dict) or value.get("message") not in _KINDS:
         raise ValueError(f"a message was expected, got {line[:80]!r}")
-    return _made(_KINDS[value.pop("message")], value)
+    message: Message = _built(_KINDS[value.pop("message")], value)
+    return message
 
 
-def trained_epochs(history: object, job: int) -> tuple[Trained, ...]:
-    """The messages of epochs 1, 2, ... from the fields of each, under that job's number.
-
-    Raises ValueError for anything else, such as a gap.
-    """
-    if not isinstance(history, list | tuple):
-        raise ValueError(f"the epochs of a training were expected, got {type(history).__name__}")
-    if not all(isinstance(fields, Mapping) for fields in history):
-        raise ValueError("the epochs of a training were expected, each with its fields")
-    epochs = tuple(_made(Trained, {**fields, "job": job}) for fields in history)
-    if [epoch.number for epoch in epochs] != list(range(1, len(epochs) + 1)):
-        raise ValueError("the epochs of a training are not numbered one after the other")
-    return epochs
-
-
-def _made(kind: type[M], fields: Mapping[str, Any]) -> M:
+def _built(kind: Any, values: Mapping[str, Any]) -> Any:
+    """A dataclass from its JSON, with the dataclasses and tuples that its fields are annotated with."""
     try:
-        return kind(**{name: _frozen(field) for name, field in fields.items()})
-    except TypeError as error:
-        raise ValueError(f"a message {kind.__name__} has other fields: {error}") from error
+        annotated = _annotations(kind)
+        return kind(**{name: _decoded(annotated[name], value) for name, value in values.items()})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"a message {getattr(kind, '__name__', '')} has other fields: {error}") from error
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+def _decoded(annotation: Any, value: Any) -> Any:
+    if is_dataclass(annotation):
+        return _built(annotation, value)
+    if get_origin(annotation) is tuple:
+        return tuple(_decoded(get_args(annotation)[0], item) for item in value)
+    return value
+
+
+@cache
+def _annotations(kind: Any) -> Mapping[str, Any]:
+    return get_type_hints(kind)

@@ -144,6 +144,7 @@ class EpochTable(Table):
     validation_loss: Mapped[float | None]
     miou: Mapped[float | None]
     miou_strict: Mapped[float | None]
+    accuracy: Mapped[float | None]
     iou: Mapped[list[float | None]] = mapped_column(JSON)
     lr: Mapped[float | None]
     seconds: Mapped[float | None]

@@ -1,11 +1,10 @@
-"""What was trained: a run is one attempt at a trial, with a row for each of its epochs."""
+"""What was trained: a run is one attempt at a trial."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,37 +12,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storage.artifacts.artifact_store import not_found
-from storage.database.schema import AttemptTable, EpochTable, StudyTable, put
+from storage.database.schema import AttemptTable, StudyTable
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.studies import study_id
 
 RUNNING = "running"
-_MEASURED = ("train_loss", "validation_loss", "miou", "miou_strict", "lr", "seconds", "memory_mb")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochRow:
-    """One epoch of a run; a number that is undefined is NaN.
-
-    number: from 1.
-    train_loss, validation_loss: means over the epoch's samples.
-    miou, miou_strict: on the validation samples, 0 to 1.
-    iou: per class in label order, 0 to 1.
-    lr: the learning rate at the epoch's end.
-    seconds: the epoch's wall time with its validation.
-    memory_mb: the peak of the device's memory, MiB.
-    """
-
-    number: int
-    train_loss: float
-    validation_loss: float
-    miou: float
-    miou_strict: float
-    iou: tuple[float, ...]
-    lr: float
-    seconds: float
-    memory_mb: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +94,6 @@ def start_run(store: Store, *, study: str, trial: int, worker: str, device: str)
     return store.transact(work)
 
 
-def add_epoch(store: Store, run: int, row: EpochRow) -> None:
-    """Write one epoch; the same number again replaces it, so that a doubtful write may be repeated."""
-    values = asdict(row) | {name: _null(getattr(row, name)) for name in _MEASURED}
-    values |= {"run_id": run, "iou": [_null(share) for share in row.iou], "recorded": datetime.now(UTC)}
-    store.transact(lambda session: put(session, EpochTable, values, ["run_id", "number"]))
-
-
 def finish_run(
     store: Store,
     run: int,
@@ -147,20 +114,6 @@ def finish_run(
         row.parameters, row.weights_artifact, row.finished = parameters, weights_artifact, datetime.now(UTC)
 
     store.transact(work)
-
-
-def curve(store: Store, study: str, trial: int) -> tuple[EpochRow, ...]:
-    """The epochs of the trial's latest run, in order; empty when it has none. Raises StudyError (unknown study)."""
-    latest = (
-        select(AttemptTable.id)
-        .where(AttemptTable.study_id == study_id(store, study), AttemptTable.trial == trial)
-        .order_by(AttemptTable.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    epochs = select(EpochTable).where(EpochTable.run_id == latest).order_by(EpochTable.number)
-    rows = store.transact(lambda session: session.scalars(epochs).all())
-    return tuple(_epoch(row) for row in rows)
 
 
 def runs(store: Store, study: str) -> tuple[Run, ...]:
@@ -197,15 +150,6 @@ def drop_weights(store: Store, run: int) -> None:
         .values(weights_artifact="")
     )
     store.transact(lambda session: session.execute(forget))
-
-
-def _epoch(row: EpochTable) -> EpochRow:
-    measured = {name: _number(getattr(row, name), math.nan) for name in _MEASURED}
-    return EpochRow(number=row.number, iou=_numbers(row.iou), **measured)
-
-
-def _numbers(values: Iterable[float | None]) -> tuple[float, ...]:
-    return tuple(_number(value, math.nan) for value in values)
 
 
 def _number(value: float | None, missing: float) -> float:

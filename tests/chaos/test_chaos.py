@@ -22,13 +22,15 @@ from safetensors.torch import load_file as load_tensors
 
 from search.studies.queries import count
 from search.studies.study import open_study, recipe_of
+from search.training.epoch import EpochRecord
 from search.training.metrics import confusion_matrix, scores
 from search.training.predict import predict_labels
 from search.worker.job_files import normalisation
 from spaces.modules.networks.network import build_network
 from storage.artifacts.artifact_store import load_file
 from storage.store import open_store
-from storage.studies.attempts import curve, kept_weights, runs
+from storage.studies.attempts import kept_weights, runs
+from storage.studies.epochs import curve
 
 ALL = ["host", "host", "host", "child", "child", "child", "database", "database", "stop", "term", "disk"]
 MOST_BLOWS = 3  # killed children that cost a trial its life: two retries
@@ -222,7 +224,7 @@ def origin(trial):
 
 
 def _whole_curve(store, trial, epochs):
-    numbers = [row.number for row in curve(store, "chaos", trial.number)]
+    numbers = [row.number for row in curve(store, "chaos", trial.number, EpochRecord)]
     assert numbers == list(range(1, len(numbers) + 1)), (trial.number, numbers)
     assert len(numbers) == trial.user_attrs["epochs"]
     if trial.state is TrialState.COMPLETE:

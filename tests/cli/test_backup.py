@@ -21,8 +21,9 @@ import psycopg
 import pytest
 from optuna.trial import TrialState
 
+from search.training.epoch import EpochRecord
 from storage.store import open_store
-from storage.studies.attempts import curve
+from storage.studies.epochs import curve
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -52,7 +53,7 @@ def _wait_until_midway(environment: dict[str, str]) -> None:
             running = [trial.number for trial in trials if trial.state is TrialState.RUNNING]
             complete = any(trial.state is TrialState.COMPLETE for trial in trials)
             # A trial without a run is nobody's yet: it would be waited for as for one of another machine.
-            if complete and running and all(curve(store, "mars", number) for number in running):
+            if complete and running and all(curve(store, "mars", number, EpochRecord) for number in running):
                 return
             pause.wait(0.1)
     finally:
@@ -127,7 +128,9 @@ def test_a_back_up_in_the_middle_of_a_study_goes_on_elsewhere(
     assert len(complete) == TRIALS
     store = open_store(there["MARSEARCH_STORAGE"], there["MARSEARCH_ARTIFACTS"])
     for trial in complete:
-        assert [epoch.number for epoch in curve(store, "mars", trial["number"])] == list(range(1, EPOCHS + 1))
+        assert [epoch.number for epoch in curve(store, "mars", trial["number"], EpochRecord)] == list(
+            range(1, EPOCHS + 1)
+        )
     store.close()
     exported = marsearch("export", "mars", "bundle", **there)
     assert exported.returncode == 0, exported.stderr

@@ -14,8 +14,9 @@ import pytest
 
 from search.cli import answer
 from search.studies.reports import study_report, trial_reports
+from search.training.epoch import EpochRecord
 from storage.store import Store, open_store
-from storage.studies.attempts import curve
+from storage.studies.epochs import curve
 from support.waiting import wait_for
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -87,7 +88,7 @@ def states(store: Store) -> list[str]:
 
 def trains(store: Store) -> bool:
     """Whether a second epoch has been written."""
-    return any(len(curve(store, "long", trial)) >= 2 for trial in range(2))
+    return any(len(curve(store, "long", trial, EpochRecord)) >= 2 for trial in range(2))
 
 
 def test_a_study_is_paused_resumed_stopped_and_deleted(tell: Tell, start: Start, store: Store, tmp_path: Path) -> None:

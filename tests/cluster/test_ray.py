@@ -20,10 +20,12 @@ from optuna.trial import TrialState
 
 from search.cluster.fleet import MOST_BAD
 from search.studies.queries import count
+from search.training.epoch import EpochRecord
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
 from storage.store import open_store
-from storage.studies.attempts import curve, kept_weights, runs
+from storage.studies.attempts import kept_weights, runs
+from storage.studies.epochs import curve
 from storage.trials.retries import origin
 from support.studies import LONG_SPACE
 
@@ -180,7 +182,7 @@ def verdict(scene):
         assert (count(trials).complete, count(trials).finished) == (TRIALS, TRIALS)
         assert Counter(origin(trial) for trial in done) == dict.fromkeys({origin(t) for t in trials}, 1)
         for trial in done:
-            assert [row.number for row in curve(store, "mars", trial.number)] == list(range(1, EPOCHS + 1))
+            assert [row.number for row in curve(store, "mars", trial.number, EpochRecord)] == list(range(1, EPOCHS + 1))
         assert {kept.trial for kept in kept_weights(store, "mars")} == {trial.number for trial in done}
         assert len([run for run in runs(store, "mars") if run.state == "complete"]) == TRIALS
         assert any("resumed_from_epoch" in trial.user_attrs for trial in done)

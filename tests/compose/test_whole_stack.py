@@ -25,8 +25,9 @@ import psycopg
 import pytest
 
 from search.studies.reports import study_report, trial_reports
+from search.training.epoch import EpochRecord
 from storage.store import open_store
-from storage.studies.attempts import curve
+from storage.studies.epochs import curve
 
 from .conftest import ROOT, Engine, Index, missing, run, wait_until
 
@@ -106,7 +107,7 @@ class Stack:
             try:
                 rows = list(trial_reports(store, "mars"))
                 numbers = [row["number"] for row in rows]
-                curves = {trial: [row.number for row in curve(store, "mars", trial)] for trial in numbers}
+                curves = {trial: [row.number for row in curve(store, "mars", trial, EpochRecord)] for trial in numbers}
                 return {**study_report(store, "mars"), "rows": rows, "curves": curves}
             finally:
                 store.close()

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from search.outcome.bundle import BundleContents, write_bundle
-from search.outcome.curves import CurvePoint
 from search.outcome.proof import measure
 from search.training.arrays import channel_statistics
+from search.training.epoch import EpochRecord
 from search.training.metrics import scores
 from spaces.facts import DataFacts
 from spaces.modules.networks.network import build_network
@@ -27,17 +27,24 @@ def mars() -> DataFacts:
 
 
 @pytest.fixture(scope="session")
-def points() -> tuple[CurvePoint, ...]:
+def points() -> tuple[EpochRecord, ...]:
     return tuple(
-        CurvePoint(
-            number=n, train_loss=2 / n, validation_loss=2.2 / n, miou=0.5 - 0.4 / n, miou_strict=0.4 - 0.3 / n, lr=1e-3
+        EpochRecord(
+            number=n,
+            train_loss=2 / n,
+            validation_loss=2.2 / n,
+            miou=0.5 - 0.4 / n,
+            miou_strict=0.4 - 0.3 / n,
+            lr=1e-3,
+            seconds=1.0,
+            memory_mb=1.0,
         )
         for n in range(1, 9)
     )
 
 
 @pytest.fixture(scope="session")
-def contents(points: tuple[CurvePoint, ...], tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
+def contents(points: tuple[EpochRecord, ...], tmp_path_factory: pytest.TempPathFactory) -> BundleContents:
     """An untrained network of 21x34 images, its scores measured on four of them."""
     rng = np.random.default_rng(0)
     facts = DataFacts(channels=1, height=21, width=34, class_names=("ground", "a|b <i>", "rock"), excluded=("ground",))

@@ -17,7 +17,6 @@ from PIL import Image
 
 from search.outcome.colours import WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
 from search.outcome.figures import (
-    CurvePoint,
     draw_class_shares,
     draw_confusion,
     draw_curves,
@@ -27,6 +26,7 @@ from search.outcome.figures import (
     write_iou_csv,
 )
 from search.outcome.panel import lay_out, visible
+from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
 from spaces.facts import DataFacts
 
@@ -146,7 +146,16 @@ def test_threads_draw_the_same_bytes_as_one_alone(tmp_path, mars, points):
 @pytest.mark.parametrize("count", [0, 1, 2, 400])
 def test_curves_are_drawn_for_any_number_of_epochs_and_with_gaps(tmp_path, count):
     points = [
-        CurvePoint(number=n, train_loss=1.0 / n, validation_loss=math.inf, miou=math.nan, miou_strict=0.3, lr=0.1**n)
+        EpochRecord(
+            number=n,
+            train_loss=1.0 / n,
+            validation_loss=math.inf,
+            miou=math.nan,
+            miou_strict=0.3,
+            lr=0.1**n,
+            seconds=1.0,
+            memory_mb=1.0,
+        )
         for n in range(1, count + 1)
     ]
     for objective in ("miou", "miou_strict"):

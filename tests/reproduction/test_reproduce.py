@@ -30,8 +30,9 @@ from search.reproduction.result import Result
 from search.reproduction.subset import choose_tiles, rarest_class
 from search.reproduction.table import Reproduction
 from search.reproduction.task import Task, at_budget, make_task
+from search.training.epoch import EpochRecord
 from search.worker.process import ChildDied, DeviceSlot
-from search.worker.protocol import Failed, Finished, Message, Stopped, Train, Trained
+from search.worker.protocol import EpochEnd, Failed, Finished, Message, Stopped, Train
 from spaces import Recipe, bind, load_preset
 from spaces.facts import DataFacts
 from spaces.recipe import Background, Optimisation
@@ -262,9 +263,8 @@ class PretendLink:
     def stop_current(self) -> None: ...
 
 
-def trained(number: int, miou: float) -> Trained:
-    return Trained(
-        job=1,
+def trained(number: int, miou: float, confusion: tuple[tuple[int, ...], ...] = CONFUSION) -> EpochEnd:
+    record = EpochRecord(
         number=number,
         train_loss=1.0,
         validation_loss=1.0,
@@ -272,14 +272,13 @@ def trained(number: int, miou: float) -> Trained:
         miou_strict=miou,
         accuracy=0.7,
         iou=(0.5, None),
-        confusion=CONFUSION,
+        confusion=confusion,
         lr=1e-3,
         seconds=2.0,
         memory_mb=1.0,
         parameters=9,
-        improved=True,
-        last=False,
     )
+    return EpochEnd(job=1, record=record)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], stop: threading.Event) -> list[Result]:
@@ -298,9 +297,9 @@ def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], s
 
 def test_the_best_epoch_counts_and_the_last_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def script(job: Train) -> Iterator[Message]:
-        assert (job.objective, job.train, job.validation) == ("miou", (0,), (1,))
+        assert (job.objective, job.samples.train, job.samples.validation) == ("miou", (0,), (1,))
         yield trained(1, 0.6)
-        yield dataclasses.replace(trained(2, 0.1), confusion=((0, 4), (6, 0)))
+        yield trained(2, 0.1, confusion=((0, 4), (6, 0)))
         yield Finished(job=1, best=1)
 
     (result,) = pretend(monkeypatch, script, ["a"], threading.Event())

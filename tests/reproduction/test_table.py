@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 from scipy.stats import kendalltau
 
-from search.outcome.curves import CurvePoint
 from search.reproduction.comparison import draw_comparison
 from search.reproduction.ordering import Entry, Range, compare, range_of
 from search.reproduction.paper import CLASSES, TABLES, PaperRow, PaperTable
 from search.reproduction.result import Result, read_result, result_path, write_result
 from search.reproduction.side_by_side import as_csv, as_markdown, spelled
 from search.reproduction.table import Ours, Reproduction, Setting, pool
+from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
 from spaces import load_preset
 from spaces.facts import DataFacts
@@ -47,7 +47,16 @@ def result(name: str = "c1-dice-seed0", hits: int = 60, **changes: object) -> Re
         "last": diagonal(hits - 5),
         "best_epoch": 2,
         "curve": (
-            CurvePoint(number=1, train_loss=1.5, validation_loss=math.nan, miou=0.2, miou_strict=math.nan, lr=1e-3),
+            EpochRecord(
+                number=1,
+                train_loss=1.5,
+                validation_loss=math.nan,
+                miou=0.2,
+                miou_strict=math.nan,
+                lr=1e-3,
+                seconds=1.0,
+                memory_mb=1.0,
+            ),
         ),
         "parameters": 1_941_393,
         "seconds": 61.5,

@@ -26,8 +26,10 @@ from search.host.state import INTERRUPTED
 from search.studies.queries import count
 from search.studies.reports import leaderboard, study_report, trial_reports
 from search.studies.study import Created, Wish, create
+from search.training.epoch import EpochRecord
 from storage.store import Store
-from storage.studies.attempts import curve, kept_weights, runs
+from storage.studies.attempts import kept_weights, runs
+from storage.studies.epochs import curve
 from storage.studies.hosts import workers
 from storage.trials.retries import retried
 from support.waiting import wait_for
@@ -82,7 +84,7 @@ def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path:
 
     for trial in complete:
         assert sorted(m.filename for m in get_all_artifact_meta(trial, storage=store.trials)) == FILES
-        points = curve(store, "tiny", trial.number)
+        points = curve(store, "tiny", trial.number, EpochRecord)
         assert [p.number for p in points] == [1, 2, 3]
         assert trial.value == pytest.approx(max(p.miou for p in points))
         assert set(trial.intermediate_values) == {1, 3}
@@ -134,7 +136,7 @@ def test_a_killed_child_is_recorded_and_replaced(
     create(store, wish(trials=3, epochs=8, pruner="none"))
 
     def kill_first() -> None:
-        wait_for(lambda: any(len(curve(store, "tiny", run.trial)) == 4 for run in runs(store, "tiny")))
+        wait_for(lambda: any(len(curve(store, "tiny", run.trial, EpochRecord)) == 4 for run in runs(store, "tiny")))
         gate.touch()
         for pid in children():
             os.kill(pid, signal.SIGKILL)
@@ -149,7 +151,7 @@ def test_a_killed_child_is_recorded_and_replaced(
     assert "killed by signal 9" in failed.user_attrs["reason"]
     (again,) = (t for t in trials if retried(t) == [failed.number])
     assert (again.params, again.system_attrs["own_failures"]) == (failed.params, 1)
-    assert [p.number for p in curve(store, "tiny", again.number)] == list(range(1, 9))
+    assert [p.number for p in curve(store, "tiny", again.number, EpochRecord)] == list(range(1, 9))
     assert [r.state for r in runs(store, "tiny")].count("failed") == 1
     assert children() == []
 
@@ -158,7 +160,7 @@ def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., 
     create(store, wish(trials=2, epochs=60, pruner="none"))
 
     def stop() -> None:
-        wait_for(lambda: any(curve(store, "tiny", run.trial) for run in runs(store, "tiny")))
+        wait_for(lambda: any(curve(store, "tiny", run.trial, EpochRecord) for run in runs(store, "tiny")))
         os.kill(os.getpid(), signal.SIGTERM)
 
     with meanwhile(stop), handlers():

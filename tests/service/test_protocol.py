@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
+from search.training.epoch import EpochRecord, read_records
 from search.worker.protocol import (
+    Checkpointing,
+    EpochEnd,
     Failed,
     Finished,
     Message,
     Note,
     Ready,
     Resumed,
+    Samples,
     Saved,
     Stop,
     Stopped,
     Train,
-    Trained,
     from_line,
     to_line,
-    trained_epochs,
 )
 
 
-def trained(number: int, job: int = 1) -> Trained:
-    return Trained(
-        job=job,
+def record(number: int) -> EpochRecord:
+    return EpochRecord(
         number=number,
         train_loss=0.5,
         validation_loss=0.25,
@@ -39,8 +41,7 @@ def trained(number: int, job: int = 1) -> Trained:
         seconds=1.5,
         memory_mb=3.0,
         parameters=10,
-        improved=True,
-        last=False,
+        last=number == 3,
     )
 
 
@@ -49,17 +50,14 @@ MESSAGES = [
     Train(
         job=1,
         recipe="model: {}\n",
-        data="/d.npz",
-        train=(1, 2),
-        validation=(3,),
-        panel=(3,),
+        samples=Samples(path="/d.npz", train=(1, 2), validation=(3,), panel=(3,)),
         out="/o",
         device="cpu",
         objective="miou",
     ),
     Stop(job=2),
-    trained(2),
-    Resumed(job=2, epoch=2, history=(asdict(trained(1)), asdict(trained(2))), seconds=3.0),
+    EpochEnd(job=2, record=record(3)),
+    Resumed(job=2, history=(record(1), record(2))),
     Saved(job=1, epoch=2),
     Note(job=1, text="the disk is full"),
     Finished(job=1, best=2),
@@ -75,13 +73,7 @@ TRAIN = MESSAGES[1]
 def test_a_message_is_one_line_and_comes_back_equal(message: Message) -> None:
     line = to_line(message)
     assert line.count("\n") == 1
-    again = from_line(line)
-    if isinstance(message, Resumed):  # its history holds fields as JSON has them
-        assert isinstance(again, Resumed)
-        assert (again.job, again.epoch, again.seconds) == (message.job, message.epoch, message.seconds)
-        assert again.epochs() == message.epochs()
-    else:
-        assert again == message
+    assert from_line(line) == message
 
 
 BAD_LINES = [
@@ -92,6 +84,9 @@ BAD_LINES = [
     "not json",
     '{"message": "Stop"}',
     '{"message": "Stop", "job": 1, "x": 2}',
+    '{"message": "EpochEnd", "job": 1, "record": {"number": 1}}',
+    '{"message": "EpochEnd", "job": 1, "record": [1]}',
+    '{"message": "Resumed", "job": 1, "history": 7}',
 ]
 
 
@@ -108,20 +103,50 @@ def test_half_a_line_of_a_killed_child_is_refused() -> None:
             from_line(line[:length])
 
 
-def test_a_job_without_checkpoints_is_what_it_was() -> None:
+def test_a_job_has_no_checkpoints_unless_it_says_so() -> None:
     assert isinstance(TRAIN, Train)
-    assert (TRAIN.checkpoint, TRAIN.resume, TRAIN.checkpoint_seconds) == ("", "", 10.0)
+    assert TRAIN.checkpoint == Checkpointing(path="", resume="", seconds=10.0)
 
 
-def test_a_curve_becomes_messages_of_the_new_job() -> None:
-    said = Resumed(job=7, epoch=2, history=(asdict(trained(1)), asdict(trained(2))), seconds=3.0)
-    assert said.epochs() == (trained(1, job=7), trained(2, job=7))
+def test_a_checkpoint_tells_of_its_epochs() -> None:
+    said = Resumed(job=7, history=(record(1), record(2)))
+    assert said.epoch == 2
 
 
-BAD_CURVES = [None, "text", {}, [1], [asdict(trained(2))], [asdict(trained(1))] * 2, [{"number": 1}]]
+def as_json(*records: EpochRecord, **changes: object) -> list[dict[str, object]]:
+    return json.loads(json.dumps([asdict(record) | changes for record in records]))
+
+
+def test_the_curve_of_a_checkpoint_is_read() -> None:
+    assert read_records(as_json(record(1), record(2))) == (record(1), record(2))
+    assert read_records([]) == ()
+
+
+FIRST = {  # the fields that an epoch had in the first version
+    *("number", "train_loss", "validation_loss", "miou", "miou_strict", "accuracy", "iou", "confusion"),
+    *("lr", "seconds", "memory_mb", "parameters", "last"),
+}
+
+
+def test_a_curve_of_the_first_version_is_read_by_this_one() -> None:
+    """A field that came later has a default; one that is unknown here, of a later version, is left out."""
+    older = [{name: fields[name] for name in FIRST} for fields in as_json(record(1))]
+    assert read_records(older) == (record(1),)
+    assert read_records(as_json(record(1), a_later_field=1)) == (record(1),)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "iou", "confusion", "parameters", "last"])
+def test_a_curve_that_lacks_a_field_with_a_default_is_read(name: str) -> None:
+    (fields,) = as_json(record(1))
+    del fields[name]
+    (found,) = read_records([fields])
+    assert found == replace(record(1), **{name: getattr(found, name)})
+
+
+BAD_CURVES = [None, "text", {}, [1], as_json(record(2)), as_json(record(1)) * 2, [{"number": 1}]]
 
 
 @pytest.mark.parametrize("history", BAD_CURVES, ids=repr)
 def test_a_curve_with_a_gap_or_of_something_else_is_refused(history: object) -> None:
     with pytest.raises(ValueError, match=r"epochs|fields"):
-        trained_epochs(history, 1)
+        read_records(history)

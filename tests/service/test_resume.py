@@ -37,11 +37,13 @@ from search.studies.pruners import RetryAwarePruner
 from search.studies.queries import count
 from search.studies.reports import trial_reports
 from search.studies.study import Created, Wish, create
+from search.training.epoch import EpochRecord
 from search.worker.checkpoint_file import epoch_of
 from storage.artifacts.artifact_store import exists
 from storage.store import Store
-from storage.studies.attempts import curve, kept_weights, runs
+from storage.studies.attempts import kept_weights, runs
 from storage.studies.control import set_command
+from storage.studies.epochs import curve
 from storage.trials.retries import requeue, retried
 from support.waiting import wait_for
 
@@ -102,7 +104,9 @@ def trials_of(store: Store, study: str = "tiny") -> list[FrozenTrial]:
 
 
 def epochs_of(store: Store, trial: int = 0) -> int:
-    return len(curve(store, "tiny", trial)) if any(run.trial == trial for run in runs(store, "tiny")) else 0
+    return (
+        len(curve(store, "tiny", trial, EpochRecord)) if any(run.trial == trial for run in runs(store, "tiny")) else 0
+    )
 
 
 def children_of(pid: int) -> list[psutil.Process]:
@@ -148,7 +152,7 @@ def assert_as_if_never_cut(store: Store) -> FrozenTrial:
     assert [t.state for t in lost] == [TrialState.FAIL] * len(lost)
     assert last.state is TrialState.COMPLETE
     assert trial_reports(store, "tiny")[-1]["resumed_from_epoch"] == 4
-    told, whole = curve(store, "tiny", last.number), curve(store, "whole", 0)
+    told, whole = curve(store, "tiny", last.number, EpochRecord), curve(store, "whole", 0, EpochRecord)
     assert [e.number for e in told] == [e.number for e in whole] == list(range(1, len(whole) + 1))
     same = ("train_loss", "validation_loss", "miou", "miou_strict", "iou", "lr")
     assert [[getattr(e, name) for name in same] for e in told] == [[getattr(e, name) for name in same] for e in whole]
@@ -240,7 +244,7 @@ def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
     assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.COMPLETE]
     assert trials_of(store)[0].user_attrs["reason"].startswith("its host gave no sign of life for 4 s")
     assert sorted(r.state for r in runs(store, "tiny")) == ["complete", "lost"]
-    assert [e.number for e in curve(store, "tiny", 1)] == list(range(1, 10))
+    assert [e.number for e in curve(store, "tiny", 1, EpochRecord)] == list(range(1, 10))
 
 
 def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_copy(
@@ -267,8 +271,8 @@ def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_
     assert outcome.finished == 1
     first, copy = trials_of(store)
     assert (first.state, copy.state) == (TrialState.FAIL, TrialState.COMPLETE)
-    assert [e.number for e in curve(store, "tiny", copy.number)] == [1, 2, 3]
-    assert copy.value == max(e.miou for e in curve(store, "tiny", copy.number))
+    assert [e.number for e in curve(store, "tiny", copy.number, EpochRecord)] == [1, 2, 3]
+    assert copy.value == max(e.miou for e in curve(store, "tiny", copy.number, EpochRecord))
     assert [kept.trial for kept in kept_weights(store, "tiny")] == [copy.number]
     assert "its result is kept" in said.getvalue()
 

@@ -19,10 +19,24 @@ from pathlib import Path
 import psutil
 import pytest
 
+from search.training.epoch import EpochRecord
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint, remove_parts
 from search.worker.exit_reason import how_it_ended
 from search.worker.process import ChildDied, ChildHung, DeviceSlot, WorkerProcess
-from search.worker.protocol import Failed, Finished, Message, Note, Resumed, Saved, Stopped, Train, Trained, to_line
+from search.worker.protocol import (
+    Checkpointing,
+    EpochEnd,
+    Failed,
+    Finished,
+    Message,
+    Note,
+    Resumed,
+    Samples,
+    Saved,
+    Stopped,
+    Train,
+    to_line,
+)
 from support.waiting import wait_for
 
 RECIPE = """
@@ -57,10 +71,7 @@ def job(tiny_data: Path, tmp_path: Path) -> Train:
     return Train(
         job=1,
         recipe=RECIPE,
-        data=str(tiny_data),
-        train=tuple(range(36)),
-        validation=tuple(range(36, 48)),
-        panel=(36, 37),
+        samples=Samples(path=str(tiny_data), train=tuple(range(36)), validation=tuple(range(36, 48)), panel=(36, 37)),
         out=str(out),
         device="cpu",
         objective="miou",
@@ -88,16 +99,16 @@ def all_of(link: WorkerProcess, job: Train) -> list[Message]:
 
 
 def epochs_of(messages: list[Message]) -> list[int]:
-    return [message.number for message in messages if isinstance(message, Trained)]
+    return [message.record.number for message in messages if isinstance(message, EpochEnd)]
 
 
 def saved_of(messages: list[Message]) -> list[int]:
     return [message.epoch for message in messages if isinstance(message, Saved)]
 
 
-def told(epoch: Trained) -> Trained:
+def told(epoch: EpochRecord) -> EpochRecord:
     """All that an epoch says and that neither time nor process have a part in."""
-    return replace(epoch, job=0, seconds=0.0, memory_mb=0.0)
+    return replace(epoch, seconds=0.0, memory_mb=0.0)
 
 
 def results(job: Train) -> tuple[bytes, bytes]:
@@ -105,11 +116,11 @@ def results(job: Train) -> tuple[bytes, bytes]:
 
 
 @pytest.fixture
-def uncut(link: WorkerProcess, job: Train) -> tuple[list[Trained], tuple[bytes, bytes], int]:
+def uncut(link: WorkerProcess, job: Train) -> tuple[list[EpochRecord], tuple[bytes, bytes], int]:
     """What the epochs of an uninterrupted training say, the files it leaves, and its best epoch."""
     messages = all_of(link, job)
     assert isinstance(messages[-1], Finished)
-    return [told(m) for m in messages if isinstance(m, Trained)], results(job), messages[-1].best
+    return [told(m.record) for m in messages if isinstance(m, EpochEnd)], results(job), messages[-1].best
 
 
 def gone(pid: int) -> bool:
@@ -126,7 +137,7 @@ def follow_and_kill(place: DeviceSlot, job: Train, after: int, delay: float) -> 
 
     def act(message: Message) -> None:
         said.append(message)
-        if isinstance(message, Trained) and len(epochs_of(said)) == after:
+        if isinstance(message, EpochEnd) and len(epochs_of(said)) == after:
             time.sleep(delay)
             send(link, signal.SIGKILL)
 
@@ -139,7 +150,7 @@ def follow_and_kill(place: DeviceSlot, job: Train, after: int, delay: float) -> 
 
 
 def kill_and_resume(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int],
+    uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int],
     place: DeviceSlot,
     job: Train,
     folder: Path,
@@ -150,11 +161,11 @@ def kill_and_resume(
     expected, files, best = uncut
     dice = random.Random(seed)
     checkpoint = folder / f"checkpoint-{seed}.safetensors"
-    job = replace(job, checkpoint=str(checkpoint), checkpoint_seconds=0.0)
-    known: list[Trained] = []
+    known: list[EpochRecord] = []
     for turn in range(kills + 1):
         epoch = epoch_of(checkpoint) or 0
-        job = replace(job, resume=str(checkpoint) if epoch else "")
+        resume = str(checkpoint) if epoch else ""
+        job = replace(job, checkpoint=Checkpointing(path=str(checkpoint), resume=resume, seconds=0.0))
         if turn < kills:
             left = EPOCHS - epoch - (kills - turn)  # so that something is left for the kills to come
             said = follow_and_kill(place, job, dice.randint(1, max(1, left - 1)), dice.uniform(0.0, 0.06))
@@ -164,18 +175,18 @@ def kill_and_resume(
         if epoch:
             assert isinstance(said[0], Resumed)
             assert said[0].epoch == epoch
-            known = [told(message) for message in said[0].epochs()]
+            known = [told(record) for record in said[0].history]
             assert known == expected[:epoch], f"seed {seed}"
         numbers = epochs_of(said)
         assert numbers == list(range(epoch + 1, epoch + 1 + len(numbers)))
-        known += [told(message) for message in said if isinstance(message, Trained)]
+        known += [told(message.record) for message in said if isinstance(message, EpochEnd)]
     assert known == expected, f"seed {seed}"
     assert said[-1] == Finished(job=1, best=best)
     assert results(job) == files, f"seed {seed}"
 
 
 def test_a_training_killed_three_times_ends_with_the_bits_of_an_uncut_one(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
+    uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
 ) -> None:
     kill_and_resume(uncut, place, job, tmp_path, kills=3, seed=1)
 
@@ -183,29 +194,29 @@ def test_a_training_killed_three_times_ends_with_the_bits_of_an_uncut_one(
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 8))
 def test_a_training_killed_five_times_ends_with_the_bits_of_an_uncut_one(
-    seed: int, uncut: tuple[list[Trained], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
+    seed: int, uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
 ) -> None:
     kill_and_resume(uncut, place, job, tmp_path, kills=5, seed=seed)
 
 
 def test_a_stop_leaves_the_newest_epoch_on_the_disk_and_the_next_child_continues_it(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
+    uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
-    stopped = numbered(link, job, checkpoint=str(checkpoint), checkpoint_seconds=NEVER)
+    stopped = numbered(link, job, checkpoint=Checkpointing(path=str(checkpoint), seconds=NEVER))
     said: list[Message] = []
     for message in link.train(stopped, silence=60.0):
         said.append(message)
-        if isinstance(message, Trained) and message.number == 3:
+        if isinstance(message, EpochEnd) and message.record.number == 3:
             assert not checkpoint.exists()  # none was due
             link.stop(stopped.job)
     last = epochs_of(said)[-1]
     assert said[-2:] == [Saved(job=stopped.job, epoch=last), Stopped(job=stopped.job)]
     assert saved_of(said) == [last]
     assert epoch_of(checkpoint) == last
-    again = all_of(link, replace(job, checkpoint=str(checkpoint), resume=str(checkpoint)))
+    again = all_of(link, replace(job, checkpoint=Checkpointing(path=str(checkpoint), resume=str(checkpoint))))
     assert isinstance(again[0], Resumed)
-    assert again[0].seconds == pytest.approx(sum(m.seconds for m in said if isinstance(m, Trained)))
+    assert again[0].history == tuple(message.record for message in said if isinstance(message, EpochEnd))
     assert epochs_of(again) == list(range(last + 1, EPOCHS + 1))
     assert results(job) == uncut[1]
 
@@ -215,14 +226,14 @@ def test_a_stop_right_after_a_resume_writes_only_what_is_not_there(
 ) -> None:
     """The epoch it goes on from lies there already; resumed from another path, a download, it gets its own place."""
     here, there = tmp_path / "here.safetensors", tmp_path / "there.safetensors"
-    first = numbered(link, job, checkpoint=str(here), checkpoint_seconds=NEVER)
+    first = numbered(link, job, checkpoint=Checkpointing(path=str(here), seconds=NEVER))
     for message in link.train(first, silence=60.0):
-        if isinstance(message, Trained):
+        if isinstance(message, EpochEnd):
             link.stop(first.job)
     epoch = epoch_of(here)
     assert epoch is not None
     for path, expected in ((here, []), (there, [epoch])):
-        again = numbered(link, job, checkpoint=str(path), resume=str(here), checkpoint_seconds=NEVER)
+        again = numbered(link, job, checkpoint=Checkpointing(path=str(path), resume=str(here), seconds=NEVER))
         link.stop(again.job)  # before it begins
         said = list(link.train(again, silence=60.0))
         assert [type(message) for message in said] == [Resumed, *[Saved for _ in expected], Stopped]
@@ -232,34 +243,34 @@ def test_a_stop_right_after_a_resume_writes_only_what_is_not_there(
 
 def test_checkpoints_follow_their_epochs_and_only_when_due(link: WorkerProcess, job: Train, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
-    said = all_of(link, replace(job, checkpoint=str(checkpoint), checkpoint_seconds=NEVER))
+    said = all_of(link, replace(job, checkpoint=Checkpointing(path=str(checkpoint), seconds=NEVER)))
     assert (saved_of(said), checkpoint.exists()) == ([], False)
-    said = all_of(link, replace(job, checkpoint=str(checkpoint), checkpoint_seconds=0.0))
+    said = all_of(link, replace(job, checkpoint=Checkpointing(path=str(checkpoint), seconds=0.0)))
     saved = saved_of(said)
     assert saved
     assert saved == sorted(set(saved))
     for number in saved:
-        after = [m.number for m in said[: said.index(Saved(job=said[-1].job, epoch=number))] if isinstance(m, Trained)]  # type: ignore[union-attr]
+        after = epochs_of(said[: said.index(Saved(job=said[-1].job, epoch=number))])  # type: ignore[union-attr]
         assert number in after
     assert isinstance(said[-1], Finished)
     assert epoch_of(checkpoint) == saved[-1]
     assert [entry.name for entry in tmp_path.iterdir() if entry.suffix == ".part"] == []
     said = all_of(link, job)
-    assert {type(message) for message in said} == {Trained, Finished}
+    assert {type(message) for message in said} == {EpochEnd, Finished}
 
 
 def test_a_checkpoint_of_the_last_epoch_gives_the_result_at_once(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
+    uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
 ) -> None:
     """A child that died between its last epoch and its result: the best weights are from before."""
     checkpoint = tmp_path / "checkpoint.safetensors"
-    keep_the_last_epoch(replace(job, checkpoint=str(checkpoint), checkpoint_seconds=NEVER))
+    keep_the_last_epoch(replace(job, checkpoint=Checkpointing(path=str(checkpoint), seconds=NEVER)))
     assert epoch_of(checkpoint) == EPOCHS
     for name in ("weights.safetensors", "panel.npz"):
         (Path(job.out) / name).unlink()
-    said = all_of(link, replace(job, resume=str(checkpoint)))
+    said = all_of(link, replace(job, checkpoint=Checkpointing(resume=str(checkpoint))))
     assert [type(message) for message in said] == [Resumed, Finished]
-    assert [told(epoch) for epoch in said[0].epochs()] == uncut[0]  # type: ignore[union-attr]
+    assert [told(epoch) for epoch in said[0].history] == uncut[0]  # type: ignore[union-attr]
     assert results(job) == uncut[1]
 
 
@@ -268,18 +279,20 @@ def keep_the_last_epoch(job: Train) -> None:
     import torch
 
     from search.training.fit import fit
-    from search.worker.job import _begin, _follow, _keeper
+    from search.worker.job import begin_or_resume, checkpoint_writer, run_epochs
     from search.worker.job_files import training_data
     from spaces import load_recipe
     from storage.data.dataset import read_dataset
 
     torch.set_num_threads(1)
     recipe = load_recipe(job.recipe)
-    data = training_data(read_dataset(Path(job.data)), recipe.data.cleaning, job.train, job.validation)
-    course = _begin(job, lambda resume: fit(recipe, data, resume=resume), lambda message: None)
-    with _keeper(job, course, lambda message: None) as keeper:
-        _follow(job, course, keeper, lambda message: None)
-        keeper.write_newest()
+    data = training_data(
+        read_dataset(Path(job.samples.path)), recipe.data.cleaning, job.samples.train, job.samples.validation
+    )
+    training = begin_or_resume(job, lambda resume: fit(recipe, data, resume=resume), lambda message: None)
+    with checkpoint_writer(job, training, lambda message: None) as writer:
+        run_epochs(job, training, writer, lambda message: None)
+        writer.write_newest()
 
 
 @pytest.mark.parametrize("kind", ["another recipe", "missing", "noise"])
@@ -291,9 +304,9 @@ def test_a_checkpoint_that_cannot_be_used_costs_only_the_time(
         checkpoint.write_bytes(b"\x80\x04cos\nsystem\n")
     if kind == "another recipe":
         other = RECIPE.replace("0.005", "0.004").replace("epochs: 8", "epochs: 2")
-        stopped = all_of(link, replace(job, recipe=other, checkpoint=str(checkpoint), checkpoint_seconds=0.0))
+        stopped = all_of(link, replace(job, recipe=other, checkpoint=Checkpointing(path=str(checkpoint), seconds=0.0)))
         assert isinstance(stopped[-1], Finished)
-    said = all_of(link, replace(job, resume=str(checkpoint)))
+    said = all_of(link, replace(job, checkpoint=Checkpointing(resume=str(checkpoint))))
     assert isinstance(said[0], Note)
     assert "starts at its first epoch" in said[0].text
     assert {"another recipe": "of another recipe", "missing": "no readable", "noise": "no readable"}[kind] in said[
@@ -303,9 +316,11 @@ def test_a_checkpoint_that_cannot_be_used_costs_only_the_time(
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_once_and_not_fatal(
-    uncut: tuple[list[Trained], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
+    uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], link: WorkerProcess, job: Train, tmp_path: Path
 ) -> None:
-    said = all_of(link, replace(job, checkpoint=str(tmp_path / "gone" / "c.safetensors"), checkpoint_seconds=0.0))
+    said = all_of(
+        link, replace(job, checkpoint=Checkpointing(path=str(tmp_path / "gone" / "c.safetensors"), seconds=0.0))
+    )
     notes = [message for message in said if isinstance(message, Note)]
     assert len(notes) == 1
     assert "cannot be written" in notes[0].text
@@ -319,7 +334,7 @@ def test_a_child_leaves_no_half_checkpoint_of_the_one_before(link: WorkerProcess
     other = tmp_path / ".trial1.safetensors.0a1b.part"
     for path in (half, other):
         path.write_bytes(b"half")
-    all_of(link, replace(job, checkpoint=str(checkpoint), checkpoint_seconds=NEVER))
+    all_of(link, replace(job, checkpoint=Checkpointing(path=str(checkpoint), seconds=NEVER)))
     assert (half.exists(), other.exists()) == (False, True)
     half.write_bytes(b"half")
     checkpoint.write_bytes(b"whole")
@@ -332,7 +347,7 @@ def test_the_epoch_of_a_checkpoint_is_seen_without_torch(link: WorkerProcess, jo
     checkpoint = tmp_path / "checkpoint.safetensors"
     assert epoch_of(checkpoint) is None
     assert epoch_of(tmp_path) is None
-    saved = saved_of(all_of(link, replace(job, checkpoint=str(checkpoint), checkpoint_seconds=0.0)))
+    saved = saved_of(all_of(link, replace(job, checkpoint=Checkpointing(path=str(checkpoint), seconds=0.0))))
     content = checkpoint.read_bytes()
     for damaged in (b"", content[:4], content[:-1], content + b"x", b"\xff" * 100, b"\x02" + b"\0" * 7 + b"[]"):
         checkpoint.write_bytes(damaged)
@@ -370,7 +385,7 @@ KINDS = """
 
 
 def test_an_error_of_the_childs_own_says_what_it_was(link: WorkerProcess, job: Train) -> None:
-    failed = all_of(link, replace(job, panel=(10**9,)))[-1]
+    failed = all_of(link, replace(job, samples=replace(job.samples, panel=(10**9,))))[-1]
     assert isinstance(failed, Failed)
     assert (failed.kind, failed.reason[:11], "IndexError" in failed.detail) == ("error", "IndexError:", True)
     # A process of its own, since importing the child's module takes the signals away.
@@ -386,7 +401,7 @@ def test_too_little_memory_is_told_as_such_and_costs_the_child_its_life(place: D
     with WorkerProcess(place) as link:
         first = None
         for message in link.train(numbered(link, job, recipe=large), silence=120.0):
-            if isinstance(message, Trained) and first is None:
+            if isinstance(message, EpochEnd) and first is None:
                 first = link.pid
                 assert first is not None
                 taken = psutil.Process(first).memory_info().vms
@@ -494,14 +509,14 @@ HOST = """
     from dataclasses import replace
     from pathlib import Path
     from search.worker.process import WorkerProcess, DeviceSlot
-    from search.worker.protocol import Trained, from_line
+    from search.worker.protocol import EpochEnd, from_line
 
     job = from_line(sys.stdin.readline())
     slot = DeviceSlot(name="slot", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=Path(sys.argv[1]))
     with WorkerProcess(slot) as link:
         for message in link.train(job, silence=float(sys.argv[2])):
-            if isinstance(message, Trained):
-                print(link.pid, message.number, flush=True)
+            if isinstance(message, EpochEnd):
+                print(link.pid, message.record.number, flush=True)
 """
 
 

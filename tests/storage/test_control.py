@@ -25,8 +25,9 @@ from storage.database.schema import AttemptTable, EpochTable, Table
 from storage.errors import StudyError
 from storage.process_identity import worker_id
 from storage.store import Store, open_store
-from storage.studies.attempts import add_epoch, finish_run, start_run
+from storage.studies.attempts import finish_run, start_run
 from storage.studies.control import COMMAND, command, delete_study, set_command
+from storage.studies.epochs import add_epoch
 from storage.studies.hosts import leave, register
 from storage.studies.liveness import alive, attending, stale_trials_of
 from storage.studies.studies import (

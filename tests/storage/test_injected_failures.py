@@ -26,11 +26,13 @@ from optuna.testing.pytest_storages import StorageTestCase
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Engine, event, text
 
+from search.training.epoch import EpochRecord
 from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
 from storage.store import Store
 from storage.studies import studies
-from storage.studies.attempts import add_epoch, curve, finish_run, runs, start_run
+from storage.studies.attempts import finish_run, runs, start_run
+from storage.studies.epochs import add_epoch, curve
 from storage.studies.hosts import leave, register, workers
 from storage.studies.studies import StudyConfig, create_study, list_studies, load_config
 from storage.trials.idempotency import MADE
@@ -380,7 +382,7 @@ def test_our_own_tables_hold_everything_once(store: Store, plan: StudyConfig, fa
     assert [(found.id, found.state, found.value) for found in once(lambda: runs(store, "mars"))] == [
         (run, "complete", 0.5)
     ]
-    assert once(lambda: curve(store, "mars", 0)) == (EPOCH,)
+    assert once(lambda: curve(store, "mars", 0, EpochRecord)) == (EPOCH,)
     assert [found.state for found in once(lambda: workers(store, "mars"))] == ["left"]
     assert once(lambda: list_studies(store)) == ("mars",)
 

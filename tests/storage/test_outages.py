@@ -18,10 +18,12 @@ from optuna.trial import TrialState
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
+from search.training.epoch import EpochRecord
 from storage.database.engine import alone
 from storage.database.retry import RetryPolicy
 from storage.store import Store, open_store
-from storage.studies.attempts import add_epoch, curve, finish_run, runs, start_run
+from storage.studies.attempts import finish_run, runs, start_run
+from storage.studies.epochs import add_epoch, curve
 from storage.studies.hosts import beat, register
 from storage.studies.studies import StudyConfig, create_study
 from support.studies import EPOCH, worker_row
@@ -142,7 +144,7 @@ def assert_nothing_lost_nothing_doubled(store: Store, ended: list[int]) -> None:
     assert {run.state for run in runs(store, "mars")} == {"complete"}
     for trial in trials:
         assert trial.intermediate_values == dict.fromkeys(range(1, EPOCHS + 1), trial.value)
-        assert [(row.number, row.miou) for row in curve(store, "mars", trial.number)] == [
+        assert [(row.number, row.miou) for row in curve(store, "mars", trial.number, EpochRecord)] == [
             (epoch, trial.value) for epoch in range(1, EPOCHS + 1)
         ]
 

@@ -3,39 +3,28 @@ from __future__ import annotations
 import io
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, fields, make_dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
+from search.training.epoch import EpochRecord
 from storage.artifacts.artifact_store import exists
 from storage.errors import StudyError
 from storage.store import Store
-from storage.studies.attempts import (
-    EpochRow,
-    KeptWeights,
-    _null,
-    _number,
-    add_epoch,
-    curve,
-    drop_weights,
-    finish_run,
-    kept_weights,
-    runs,
-    start_run,
-)
+from storage.studies.attempts import KeptWeights, drop_weights, finish_run, kept_weights, runs, start_run
+from storage.studies.epochs import add_epoch, curve, stored_fields
 from storage.studies.studies import StudyConfig, create_study
 
-ROW = EpochRow(
+ROW = EpochRecord(
     number=1,
     train_loss=0.5,
     validation_loss=math.inf,
     miou=0.625,
     miou_strict=0.476,
-    iou=(0.1, math.nan, 1 / 3),
+    accuracy=0.75,
+    iou=(0.1, None, 1 / 3),
     lr=1e-3,
     seconds=1.25,
     memory_mb=512.0,
@@ -52,7 +41,7 @@ def _start(store: Store, trial: int = 0, device: str = "cpu") -> int:
     return start_run(store, study="mars", trial=trial, worker="w1", device=device)
 
 
-def _same(one: tuple[EpochRow, ...], other: tuple[EpochRow, ...]) -> bool:
+def _same(one: tuple[EpochRecord, ...], other: tuple[EpochRecord, ...]) -> bool:
     return repr(one) == repr(other)  # NaN is not equal to itself
 
 
@@ -61,16 +50,16 @@ def test_a_curve_comes_back_in_order_with_its_gaps(mars: Store) -> None:
     rows = tuple(replace(ROW, number=number, train_loss=math.nan if number == 2 else 0.5) for number in (1, 2, 3))
     for row in reversed(rows):
         add_epoch(mars, run, row)
-    assert _same(curve(mars, "mars", 0), rows)
+    assert _same(curve(mars, "mars", 0, EpochRecord), rows)
 
 
 def test_an_epoch_written_twice_is_there_once_with_the_last_numbers(mars: Store) -> None:
     run = _start(mars)
     add_epoch(mars, run, ROW)
     add_epoch(mars, run, ROW)
-    assert len(curve(mars, "mars", 0)) == 1
+    assert len(curve(mars, "mars", 0, EpochRecord)) == 1
     add_epoch(mars, run, replace(ROW, miou=0.7, iou=(0.2,)))
-    assert [(row.miou, row.iou) for row in curve(mars, "mars", 0)] == [(0.7, (0.2,))]
+    assert [(row.miou, row.iou) for row in curve(mars, "mars", 0, EpochRecord)] == [(0.7, (0.2,))]
 
 
 def test_a_trial_has_one_run_and_a_curve_of_its_own(mars: Store) -> None:
@@ -80,9 +69,9 @@ def test_a_trial_has_one_run_and_a_curve_of_its_own(mars: Store) -> None:
     add_epoch(mars, other, ROW)
     assert _start(mars) == first
     assert len(runs(mars, "mars")) == 2
-    assert [row.number for row in curve(mars, "mars", 0)] == [5]
-    assert [row.number for row in curve(mars, "mars", 1)] == [1]
-    assert curve(mars, "mars", 2) == ()
+    assert [row.number for row in curve(mars, "mars", 0, EpochRecord)] == [5]
+    assert [row.number for row in curve(mars, "mars", 1, EpochRecord)] == [1]
+    assert curve(mars, "mars", 2, EpochRecord) == ()
 
 
 def test_eight_threads_that_start_the_same_run_share_it(mars: Store) -> None:
@@ -152,6 +141,42 @@ def test_what_is_unknown_is_refused(mars: Store) -> None:
     drop_weights(mars, 77)
 
 
-@given(st.floats())
-def test_a_number_survives_the_way_through_null(number: float) -> None:
-    assert repr(_number(_null(number), math.nan)) == repr(number)
+NUMBERS = (math.nan, math.inf, -math.inf, 0.0, 5e-324, -2.2e-308, 1.7976931348623157e308, 0.1, 1 / 3, math.pi)
+
+
+def test_every_number_survives_the_way_through_the_database(mars: Store) -> None:
+    run = _start(mars)
+    rows = tuple(replace(ROW, number=n, lr=x, miou=x, seconds=x / 3) for n, x in enumerate(NUMBERS, start=1))
+    for row in rows:
+        add_epoch(mars, run, row)
+    assert _same(curve(mars, "mars", 0, EpochRecord), rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """A record of the caller's own, with a field that no column has."""
+
+    number: int
+    train_loss: float
+    iou: tuple[float | None, ...] = ()
+    note: str = "none"
+
+
+def test_any_record_is_kept_as_far_as_it_has_columns(mars: Store) -> None:
+    add_epoch(mars, _start(mars), Loss(number=1, train_loss=0.5, note="lost"))
+    assert curve(mars, "mars", 0, Loss) == (Loss(number=1, train_loss=0.5),)
+
+
+def test_a_record_that_could_not_be_read_again_is_refused(mars: Store) -> None:
+    kind = make_dataclass("Kind", [("number", int), ("grip", float)])
+    with pytest.raises(TypeError, match=r"Kind\.grip has neither a column nor a default"):
+        add_epoch(mars, _start(mars), kind(number=1, grip=0.5))
+
+
+def test_what_is_measured_of_an_epoch_has_a_column() -> None:
+    """All but the confusion matrix, which is large, what the attempt's own row says, and where the training ends."""
+    assert {field.name for field in fields(EpochRecord)} - set(stored_fields(EpochRecord)) == {
+        "confusion",
+        "parameters",
+        "last",
+    }

@@ -10,11 +10,13 @@ import pytest
 from optuna.study import StudyDirection
 from sqlalchemy import text
 
+from search.training.epoch import EpochRecord
 from storage.database.engine import transaction
 from storage.database.schema import StudyTable
 from storage.errors import StudyError
 from storage.store import Store, open_store
-from storage.studies.attempts import EpochRow, add_epoch, curve, runs, start_run
+from storage.studies.attempts import runs, start_run
+from storage.studies.epochs import add_epoch, curve
 from storage.studies.studies import (
     FIXED,
     DatasetRecord,
@@ -134,7 +136,7 @@ def test_a_study_deleted_through_optuna_leaves_nothing_to_the_next(store: Store,
     create_study(store, plan)
     run = start_run(store, study="mars", trial=0, worker="w", device="cpu")
     nothing = dict.fromkeys(("train_loss", "validation_loss", "miou", "miou_strict", "lr", "seconds"), 0.0)
-    add_epoch(store, run, EpochRow(number=1, iou=(), memory_mb=0.0, **nothing))
+    add_epoch(store, run, EpochRecord(number=1, iou=(), memory_mb=0.0, **nothing))
     optuna.delete_study(study_name="mars", storage=store.trials)
     with pytest.raises(StudyError, match="unknown study"):
         load_config(store, "mars")
@@ -142,7 +144,7 @@ def test_a_study_deleted_through_optuna_leaves_nothing_to_the_next(store: Store,
     assert create_study(store, replace(plan, sampler="random")) is True
     assert load_config(store, "mars").sampler == "random"
     assert runs(store, "mars") == ()
-    assert curve(store, "mars", 0) == ()
+    assert curve(store, "mars", 0, EpochRecord) == ()
 
 
 def test_of_many_who_create_at_once_one_does(store: Store, store_url: str, tmp_path: Path, plan: StudyConfig) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from storage.studies.attempts import EpochRow
+from search.training.epoch import EpochRecord
 from storage.studies.hosts import Worker
 from storage.studies.studies import DatasetRecord, StudyConfig
 
@@ -51,12 +51,13 @@ DATASET = DatasetRecord(
     class_shares=(0.5, 0.5),
     artifact_id="dataset-d.npz",
 )
-EPOCH = EpochRow(
+EPOCH = EpochRecord(
     number=1,
     train_loss=0.5,
     validation_loss=0.6,
     miou=0.5,
     miou_strict=0.4,
+    accuracy=0.75,
     iou=(0.1, 0.2),
     lr=1e-3,
     seconds=1.0,

@@ -81,9 +81,9 @@ def test_a_training_against_it_learns_and_keeps_the_generator_alone(grey: Traini
     )
     epochs = list(fit(recipe, grey))
     again = list(fit(recipe, grey))
-    assert max(epoch.scores.miou for epoch in epochs) > 0.6
-    assert [e.train_loss for e in epochs] == [e.train_loss for e in again]
-    assert all(math.isfinite(e.train_loss) for e in epochs)
+    assert max(epoch.record.miou for epoch in epochs) > 0.6
+    assert [e.record.train_loss for e in epochs] == [e.record.train_loss for e in again]
+    assert all(math.isfinite(e.record.train_loss) for e in epochs)
     weights = next(e.weights for e in epochs if e.weights is not None)
     assert not any("discriminator" in name for name in weights)
     build_network(recipe, grey.facts, mean=[1.0], std=[1.0]).load_state_dict(dict(weights))

@@ -52,20 +52,20 @@ def one_thread() -> None:
 def test_it_learns(channels: str, request: pytest.FixtureRequest) -> None:
     data: TrainingData = request.getfixturevalue(channels)
     epochs = list(fit(with_optimisation(SMALL, epochs=10), data))
-    assert [epoch.number for epoch in epochs] == list(range(1, 11))
-    assert epochs[-1].train_loss < 0.5 * epochs[0].train_loss
-    best = max(epoch.scores.miou for epoch in epochs)
+    assert [epoch.record.number for epoch in epochs] == list(range(1, 11))
+    assert epochs[-1].record.train_loss < 0.5 * epochs[0].record.train_loss
+    best = max(epoch.record.miou for epoch in epochs)
     assert best > 0.75  # guessing one of two classes gives 0.33
-    assert max(epoch.scores.miou_strict for epoch in epochs) > 0.4
+    assert max(epoch.record.miou_strict for epoch in epochs) > 0.4
 
 
 def test_strict_score_is_learnt_when_the_background_counts(grey: TrainingData) -> None:
     recipe = with_optimisation(SMALL, epochs=10).model_copy(update={"loss": Loss(dice=Dice(), ignore_excluded=False)})
     epochs = list(fit(recipe, grey, objective="miou_strict"))
-    best = max(epochs, key=lambda epoch: epoch.scores.miou_strict)
-    assert best.scores.miou_strict > 0.7
+    best = max(epochs, key=lambda epoch: epoch.record.miou_strict)
+    assert best.record.miou_strict > 0.7
     assert best.improved
-    assert [e.number for e in epochs if e.improved][-1] == best.number
+    assert [e.record.number for e in epochs if e.improved][-1] == best.record.number
 
 
 def test_the_same_seed_gives_the_same_bits(grey: TrainingData) -> None:
@@ -74,8 +74,8 @@ def test_the_same_seed_gives_the_same_bits(grey: TrainingData) -> None:
     torch.manual_seed(2)  # the caller's randomness plays no part
     again = list(fit(BUSY, grey))
     other = list(fit(BUSY.model_copy(update={"seed": 1}), grey))
-    assert [e.train_loss for e in first] == [e.train_loss for e in again]
-    assert [e.validation_loss for e in first] == [e.validation_loss for e in again]
+    assert [e.record.train_loss for e in first] == [e.record.train_loss for e in again]
+    assert [e.record.validation_loss for e in first] == [e.record.validation_loss for e in again]
     a, b, c = final_weights(first), final_weights(again), final_weights(other)
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not all(torch.equal(a[name], c[name]) for name in a)
@@ -89,23 +89,23 @@ def test_the_callers_randomness_is_left_alone(grey: TrainingData) -> None:
 
 
 def test_two_trainings_may_take_turns(grey: TrainingData) -> None:
-    alone = [epoch.train_loss for epoch in fit(BUSY, grey)]
+    alone = [epoch.record.train_loss for epoch in fit(BUSY, grey)]
     turns = zip(fit(BUSY, grey), fit(BUSY.model_copy(update={"seed": 5}), grey), strict=True)
-    assert [epoch.train_loss for epoch, _ in turns] == alone
+    assert [epoch.record.train_loss for epoch, _ in turns] == alone
 
 
 def test_epochs_say_what_happened(grey: TrainingData) -> None:
     epochs = list(fit(with_optimisation(SMALL, epochs=6), grey))
     best = -math.inf
     for epoch in epochs:
-        assert epoch.improved == (epoch.scores.miou > best)
+        assert epoch.improved == (epoch.record.miou > best)
         assert (epoch.weights is not None) == epoch.improved
-        best = max(best, epoch.scores.miou)
-        assert epoch.seconds > 0
-        assert epoch.memory_mb > 0
-    assert [epoch.last for epoch in epochs] == [False] * 5 + [True]
+        best = max(best, epoch.record.miou)
+        assert epoch.record.seconds > 0
+        assert epoch.record.memory_mb > 0
+    assert [epoch.record.last for epoch in epochs] == [False] * 5 + [True]
     network = build_network(SMALL, grey.facts, mean=[0.0], std=[1.0])
-    assert {epoch.parameters for epoch in epochs} == {sum(p.numel() for p in network.parameters())}
+    assert {epoch.record.parameters for epoch in epochs} == {sum(p.numel() for p in network.parameters())}
 
 
 def test_weights_reproduce_the_recorded_scores(colour: TrainingData) -> None:
@@ -116,7 +116,7 @@ def test_weights_reproduce_the_recorded_scores(colour: TrainingData) -> None:
     network.load_state_dict(epoch.weights)
     labels = predict_labels(network, colour.validation_images)
     counts = confusion_matrix(torch.tensor(labels), torch.tensor(colour.validation_masks), 3)
-    assert scores(counts, colour.facts).confusion == epoch.scores.confusion
+    assert scores(counts, colour.facts).confusion == epoch.record.confusion
 
 
 def test_weights_are_a_copy(grey: TrainingData) -> None:
@@ -132,7 +132,7 @@ def test_weights_are_a_copy(grey: TrainingData) -> None:
 @pytest.mark.parametrize("schedule", ["none", "plateau", "one_cycle", "cosine"])
 def test_learning_rates(schedule: str, grey: TrainingData) -> None:
     epochs = list(fit(with_optimisation(SMALL, schedule=schedule, epochs=5), grey))
-    lrs = [epoch.lr for epoch in epochs]
+    lrs = [epoch.record.lr for epoch in epochs]
     assert all(0 < lr <= 1e-2 for lr in lrs)
     if schedule in ("none", "plateau"):
         assert set(lrs) == {1e-2}
@@ -151,8 +151,8 @@ def test_plateau_lowers_the_rate_in_training(grey: TrainingData) -> None:
         update={"loss": Loss(ignore_excluded=False)}
     )
     epochs = list(fit(recipe, nowhere))
-    assert [epoch.lr for epoch in epochs] == [1e-2] * 6 + [5e-3] * 3
-    assert math.isnan(epochs[0].scores.miou)
+    assert [epoch.record.lr for epoch in epochs] == [1e-2] * 6 + [5e-3] * 3
+    assert math.isnan(epochs[0].record.miou)
     assert [epoch.improved for epoch in epochs] == [True] + [False] * 8
 
 
@@ -160,8 +160,8 @@ def test_patience_ends_it(grey: TrainingData) -> None:
     recipe = with_optimisation(SMALL, lr=1e-5, schedule="none", epochs=200, patience=3, batch_size=16)
     constant = replace(grey, validation_masks=np.zeros_like(grey.validation_masks))  # the score never moves
     epochs = list(fit(recipe, constant))
-    assert [epoch.number for epoch in epochs] == [1, 2, 3, 4]
-    assert [epoch.last for epoch in epochs] == [False, False, False, True]
+    assert [epoch.record.number for epoch in epochs] == [1, 2, 3, 4]
+    assert [epoch.record.last for epoch in epochs] == [False, False, False, True]
 
 
 def test_nan_images_diverge(grey: TrainingData) -> None:
@@ -207,7 +207,7 @@ def test_one_image_with_a_1x1_bottleneck(norm: str, grey: TrainingData) -> None:
     recipe = SMALL.model_copy(update={"model": UNet(filters=4, depth=3, norm=norm)})
     epochs = list(fit(recipe, tiny))
     assert len(epochs) == 3
-    assert all(math.isfinite(epoch.train_loss) for epoch in epochs)
+    assert all(math.isfinite(epoch.record.train_loss) for epoch in epochs)
 
 
 def test_other_types_and_layouts(colour: TrainingData) -> None:
@@ -226,7 +226,7 @@ def test_other_types_and_layouts(colour: TrainingData) -> None:
 def test_read_only_arrays_are_taken(grey: TrainingData) -> None:
     images = grey.train_images.copy()
     images.flags.writeable = False
-    assert next(fit(SMALL, replace(grey, train_images=images))).number == 1
+    assert next(fit(SMALL, replace(grey, train_images=images))).record.number == 1
 
 
 def test_ignored_pixels_play_no_part(grey: TrainingData) -> None:
@@ -237,8 +237,8 @@ def test_ignored_pixels_play_no_part(grey: TrainingData) -> None:
         masks[:, :, :8] = valid[:, :, :8] = label
         data = replace(grey, train_masks=masks, validation_masks=valid, ignore_label=label)
         epochs = list(fit(SMALL.model_copy(update={"loss": Loss(dice=Dice(), ignore_excluded=False)}), data))
-        assert sum(map(sum, epochs[-1].scores.confusion)) == 10 * 16 * 16
-        finals.append((final_weights(epochs), epochs[-1].scores.confusion, epochs[-1].validation_loss))
+        assert sum(map(sum, epochs[-1].record.confusion)) == 10 * 16 * 16
+        finals.append((final_weights(epochs), epochs[-1].record.confusion, epochs[-1].record.validation_loss))
     assert finals[0][1:] == finals[1][1:]
     assert all(torch.equal(tensor, finals[1][0][name]) for name, tensor in finals[0][0].items())
 
@@ -246,7 +246,7 @@ def test_ignored_pixels_play_no_part(grey: TrainingData) -> None:
 def test_a_data_set_of_background_alone_does_not_crash(grey: TrainingData) -> None:
     """Every pixel is left out of the loss: it is 0, and so are its gradients."""
     nothing = replace(grey, train_masks=np.zeros_like(grey.train_masks))
-    assert next(fit(SMALL, nothing)).train_loss == 0.0
+    assert next(fit(SMALL, nothing)).record.train_loss == 0.0
 
 
 def test_class_weights_that_do_not_fit_are_refused(grey: TrainingData) -> None:

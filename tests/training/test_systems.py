@@ -42,17 +42,17 @@ def test_a_background_network_is_trained_merged_and_kept(grey: TrainingData) -> 
     wanted = recipe(background={"depth": 2, "filters": 4, "lr": 1e-2})
     epochs = list(fit(wanted, grey, objective="miou_strict"))
     network, best = reloaded(wanted, grey, epochs)
-    assert best.scores.miou_strict > 0.5  # the network alone never says background: see the next test
-    assert best.parameters == count_parameters(network)
-    assert best.parameters > count_parameters(build_network(recipe(), grey.facts, mean=[0.0], std=[1.0]))
+    assert best.record.miou_strict > 0.5  # the network alone never says background: see the next test
+    assert best.record.parameters == count_parameters(network)
+    assert best.record.parameters > count_parameters(build_network(recipe(), grey.facts, mean=[0.0], std=[1.0]))
     labels = torch.from_numpy(predict_labels(network, grey.validation_images))
     again = scores(confusion_matrix(labels, torch.from_numpy(grey.validation_masks), 3), grey.facts)
-    assert again.miou_strict == pytest.approx(best.scores.miou_strict, abs=0.005)
+    assert again.miou_strict == pytest.approx(best.record.miou_strict, abs=0.005)
 
 
 def test_a_background_network_raises_the_strict_score(grey: TrainingData) -> None:
-    alone = max(e.scores.miou_strict for e in fit(recipe(), grey))
-    merged = max(e.scores.miou_strict for e in fit(recipe(background={"filters": 4, "depth": 2, "lr": 1e-2}), grey))
+    alone = max(e.record.miou_strict for e in fit(recipe(), grey))
+    merged = max(e.record.miou_strict for e in fit(recipe(background={"filters": 4, "depth": 2, "lr": 1e-2}), grey))
     assert merged > alone + 0.05
 
 
@@ -81,11 +81,11 @@ def test_every_family_learns_with_supervision_at_three_levels(family: str, grey:
         optimisation={"batch_size": 4, "epochs": 8, "lr": 1e-2},
     )
     epochs = list(fit(wanted, grey))
-    assert max(epoch.scores.miou for epoch in epochs) > 0.5
+    assert max(epoch.record.miou for epoch in epochs) > 0.5
     network, best = reloaded(wanted, grey, epochs)
     labels = torch.from_numpy(predict_labels(network, grey.validation_images))
     again = scores(confusion_matrix(labels, torch.from_numpy(grey.validation_masks), 3), grey.facts)
-    assert again.miou == pytest.approx(best.scores.miou, abs=0.01)
+    assert again.miou == pytest.approx(best.record.miou, abs=0.01)
 
 
 def test_adaptive_weights_follow_the_training_iou(grey: TrainingData) -> None:
@@ -107,7 +107,8 @@ def test_adaptive_weights_follow_the_training_iou(grey: TrainingData) -> None:
 
 def test_adaptive_weights_change_a_training(grey: TrainingData) -> None:
     plain, adaptive = (
-        [e.train_loss for e in fit(recipe(class_weights={"scheme": scheme}), grey)] for scheme in ("none", "adaptive")
+        [e.record.train_loss for e in fit(recipe(class_weights={"scheme": scheme}), grey)]
+        for scheme in ("none", "adaptive")
     )
     assert plain[0] == adaptive[0]
     assert plain[1:] != adaptive[1:]
@@ -122,7 +123,7 @@ def test_late_repetition_makes_late_epochs_longer_and_the_schedule_knows(grey: T
     assert counts[3] > counts[0]
     assert total_steps(setup.samples, wanted.optimisation) == sum(count // 4 for count in counts)
     epochs = list(fit(wanted, grey))
-    assert epochs[-1].lr < 1e-5  # the one-cycle rate has come to its end, not past it
+    assert epochs[-1].record.lr < 1e-5  # the one-cycle rate has come to its end, not past it
 
 
 def test_everything_at_once_repeats_itself(grey: TrainingData) -> None:
@@ -141,8 +142,8 @@ def test_everything_at_once_repeats_itself(grey: TrainingData) -> None:
         optimisation={"epochs": 2, "batch_size": 4},
     )
     first, again = (list(fit(wanted, grey)) for _ in range(2))
-    assert [e.train_loss for e in first] == [e.train_loss for e in again]
-    assert [e.scores.confusion for e in first] == [e.scores.confusion for e in again]
+    assert [e.record.train_loss for e in first] == [e.record.train_loss for e in again]
+    assert [e.record.confusion for e in first] == [e.record.confusion for e in again]
 
 
 def test_images_stay_in_their_own_type(grey: TrainingData) -> None:

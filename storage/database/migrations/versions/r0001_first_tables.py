@@ -90,6 +90,7 @@ def upgrade() -> None:
         sa.Column("validation_loss", sa.Double(), nullable=True),
         sa.Column("miou", sa.Double(), nullable=True),
         sa.Column("miou_strict", sa.Double(), nullable=True),
+        sa.Column("accuracy", sa.Double(), nullable=True),
         sa.Column("iou", sa.JSON(), nullable=False),
         sa.Column("lr", sa.Double(), nullable=True),
         sa.Column("seconds", sa.Double(), nullable=True),

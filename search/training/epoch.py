@@ -1,0 +1,86 @@
+"""The record of one epoch: declared here, and carried as it is from the training to the database and the bundle.
+
+A further field needs a default, so that checkpoints from before it are still read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """What one epoch came to; a number that is undefined is NaN.
+
+    number: 1 for the first.
+    train_loss: mean loss of the epoch's steps, on augmented images.
+    validation_loss: the same loss on the validation part, mean over its batches by their size.
+    miou, miou_strict: both forms of the mean IoU on the validation part, 0 to 1.
+    accuracy: share of the validation pixels whose label is right.
+    iou: lenient IoU per class in label order; None for excluded classes and classes that occur nowhere.
+    confusion: pixels by (truth, prediction), rows are the truth; () in a record read from the database.
+    lr: learning rate of the epoch's last step.
+    seconds: wall time of the epoch, validation included.
+    memory_mb: the most memory taken so far, in MiB (GPU tensors, or the whole process on a CPU).
+    parameters: trainable numbers of the network; 0 when unknown.
+    last: no epoch follows, because all are done or patience has run out.
+    """
+
+    number: int
+    train_loss: float
+    validation_loss: float
+    miou: float
+    miou_strict: float
+    accuracy: float = math.nan
+    iou: tuple[float | None, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    lr: float
+    seconds: float
+    memory_mb: float
+    parameters: int = 0
+    last: bool = False
+
+    def point(self) -> dict[str, float | None]:
+        """Its point of the learning curve, ready for JSON: the epoch's number and what was measured, NaN as None."""
+        measured = {name: value for name, value in vars(self).items() if isinstance(value, float)}
+        known = {name: value if math.isfinite(value) else None for name, value in measured.items()}
+        return {"number": self.number, **known}
+
+    def summary(self) -> dict[str, float]:
+        """The numbers that a trial shows of its best epoch."""
+        return {
+            "miou": self.miou,
+            "miou_strict": self.miou_strict,
+            "accuracy": self.accuracy,
+            "best_epoch": self.number,
+            "parameters": self.parameters,
+        }
+
+
+def read_records(history: object) -> tuple[EpochRecord, ...]:
+    """The records of epochs 1, 2, ... from the JSON that a checkpoint holds of them.
+
+    Fields that are missing take their defaults, unknown ones are left out: the checkpoint may be of another version.
+    Raises ValueError for anything else, such as a gap.
+    """
+    if not isinstance(history, list | tuple) or not all(isinstance(record, Mapping) for record in history):
+        raise ValueError("the records of a training's epochs were expected, each with its fields")
+    records = tuple(_record(values) for values in history)
+    if [record.number for record in records] != list(range(1, len(records) + 1)):
+        raise ValueError("the epochs of a training are not numbered one after the other")
+    return records
+
+
+def _record(values: Mapping[str, Any]) -> EpochRecord:
+    known = {field.name for field in fields(EpochRecord)}
+    try:
+        return EpochRecord(**{name: _frozen(value) for name, value in values.items() if name in known})
+    except TypeError as error:
+        raise ValueError(f"the record of an epoch has other fields: {error}") from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,78 @@
+"""The epochs of an attempt: whatever record the caller has of them, one row each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Double, select
+
+from storage.database.schema import AttemptTable, EpochTable, put
+from storage.store import Store
+from storage.studies.studies import study_id
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+R = TypeVar("R", bound="DataclassInstance")
+
+_COLUMNS = {column.name: column for column in EpochTable.__table__.columns}
+_OWN = ("run_id", "recorded")  # columns that are no part of a record
+
+
+def add_epoch(store: Store, attempt: int, record: DataclassInstance) -> None:
+    """Write one epoch; the same number again replaces it, so that a doubtful write may be repeated.
+
+    record: a frozen dataclass. The fields that have a column of their name are kept, with NaN as NULL.
+    """
+    values = {name: _stored(getattr(record, name)) for name in stored_fields(type(record))}
+    values |= {"run_id": attempt, "recorded": datetime.now(UTC)}
+    store.transact(lambda session: put(session, EpochTable, values, ["run_id", "number"]))
+
+
+def curve(store: Store, study: str, trial: int, kind: type[R]) -> tuple[R, ...]:
+    """The epochs of the trial's newest attempt, in order; none without one. Raises StudyError for an unknown study.
+
+    kind: the dataclass that they become; of its fields, those without a column take their defaults.
+    """
+    of_trial = (AttemptTable.study_id == study_id(store, study), AttemptTable.trial == trial)
+    latest = select(AttemptTable.id).where(*of_trial).order_by(AttemptTable.id.desc()).limit(1).scalar_subquery()
+    names = stored_fields(kind)
+    epochs = select(*(_COLUMNS[name] for name in names)).where(EpochTable.run_id == latest).order_by(EpochTable.number)
+    rows = store.transact(lambda session: session.execute(epochs).mappings().all())
+    return tuple(kind(**_values(row)) for row in rows)
+
+
+def stored_fields(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    """The names of the record's fields that have a column. Raises TypeError for a required one without."""
+    own = [field for field in fields(kind) if field.name in _COLUMNS and field.name not in _OWN]
+    for field in fields(kind):
+        if field not in own and field.default is MISSING and field.default_factory is MISSING:
+            raise TypeError(f"{kind.__name__}.{field.name} has neither a column nor a default")
+    return tuple(field.name for field in own)
+
+
+def _stored(value: Any) -> Any:
+    """The value as the database takes it: SQLite and JSON know no NaN. Takes NumPy's numbers too."""
+    if isinstance(value, list | tuple):
+        return [_stored(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    return value
+
+
+def _values(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: _read(name, value) for name, value in row.items()}
+
+
+def _read(name: str, value: Any) -> Any:
+    if value is None and isinstance(_COLUMNS[name].type, Double):
+        return math.nan
+    return _frozen(value)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
