@@ -70,25 +70,30 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
 
     patience_s: for how long each access waits for a database that is away, seconds.
     """
-    import warnings
-
-    import optuna
-
     from storage.database.retry import RetryPolicy
     from storage.store import open_store
 
-    # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own progress says the same in fewer words
-    if is_json():
-        optuna.logging.disable_default_handler()
-        optuna.logging.enable_propagation()  # so that what it has to say all the same keeps its level
+    quiet_optuna()
     settings = read_settings()
     store = open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s))
     try:
         yield store, settings
     finally:
         store.close()
+
+
+def quiet_optuna() -> None:
+    """Let Optuna log errors only: our own progress says the same in fewer words."""
+    import warnings
+
+    import optuna
+
+    # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if is_json():
+        optuna.logging.disable_default_handler()
+        optuna.logging.enable_propagation()  # so that its errors keep their level
 
 
 def seconds(text: str | None) -> float | None:

@@ -36,24 +36,16 @@ def reproduce(
     """Train the rows of the reports' tables and print them beside the papers; again = continue."""
     import threading
 
-    from search.reproduction.agenda import Request
-    from search.reproduction.found import searches_as_markdown
     from search.reproduction.paper import TABLES
+    from search.reproduction.plan import Budget, Request
+    from search.reproduction.report import as_markdown
     from search.reproduction.reproduce import reproduce as train_tables
+    from search.reproduction.search_report import as_markdown as searches_as_markdown
     from search.reproduction.searches import search_again
-    from search.reproduction.side_by_side import as_markdown
 
-    request = Request(
-        data=data,
-        out=out,
-        epochs=epochs,
-        seeds=seeds,
-        tiles=tiles,
-        width=width,
-        folds=folds or 0,
-        workers=workers,
-        device=device,
-    )
+    budget = Budget(epochs=epochs, seeds=seeds, tiles=tiles, width=width, folds=folds or 0)
+    request = Request(data=data, out=out, budget=budget, workers=workers, device=device)
+    options.quiet_optuna()
     stop = threading.Event()
 
     def say(line: str) -> None:

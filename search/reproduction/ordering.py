@@ -26,7 +26,7 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One row that takes part: the report's number and ours, by the same metric and in per cent."""
+    """One row of a comparison: the report's number and ours, by the same metric and in per cent."""
 
     title: str
     paper: Range
@@ -62,17 +62,15 @@ class Agreement:
 
     @property
     def sentence(self) -> str:
-        """The result in plain words."""
+        """The result in one sentence."""
         if not self.pairs:
             return f"{self.track}: fewer than two rows are finished, there is no ordering to compare."
-        parts = (
-            f"{self.count('agrees')} in the paper's order",
-            f"{self.count('disagrees')} the other way round",
-            f"{self.count('undecided')} undecided",
-        )
-        tau = f"; Kendall's tau of the means {self.tau:+.2f}" if math.isfinite(self.tau) else ""
         pairs = f"{len(self.pairs)} pairs of rows" if len(self.pairs) > 1 else "1 pair of rows"
-        return f"{self.track}: {pairs}, {', '.join(parts)}{tau}."
+        tau = f"; Kendall's tau of the means {self.tau:+.2f}" if math.isfinite(self.tau) else ""
+        return (
+            f"{self.track}: {pairs}, {self.count('agrees')} in the paper's order, {self.count('disagrees')} the other"
+            f" way round, {self.count('undecided')} undecided{tau}."
+        )
 
 
 def range_of(values: Sequence[float]) -> Range | None:
@@ -90,8 +88,12 @@ def compare(track: str, entries: Sequence[Entry]) -> Agreement:
     A pair is undecided when the ranges of its rows overlap, in the report or in ours: the difference is then within
     the spread. Kendall's tau counts every pair by its means, undecided or not.
     """
+    from scipy.stats import kendalltau
+
     pairs = tuple(_pair(first, second) for first, second in itertools.combinations(entries, 2))
-    return Agreement(track=track, pairs=pairs, tau=_tau(entries))
+    paper, ours = [entry.paper.mean for entry in entries], [entry.ours.mean for entry in entries]
+    ordered = len(set(paper)) > 1 and len(set(ours)) > 1
+    return Agreement(track=track, pairs=pairs, tau=float(kendalltau(paper, ours).statistic) if ordered else math.nan)
 
 
 def _pair(first: Entry, second: Entry) -> Pair:
@@ -100,12 +102,3 @@ def _pair(first: Entry, second: Entry) -> Pair:
     if first.paper.overlaps(second.paper) or first.ours.overlaps(second.ours):
         verdict = "undecided"
     return Pair(first=first.title, second=second.title, paper=paper, ours=ours, verdict=verdict)
-
-
-def _tau(entries: Sequence[Entry]) -> float:
-    from scipy.stats import kendalltau
-
-    paper, ours = [entry.paper.mean for entry in entries], [entry.ours.mean for entry in entries]
-    if len(set(paper)) < 2 or len(set(ours)) < 2:
-        return math.nan
-    return float(kendalltau(paper, ours).statistic)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +24,19 @@ from optuna.trial import FrozenTrial
 from search.host import host
 from search.host.progress import View
 from search.host.shutdown import stop_on_signals
-from search.reproduction.agenda import SPLIT_SEED, Part, Request, split_parts
-from search.reproduction.found import Search, Searches, Tried, draw_searches, searches_as_csv, searches_as_markdown
-from search.reproduction.paper import D_BEST
-from search.reproduction.pool import DatasetRef
-from search.reproduction.reproduce import Say, describe, known_results, make_folder, train_missing, write_text
-from search.reproduction.task import make_task, narrow_filters
+from search.reproduction import search_report
+from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
+from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, at_budget, make_task, narrow_filters
+from search.reproduction.reproduce import Say, prepare, write_report
+from search.reproduction.result import Result
+from search.reproduction.search_report import SAMPLERS, Search, Searches, Tried
+from search.reproduction.training import train_missing
 from search.studies.study import OpenStudy, Wish, create, open_study
 from search.worker.devices import places
-from search.worker.process import DeviceSlot
-from spaces import SpaceError, load_preset
-from spaces.axis import Scalar
-from storage.data.dataset import Dataset, build_dataset, read_dataset, write_dataset
+from spaces import Recipe, SpaceError, load_preset
+from storage.data.dataset import Dataset, read_dataset, select_samples, write_dataset
 from storage.store import Store, open_store
 from storage.trials.retries import retried
-
-SAMPLERS = ("random", "grid", "tpe")
-BASE = "report-d-unet"  # everything that is not searched
-AXES = """
-model:
-  filters: [8, 16, 32]
-  activation: [relu, leaky_relu, elu]
-  kernel: [3, 5]
-  depth: [3, 4]
-  dropout: [0.0, 0.2, 0.4]
-"""
-"""The part of the space that is searched: report D's five axes; its best is 16, relu, 3, 4, 0.2."""
 
 
 def search_again(request: Request, trials: int, *, stop: threading.Event, say: Say) -> Searches:
@@ -57,38 +44,42 @@ def search_again(request: Request, trials: int, *, stop: threading.Event, say: S
 
     Raises DataError, SpaceError, StudyError, UsageError, or TrainingFailed when trainings only fail.
     """
-    seats = places(request.device, request.workers, request.out / "logs")
+    slots = places(request.device, request.workers, request.out / "logs")
+    request = replace(request, budget=replace(request.budget, seeds=1, folds=0))
     dataset = read_dataset(request.data)
-    make_folder(request.out)
-    whole, _ = split_parts(dataset, replace(request, folds=0))
-    data = _subset(dataset, whole, request)
-    with _storage(request.out) as store:
+    setting, _ = prepare(dataset, request)
+    data = _data_file(dataset, setting.part, request)
+    with closing(open_store(f"sqlite:///{request.out / 'd7.db'}", str(request.out / "d7-artifacts"))) as store:
         names = {sampler: _create(store, sampler, data, request, trials) for sampler in SAMPLERS}
         opened = open_study(store, names["grid"], request.out)
         points = spread_out(list(opened.space.grid()), SPLIT_SEED)
-        targets = {sampler: min(trials, len(points)) if sampler == "grid" else trials for sampler in SAMPLERS}
         _enqueue(store, names["grid"], points[:trials])
-        for sampler in SAMPLERS:
+        targets = {sampler: min(trials, len(points)) if sampler == "grid" else trials for sampler in SAMPLERS}
+        for sampler, target in targets.items():
             if not stop.is_set():
-                say(f"search by {sampler}: study {names[sampler]}, {targets[sampler]} trials")
-                _work(store, names[sampler], targets[sampler], request, stop)
-        reference = _reference(opened, request, seats, stop, say)
-        found = tuple(_found(store, opened, sampler, names[sampler], targets[sampler]) for sampler in SAMPLERS)
-    used = replace(whole, train=opened.train, validation=opened.validation)
-    setting = describe(dataset, replace(request, seeds=1, folds=0), used)
-    done = Searches(setting=setting, points=len(points), searches=found, reference=reference)
-    _write(request.out, done)
+                say(f"search by {sampler}: study {names[sampler]}, {target} trials")
+                _work(store, names[sampler], target, request, stop)
+        setting = replace(setting, part=replace(setting.part, train=opened.train, validation=opened.validation))
+        ref = DatasetRef(data=opened.data, digest=opened.dataset.digest, facts=opened.space.facts)
+        # Report D's best parameters are its preset; they are trained once on the studies' split.
+        recipe = at_budget(load_preset(SEARCH_PRESET), request.budget, 0)
+        task = make_task("d7-report-d-seed0", recipe, setting.part, ref.digest, preset=SEARCH_PRESET)
+        with stop_on_signals(stop):
+            results = train_missing([task], ref, slots, folder=request.out / "runs", stop=stop, say=say)
+        tried = {sampler: _finished(store, opened, names[sampler]) for sampler in SAMPLERS}
+    found = tuple(Search(sampler=sampler, target=targets[sampler], tried=tried[sampler]) for sampler in SAMPLERS)
+    best = _trained(results[task.name]) if task.name in results else None
+    done = Searches(setting=setting, points=len(points), searches=found, reference=best)
+    pages = search_report.as_markdown(done), search_report.as_csv(done)
+    write_report(request.out, "D7", *pages, partial(search_report.draw, done=done))
     return done
 
 
-def space_text(epochs: int, width: float) -> str:
+def space_text(budget: Budget) -> str:
     """The space file: the preset of report D with its five axes opened."""
-    values = load_preset(BASE).model_dump(mode="json")
-    del values["seed"]
-    opened: dict[str, Any] = yaml.safe_load(AXES)["model"]
-    opened["filters"] = list(dict.fromkeys(narrow_filters(filters, width) for filters in opened["filters"]))
-    values["model"] |= opened
-    values["optimisation"] |= {"epochs": epochs, "patience": epochs}
+    values = at_budget(load_preset(SEARCH_PRESET), budget, 0).model_dump(mode="json", exclude={"seed"})
+    filters = [narrow_filters(int(number), budget.width) for number in SEARCH_AXES["filters"]]
+    values["model"] |= SEARCH_AXES | {"filters": list(dict.fromkeys(filters))}
     return yaml.safe_dump(values, sort_keys=False)
 
 
@@ -107,31 +98,11 @@ def spread_out(points: Sequence[Mapping[str, Scalar]], seed: int) -> list[Mappin
     return order
 
 
-@contextmanager
-def _storage(out: Path) -> Iterator[Store]:
-    # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    store = open_store(f"sqlite:///{out / 'd7.db'}", str(out / "d7-artifacts"))
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _subset(dataset: Dataset, whole: Part, request: Request) -> Path:
+def _data_file(dataset: Dataset, whole: Part, request: Request) -> Path:
     """The data file of the studies: the request's own, or one with the subset's tiles only."""
-    if request.tiles is None or request.tiles >= whole.train_clean:
+    if not whole.is_subset:
         return request.data
-    chosen = np.asarray(sorted((*whole.train, *whole.validation)), dtype=np.int64)
-    smaller = build_dataset(
-        images=dataset.images[chosen],
-        masks=dataset.masks[chosen],
-        class_names=dataset.class_names,
-        excluded=dataset.excluded,
-        ignore_label=dataset.ignore_label,
-        group=None if dataset.group is None else dataset.group[chosen],
-    )
+    smaller = select_samples(dataset, np.asarray(sorted((*whole.train, *whole.validation)), dtype=np.int64))
     path = request.out / f"d7-{smaller.digest[:8]}.npz"
     write_dataset(smaller, path)
     return path
@@ -139,8 +110,8 @@ def _subset(dataset: Dataset, whole: Part, request: Request) -> Path:
 
 def _create(store: Store, sampler: str, data: Path, request: Request, trials: int) -> str:
     """Create the study, or find it; other data, axes or epochs make another one. Returns its name."""
-    text = space_text(request.epochs, request.width)
-    digest = hashlib.sha256(json.dumps([read_dataset(data).digest, text, request.epochs]).encode()).hexdigest()
+    text = space_text(request.budget)
+    digest = hashlib.sha256(json.dumps([read_dataset(data).digest, text, request.budget.epochs]).encode()).hexdigest()
     wish = Wish(
         study=f"d7-{sampler}-{digest[:6]}",
         data=data,
@@ -150,7 +121,7 @@ def _create(store: Store, sampler: str, data: Path, request: Request, trials: in
         pruner="none",
         objective="miou",
         trials=trials,
-        epochs=request.epochs,
+        epochs=request.budget.epochs,
         warm_start="none",
         holdout=0.0,
         keep=1,
@@ -169,76 +140,35 @@ def _enqueue(store: Store, name: str, points: Sequence[Mapping[str, Scalar]]) ->
 def _work(store: Store, name: str, target: int, request: Request, stop: threading.Event) -> None:
     """Work on the study as `marsearch work` does; a study that a signal ended sets the flag."""
     order = host.Order(
-        study=name,
-        workers=request.workers,
-        trials=target,
-        timeout=None,
-        device=request.device,
-        home=request.out,
+        study=name, workers=request.workers, trials=target, timeout=None, device=request.device, home=request.out
     )
     outcome = host.work(store, order, View(name))
     if outcome.finished < outcome.target:
         stop.set()
 
 
-def _reference(
-    opened: OpenStudy, request: Request, seats: Sequence[DeviceSlot], stop: threading.Event, say: Say
-) -> Tried | None:
-    """Report D's best parameters, trained once on the studies' split."""
-    chosen = {f"model.{name}": value for name, value in D_BEST.items()}
-    chosen["model.filters"] = narrow_filters(int(D_BEST["filters"]), request.width)
-    facts, digest = opened.space.facts, opened.dataset.digest
-    task = make_task(
-        "d7-report-d-seed0",
-        opened.space.recipe(chosen, seed=0),
-        preset=BASE,
-        train=opened.train,
-        validation=opened.validation,
-        data_digest=digest,
-    )
-    results = known_results(request.out, [task], facts)
-    ground = DatasetRef(data=opened.data, digest=digest, facts=facts)
-    with stop_on_signals(stop):
-        train_missing([task], results, ground, seats=seats, out=request.out, stop=stop, say=say)
-    result = results.get(task.name)
-    if result is None or result.best is None:
-        return None
-    model = task.recipe.model.network
-    return Tried(
-        number=0,
-        values={name: getattr(model, name) for name in D_BEST},
-        miou=result.best.miou,
-        miou_strict=result.best.miou_strict,
-        parameters=result.parameters,
-        seconds=result.seconds,
-    )
-
-
-def _found(store: Store, opened: OpenStudy, sampler: str, name: str, target: int) -> Search:
+def _finished(store: Store, opened: OpenStudy, name: str) -> tuple[Tried, ...]:
     trials = optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
     replaced = {number for trial in trials for number in retried(trial)}
-    finished = [trial for trial in trials if trial.state.is_finished() and trial.number not in replaced]
-    return Search(sampler=sampler, target=target, tried=tuple(_tried(opened, trial) for trial in finished))
+    return tuple(_tried(opened, t) for t in trials if t.state.is_finished() and t.number not in replaced)
 
 
 def _tried(opened: OpenStudy, trial: FrozenTrial) -> Tried:
-    known = trial.user_attrs
-    try:
-        model = opened.space.recipe(trial.params).model.network
-        values = {name: getattr(model, name) for name in D_BEST}
-    except SpaceError:  # it failed before it was sampled to its end
-        values = {}
-    return Tried(
-        number=trial.number,
-        values=values,
-        miou=known.get("miou"),
-        miou_strict=known.get("miou_strict"),
-        parameters=known.get("parameters", 0),
-        seconds=known.get("training_seconds", 0.0),
-    )
+    known, values = trial.user_attrs, {}
+    with suppress(SpaceError):  # it failed before it was sampled to its end
+        values = _searched(opened.space.recipe(trial.params))
+    scores: dict[str, Any] = {"miou": known.get("miou"), "miou_strict": known.get("miou_strict")}
+    costs: dict[str, Any] = {"parameters": known.get("parameters", 0), "seconds": known.get("training_seconds", 0.0)}
+    return Tried(number=trial.number, values=values, **scores, **costs)
 
 
-def _write(out: Path, done: Searches) -> None:
-    write_text(out / "D7.md", searches_as_markdown(done))
-    write_text(out / "D7.csv", searches_as_csv(done))
-    draw_searches(out / "D7.png", done)
+def _trained(result: Result) -> Tried | None:
+    if result.best is None:
+        return None
+    scores: dict[str, Any] = {"miou": result.best.miou, "miou_strict": result.best.miou_strict}
+    costs: dict[str, Any] = {"parameters": result.parameters, "seconds": result.seconds}
+    return Tried(number=0, values=_searched(result.task.recipe), **scores, **costs)
+
+
+def _searched(recipe: Recipe) -> dict[str, Scalar]:
+    return {name: getattr(recipe.model.network, name) for name in SEARCH_AXES}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,37 +13,26 @@ from search.reproduction.ordering import Agreement, Entry, Range, compare, range
 from search.reproduction.paper import Metric, PaperRow, PaperTable
 
 if TYPE_CHECKING:
+    from search.reproduction.plan import Budget, DatasetRef, Part, Task
     from search.reproduction.result import Result
     from search.training.metrics import Scores
     from spaces.facts import DataFacts
 
-Measure = Literal["miou", "miou_strict", "accuracy"]
+METRICS: Mapping[Metric, str] = {"miou": "lenient", "miou_strict": "strict"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """What all trainings of a reproduction have in common.
 
-    data: name of the file. digest: of the data set. train, validation: tiles in both parts of the split.
-    train_clean, validation_clean: how many clean ones the parts had before a subset was drawn.
-    tiles: what was asked of the subset, None for all. rarest: the class whose share of tiles the subset keeps.
-    grouped: no group (site) has tiles in both parts. epochs, seeds, folds: the budget; no folds is 0.
-    width: share of each preset's filters.
+    rarest: the class whose share of tiles a subset keeps. grouped: no group (site) has tiles in both parts.
     """
 
-    data: str
-    digest: str
-    train: int
-    validation: int
-    train_clean: int
-    validation_clean: int
-    tiles: int | None
+    dataset: DatasetRef
+    budget: Budget
+    part: Part
     rarest: str
     grouped: bool
-    epochs: int
-    seeds: int
-    folds: int
-    width: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +49,9 @@ class Ours:
     failures: tuple[str, ...]
     missing: int
 
-    def reached(self, measure: Measure) -> Range | None:
-        """Mean and range over the seeds, in per cent, at each training's best epoch; None before any is done."""
-        return range_of([100 * getattr(scores, measure) for scores in self._scores()])
-
-    def iou(self, metric: Metric, label: int) -> Range | None:
-        """The same of one class's IoU; None for a class that the metric leaves out."""
-        name: Literal["iou", "iou_strict"] = "iou" if metric == "miou" else "iou_strict"
-        return range_of([100 * getattr(scores, name)[label] for scores in self._scores()])
+    def reached(self, name: str) -> Range | None:
+        """Mean and range over the seeds of one of the `measures`, at each training's best epoch; None without any."""
+        return range_of([measures(r.best, r.dataset.facts)[name] for r in self.results])
 
     @property
     def parameters(self) -> int | None:
@@ -78,23 +63,20 @@ class Ours:
         """Mean duration of a training."""
         return sum(result.seconds for result in self.results) / len(self.results) if self.results else None
 
-    def _scores(self) -> list[Scores]:
-        return [result.best for result in self.results if result.best is not None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """A report's table beside ours; facts are those of the data that ours was trained on."""
+    """A report's table beside ours."""
 
     table: PaperTable
     setting: Setting
-    facts: DataFacts
     rows: tuple[Ours, ...]
 
     @property
     def agreements(self) -> tuple[Agreement, ...]:
         """For each track of comparable rows how far the orderings agree; rows without a result are left out."""
-        return tuple(compare(track, self._entries(track)) for track in self.table.tracks if self._comparable(track))
+        printed_in = [row.track for row in self.table.rows if row.miou is not None]
+        return tuple(compare(track, self._entries(track)) for track in self.table.tracks if printed_in.count(track) > 1)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -106,24 +88,37 @@ class Reproduction:
         """Trainings that are not done yet."""
         return sum(ours.missing for ours in self.rows)
 
-    def _comparable(self, track: str) -> bool:
-        return sum(row.track == track and row.miou is not None for row in self.table.rows) > 1
-
     def _entries(self, track: str) -> list[Entry]:
-        entries = []
-        for ours in self.rows:
-            reached = ours.reached(ours.row.metric)
-            paper = printed(ours.row.miou, ours.row.miou_spread)
-            if ours.row.track == track and reached is not None and paper is not None:
-                entries.append(Entry(title=ours.row.title, paper=paper, ours=reached))
-        return entries
+        found = [(o.row, printed(o.row.miou, o.row.miou_spread), o.reached(o.row.metric)) for o in self.rows]
+        return [Entry(title=row.title, paper=p, ours=o) for row, p, o in found if row.track == track and p and o]
+
+
+def measures(scores: Scores | None, facts: DataFacts) -> dict[str, float]:
+    """All scores in per cent: miou, miou_strict, accuracy, "iou CLASS", "iou_strict CLASS"; NaN where undefined."""
+    named = {name: getattr(scores, name, math.nan) for name in (*METRICS, "accuracy")}
+    for kind in ("iou", "iou_strict"):
+        shares = getattr(scores, kind, (math.nan,) * facts.classes)
+        named |= {f"{kind} {name}": share for name, share in zip(facts.class_names, shares, strict=True)}
+    return {name: 100 * share for name, share in named.items()}
+
+
+def row_results(row: PaperRow, tasks: Sequence[Task], results: Mapping[str, Result]) -> Ours:
+    """What the results of a row's tasks come to."""
+    there = [(task, results[task.name]) for task in tasks if task.name in results]
+    folds = [result for task, result in there if task.fold and result.best is not None]
+    complete = bool(folds) and len(folds) == sum(task.fold > 0 for task in tasks)
+    return Ours(
+        row=row,
+        results=tuple(result for task, result in there if not task.fold and result.best is not None),
+        pooled=pool([f.best.confusion for f in folds if f.best], folds[0].dataset.facts) if complete else None,
+        failures=tuple(f"{task.name}: {result.failure}" for task, result in there if result.failure),
+        missing=len(tasks) - len(there),
+    )
 
 
 def printed(mean: float | None, spread: float | None) -> Range | None:
     """What a report prints, as a range: mean ± spread."""
-    if mean is None:
-        return None
-    return Range(mean=mean, low=mean - (spread or 0.0), high=mean + (spread or 0.0))
+    return None if mean is None else Range(mean=mean, low=mean - (spread or 0.0), high=mean + (spread or 0.0))
 
 
 def pool(matrices: Iterable[Sequence[Sequence[int]]], facts: DataFacts) -> Scores:

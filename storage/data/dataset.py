@@ -124,6 +124,13 @@ def build_dataset(
     return Dataset(**contents, digest=_digest(contents))
 
 
+def select_samples(dataset: Dataset, samples: NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:
+    """The data set with these of its samples only, by their indices or as a mask; test images stay as they are."""
+    group = None if dataset.group is None else dataset.group[samples]
+    kept = _contents(dataset) | {"images": dataset.images[samples], "masks": dataset.masks[samples], "group": group}
+    return build_dataset(**kept)
+
+
 def class_shares(masks: NDArray[np.uint8], classes: int, ignore_label: int | None) -> tuple[float, ...]:
     """The share of each class among the pixels that count, K numbers that sum to 1 (to 0 if no pixel counts)."""
     counts = np.array([np.count_nonzero(masks == label) for label in range(classes)], dtype=np.float64)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.dataset import Dataset, build_dataset
+from storage.data.dataset import Dataset, select_samples
 from storage.errors import DataError
 
 QUANTILES = (0.05, 0.5, 0.9, 0.95, 0.99)  # of a sample's pixels; small bright figures live in the upper ones
@@ -40,15 +40,7 @@ def clean_dataset(dataset: Dataset, method: str) -> Dataset:
     keep = ~find_outliers(dataset, method)
     if not keep.any():
         raise DataError(f"method {method} suspects all {len(keep)} samples; choose another one")
-    return build_dataset(
-        images=dataset.images[keep],
-        masks=dataset.masks[keep],
-        class_names=dataset.class_names,
-        excluded=dataset.excluded,
-        ignore_label=dataset.ignore_label,
-        group=None if dataset.group is None else dataset.group[keep],
-        test_images=dataset.test_images,
-    )
+    return select_samples(dataset, keep)
 
 
 def _none(dataset: Dataset) -> NDArray[np.bool_]:

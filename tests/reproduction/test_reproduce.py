@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,16 +22,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import TrainingFailed, UsageError
-from search.reproduction import pool, searches
-from search.reproduction.agenda import Request, in_turn, split_parts
-from search.reproduction.paper import D_BEST, TABLES, PaperRow, PaperTable
-from search.reproduction.pool import DatasetRef, train_all
-from search.reproduction.reproduce import reproduce, seconds_left
-from search.reproduction.result import Result
-from search.reproduction.subset import choose_tiles, rarest_class
+from search.reproduction import searches
+from search.reproduction.paper import SEARCH_BEST, SEARCH_PRESET, TABLES, PaperRow, PaperTable
+from search.reproduction.plan import Budget, DatasetRef, Part, Request, Task, at_budget, in_turn, make_task, split_parts
+from search.reproduction.reproduce import reproduce
+from search.reproduction.result import Result, result_path
 from search.reproduction.table import Reproduction
-from search.reproduction.task import Task, at_budget, make_task
+from search.reproduction.training import seconds_left, train_missing
 from search.training.epoch import EpochRecord
+from search.worker import pool
 from search.worker.process import ChildDied, DeviceSlot
 from search.worker.protocol import EpochEnd, Failed, Finished, Message, Stopped, Train
 from spaces import Recipe, bind, load_preset
@@ -40,6 +40,7 @@ from spaces.recipe.architecture import UNet
 from spaces.recipe.loss import ClassWeights
 from storage.data.dataset import Dataset, build_dataset, read_dataset
 from storage.data.outliers import find_outliers
+from storage.data.subset import choose_tiles, rarest_class
 from storage.data.synthetic import synthesise
 from storage.store import open_store
 from support.waiting import wait_for
@@ -49,6 +50,7 @@ FACTS = DataFacts(channels=1, height=24, width=32, class_names=("ground", "rock"
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
 MARS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))
 CONFUSION = ((3, 1), (2, 4))
+DATASET = DatasetRef(data=Path("data.npz"), digest="d", facts=FACTS)
 
 
 def row(title: str, preset: str, miou: float) -> PaperRow:
@@ -70,15 +72,16 @@ def request_of(data: Path, out: Path, **changes: object) -> Request:
     values: dict[str, object] = {
         "data": data,
         "out": out,
-        "epochs": 2,
-        "seeds": 2,
-        "tiles": 24,
-        "width": 0.5,
-        "folds": 2,
         "workers": 2,  # with one thread each: two threads on a busy core are many times slower
         "device": "cpu",
     }
-    return Request(**(values | changes))  # type: ignore[arg-type]
+    budget = {name: changes.pop(name) for name in ("epochs", "seeds", "tiles", "width", "folds") if name in changes}
+    return Request(budget=budget_of(**budget), **(values | changes))  # type: ignore[arg-type]
+
+
+def budget_of(**changes: object) -> Budget:
+    values: dict[str, object] = {"epochs": 2, "seeds": 2, "tiles": 24, "width": 0.5, "folds": 2}
+    return Budget(**(values | changes))  # type: ignore[arg-type]
 
 
 def train(tables: list[PaperTable], request: Request, lines: list[str]) -> tuple[Reproduction, ...]:
@@ -108,9 +111,8 @@ def finished(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Finis
 
 def test_every_row_is_trained_with_every_seed_and_on_every_fold(finished: Finish) -> None:
     for ours, filters in zip(finished.done.rows, (4, 8), strict=True):
-        recipe = f"filters: {filters}\n"
-        assert [result.name[-5:] for result in ours.results] == ["seed0", "seed1"]
-        assert all(recipe in result.recipe for result in ours.results)
+        assert [result.task.name[-5:] for result in ours.results] == ["seed0", "seed1"]
+        assert all(result.task.recipe.model.network.filters == filters for result in ours.results)
         assert (ours.missing, ours.failures) == (0, ())
         assert ours.pooled is not None
     small, large = (ours.parameters for ours in finished.done.rows)
@@ -146,11 +148,14 @@ def test_every_file_is_there(finished: Finish) -> None:
     assert (request.out / "T9.png").read_bytes()[:4] == b"\x89PNG"
     for ours in done.rows:
         for result in ours.results:
-            document = json.loads((request.out / "runs" / f"{result.name}-{result.digest[:8]}.json").read_text())
+            path = request.out / "runs" / f"{result.task.name}-{result.task.digest[:8]}.json"
+            assert path == result_path(request.out / "runs", result.task)
+            document = json.loads(path.read_text())
             assert document["best"]["miou"] == max(point["miou"] for point in document["curve"])
             assert document["last"]["miou"] == document["curve"][-1]["miou"]
             assert [point["number"] for point in document["curve"]] == [1, 2]
             assert document["best_epoch"] in (1, 2)
+            assert f"filters: {result.task.recipe.model.network.filters}\n" in document["recipe"]
 
 
 def test_what_is_finished_is_not_trained_again(finished: Finish) -> None:
@@ -171,7 +176,7 @@ def test_only_what_is_missing_is_trained_and_gives_the_same(finished: Finish) ->
     lost.unlink()
     before = stamps(request.out)
     lines: list[str] = []
-    again, broken = train([TABLE, BROKEN], dataclasses.replace(request, seeds=2, folds=2), lines)
+    again, broken = train([TABLE, BROKEN], request, lines)
     after = stamps(request.out)
     assert {name: after[name] for name in before} == before
     assert set(after) - set(before) == {lost.name, *(name for name in after if name.startswith("broken"))}
@@ -189,7 +194,7 @@ def test_a_stop_keeps_what_is_there_and_says_what_is_missing(finished: Finish, t
     request, done = finished.request, finished.done
     stop = threading.Event()
     stop.set()
-    longer = dataclasses.replace(request, seeds=3, out=request.out)
+    longer = dataclasses.replace(request, budget=budget_of(seeds=3))
     (thin,) = reproduce([TABLE], longer, stop=stop, say=lambda _: None, load=RECIPES.__getitem__)
     assert thin.missing == 2
     assert repr(thin.rows[0].results) == repr(done.rows[0].results)
@@ -241,15 +246,15 @@ def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
 Script = Callable[[Train], Iterator[Message]]
 
 
-class PretendLink:
-    """A child that says what its script says."""
+class PretendWorker:
+    """A worker process that sends what its script yields."""
 
     script: Script
 
     def __init__(self, place: DeviceSlot) -> None:
         self.place = place
 
-    def __enter__(self) -> PretendLink:
+    def __enter__(self) -> PretendWorker:
         return self
 
     def __exit__(self, *error: object) -> None: ...
@@ -263,7 +268,9 @@ class PretendLink:
     def stop_current(self) -> None: ...
 
 
-def trained(number: int, miou: float, confusion: tuple[tuple[int, ...], ...] = CONFUSION) -> EpochEnd:
+def trained(
+    number: int, miou: float, confusion: tuple[tuple[int, ...], ...] = CONFUSION, seconds: float = 2.0
+) -> EpochEnd:
     record = EpochRecord(
         number=number,
         train_loss=1.0,
@@ -274,7 +281,7 @@ def trained(number: int, miou: float, confusion: tuple[tuple[int, ...], ...] = C
         iou=(0.5, None),
         confusion=confusion,
         lr=1e-3,
-        seconds=2.0,
+        seconds=seconds,
         memory_mb=1.0,
         parameters=9,
     )
@@ -282,17 +289,16 @@ def trained(number: int, miou: float, confusion: tuple[tuple[int, ...], ...] = C
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], stop: threading.Event) -> list[Result]:
-    class Scripted(PretendLink):
+    class Scripted(PretendWorker):
         pass
 
     Scripted.script = staticmethod(script)  # type: ignore[assignment,method-assign]
     monkeypatch.setattr(pool, "WorkerProcess", Scripted)
-    tasks = [make_task(name, Recipe(), preset=name, train=[0], validation=[1], data_digest="d") for name in names]
-    ground = DatasetRef(data=Path("data.npz"), digest="d", facts=FACTS)
-    seat = DeviceSlot(name="slot 1", device="cpu", environment={}, log=Path("log"))
-    found: list[Result] = []
-    train_all(tasks, ground, [seat], stop=stop, done=found.append)
-    return found
+    tasks = [make_task(name, Recipe(), part([0], [1]), "d", preset=name) for name in names]
+    slot = DeviceSlot(name="slot 1", device="cpu", environment={}, log=Path("log"))
+    with tempfile.TemporaryDirectory() as folder:
+        results = train_missing(tasks, DATASET, [slot], folder=Path(folder), stop=stop, say=lambda _: None)
+    return list(results.values())
 
 
 def test_the_best_epoch_counts_and_the_last_one_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,9 +310,8 @@ def test_the_best_epoch_counts_and_the_last_one_is_kept(monkeypatch: pytest.Monk
 
     (result,) = pretend(monkeypatch, script, ["a"], threading.Event())
     assert result.best is not None
-    assert result.last is not None
     assert (result.best_epoch, result.best.confusion) == (1, CONFUSION)
-    assert result.last.miou == 0
+    assert result.as_dict()["last"].miou == 0
     assert (result.seconds, result.parameters, result.failure) == (4.0, 9, "")
 
 
@@ -317,7 +322,7 @@ def test_a_failed_training_is_recorded_with_its_reason(monkeypatch: pytest.Monke
 
     (result,) = pretend(monkeypatch, script, ["a"], threading.Event())
     assert (result.best, result.failure) == (None, "Diverged: the loss became nan in epoch 2")
-    assert len(result.curve) == 1
+    assert len(result.epochs) == 1
     assert result.final
 
 
@@ -361,7 +366,7 @@ def test_nothing_is_kept_of_a_training_that_was_stopped(
 
 
 def test_all_trainings_failed_is_a_failure(monkeypatch: pytest.MonkeyPatch, tiny_data: Path, tmp_path: Path) -> None:
-    class Failing(PretendLink):
+    class Failing(PretendWorker):
         def train(self, job: Train) -> Iterator[Message]:
             yield Failed(job=1, reason="SpaceError: no such class", detail="")
 
@@ -376,10 +381,10 @@ def test_a_stopped_reproduction_continues_where_it_was(
 ) -> None:
     asked: list[str] = []
 
-    class Quick(PretendLink):
+    class Quick(PretendWorker):
         def train(self, job: Train) -> Iterator[Message]:
             asked.append(job.recipe)
-            yield dataclasses.replace(trained(1, 0.5), confusion=tuple(map(tuple, np.eye(5, dtype=int).tolist())))
+            yield trained(1, 0.5, confusion=tuple(map(tuple, np.eye(5, dtype=int).tolist())))
             yield Finished(job=1, best=1)
 
     monkeypatch.setattr(pool, "WorkerProcess", Quick)
@@ -400,15 +405,22 @@ def test_a_stopped_reproduction_continues_where_it_was(
 # The parts alone.
 
 
+def part(train: list[int], validation: list[int]) -> Part:
+    return Part(
+        train=tuple(train), validation=tuple(validation), train_clean=len(train), validation_clean=len(validation)
+    )
+
+
 def task(name: str, preset: str = "p", **changes: object) -> Task:
-    values: dict[str, object] = {"recipe": Recipe(), "train": [0, 1], "validation": [2], "data_digest": "d"}
+    values: dict[str, object] = {"recipe": Recipe(), "part": part([0, 1], [2]), "data_digest": "d"}
     return make_task(name, preset=preset, **(values | changes))  # type: ignore[arg-type]
 
 
 def test_a_digest_is_of_recipe_data_and_samples_but_not_of_the_name() -> None:
     digest = task("a").digest
     assert task("b").digest == digest
-    others = [{"recipe": Recipe(seed=1)}, {"train": [0, 3]}, {"validation": [3]}, {"data_digest": "e"}]
+    others = [{"recipe": Recipe(seed=1)}, {"part": part([0, 3], [2])}, {"part": part([0, 1], [3])}]
+    others.append({"data_digest": "e"})
     assert len({digest, *(task("a", **other).digest for other in others)}) == 5
 
 
@@ -416,7 +428,7 @@ def test_a_digest_is_of_recipe_data_and_samples_but_not_of_the_name() -> None:
 @pytest.mark.parametrize("width", [1.0, 0.5, 0.01])
 def test_every_row_fits_every_budget(preset: str, width: float) -> None:
     plain = load_preset(preset)
-    recipe = at_budget(plain, epochs=7, width=width, seed=3)
+    recipe = at_budget(plain, budget_of(epochs=7, width=width), 3)
     assert (recipe.optimisation.epochs, recipe.optimisation.patience, recipe.seed) == (7, 7, 3)
     assert recipe.model.network.filters == max(4, round(plain.model.network.filters * width))
     if width == 1.0:
@@ -425,7 +437,7 @@ def test_every_row_fits_every_budget(preset: str, width: float) -> None:
 
 
 def test_the_background_network_is_narrowed_too() -> None:
-    recipe = at_budget(Recipe(background=Background(filters=20)), epochs=1, width=0.5, seed=0)
+    recipe = at_budget(Recipe(background=Background(filters=20)), budget_of(width=0.5), 0)
     assert recipe.background is not None
     assert recipe.background.filters == 10
 
@@ -440,20 +452,10 @@ def test_the_time_left_goes_by_what_each_preset_took() -> None:
     tasks = [task("a0", "a"), task("a1", "a"), task("b0", "b"), task("b1", "b"), task("c0", "c")]
 
     def took(name: str, seconds: float, failure: str = "") -> Result:
-        return Result(
-            name=name,
-            digest="",
-            data_digest="",
-            recipe="",
-            device="cpu",
-            best=None,
-            last=None,
-            best_epoch=0,
-            curve=(),
-            parameters=0,
-            seconds=seconds,
-            failure=failure,
-        )
+        planned = next(task for task in tasks if task.name == name)
+        epochs = (trained(1, 0.5, seconds=seconds).record,)
+        best = 0 if failure else 1
+        return Result(task=planned, dataset=DATASET, device="cpu", epochs=epochs, best_epoch=best, failure=failure)
 
     results = {"a0": took("a0", 10.0), "b0": took("b0", 30.0)}
     assert seconds_left(tasks, results, 1) == 10 + 30 + 20  # c as the mean of both
@@ -519,21 +521,21 @@ def test_without_a_subset_the_recipe_cleans_for_itself() -> None:
 
 
 def test_the_space_of_d7_is_five_axes_and_holds_report_ds_best() -> None:
-    space = bind(MARS, searches.space_text(8, 1.0), epochs=8)
-    assert {path for path in space.searched if path.startswith("model.")} == {f"model.{name}" for name in D_BEST}
+    space = bind(MARS, searches.space_text(budget_of(epochs=8, width=1.0)), epochs=8)
+    assert {path for path in space.searched if path.startswith("model.")} == {f"model.{name}" for name in SEARCH_BEST}
     points = list(space.grid())
     assert len(points) == 108
-    best = {f"model.{name}": value for name, value in D_BEST.items()}
+    best = {f"model.{name}": value for name, value in SEARCH_BEST.items()}
     assert best in points
     recipe = space.recipe(best)
-    plain = load_preset(searches.BASE)
+    plain = load_preset(SEARCH_PRESET)
     assert recipe.model == plain.model
     assert recipe.loss == plain.loss
     assert (recipe.optimisation.epochs, recipe.optimisation.patience) == (8, 8)
 
 
 def test_a_narrow_space_of_d7_has_no_value_twice() -> None:
-    points = list(bind(MARS, searches.space_text(8, 0.01), epochs=8).grid())
+    points = list(bind(MARS, searches.space_text(budget_of(epochs=8, width=0.01)), epochs=8).grid())
     assert len(points) == 36
     assert all("model.filters" not in point or point["model.filters"] == 4 for point in points)
 

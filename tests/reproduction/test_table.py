@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 from scipy.stats import kendalltau
 
-from search.reproduction.comparison import draw_comparison
 from search.reproduction.ordering import Entry, Range, compare, range_of
 from search.reproduction.paper import CLASSES, TABLES, PaperRow, PaperTable
+from search.reproduction.picture import draw_table
+from search.reproduction.plan import Budget, DatasetRef, Part, make_task
+from search.reproduction.report import as_csv, as_markdown, spelled
 from search.reproduction.result import Result, read_result, result_path, write_result
-from search.reproduction.side_by_side import as_csv, as_markdown, spelled
 from search.reproduction.table import Ours, Reproduction, Setting, pool
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
-from spaces import load_preset
+from spaces import Recipe, load_preset
 from spaces.facts import DataFacts
 
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=CLASSES, excluded=("background",))
@@ -36,52 +37,42 @@ def diagonal(hits: int) -> Scores:
     return scores(cells.tolist(), FACTS)
 
 
-def result(name: str = "c1-dice-seed0", hits: int = 60, **changes: object) -> Result:
+def epoch(number: int, reached: Scores, **changes: object) -> EpochRecord:
     values: dict[str, object] = {
-        "name": name,
-        "digest": "ab" * 32,
-        "data_digest": "cd" * 32,
-        "recipe": "seed: 0\n",
-        "device": "cpu",
-        "best": diagonal(hits),
-        "last": diagonal(hits - 5),
-        "best_epoch": 2,
-        "curve": (
-            EpochRecord(
-                number=1,
-                train_loss=1.5,
-                validation_loss=math.nan,
-                miou=0.2,
-                miou_strict=math.nan,
-                lr=1e-3,
-                seconds=1.0,
-                memory_mb=1.0,
-            ),
-        ),
+        "number": number,
+        "train_loss": 1.5,
+        "validation_loss": math.nan,
+        "miou": reached.miou,
+        "miou_strict": reached.miou_strict,
+        "accuracy": reached.accuracy,
+        "iou": (None, *reached.iou[1:]),
+        "confusion": reached.confusion,
+        "lr": 1e-3,
+        "seconds": 20.5,
+        "memory_mb": 100.0,
         "parameters": 1_941_393,
-        "seconds": 61.5,
-        "failure": "",
+        "last": number == 3,
     }
-    return Result(**(values | changes))  # type: ignore[arg-type]
+    return EpochRecord(**(values | changes))  # type: ignore[arg-type]
 
 
-def setting(**changes: object) -> Setting:
-    values: dict[str, object] = {
-        "data": "tiles.npz",
-        "digest": "0123456789abcdef",
-        "train": 500,
-        "validation": 119,
-        "train_clean": 2000,
-        "validation_clean": 501,
-        "tiles": 500,
-        "rarest": "big rock",
-        "grouped": True,
-        "epochs": 8,
-        "seeds": 2,
-        "folds": 2,
-        "width": 0.5,
-    }
-    return Setting(**(values | changes))  # type: ignore[arg-type]
+PART = Part(train=tuple(range(500)), validation=tuple(range(500, 619)), train_clean=2000, validation_clean=501)
+DATASET = DatasetRef(data=Path("data/tiles.npz"), digest="0123456789abcdef", facts=FACTS)
+TASK = make_task("c1-dice-seed0", Recipe(), PART, "cd" * 32, preset="c1-dice")
+
+
+def result(hits: int = 60, best: Scores | None = None, **changes: object) -> Result:
+    """Three epochs, the second of which is the best one."""
+    reached = (diagonal(hits - 20), best or diagonal(hits), best or diagonal(hits - 5))
+    epochs = tuple(epoch(number, one) for number, one in enumerate(reached, start=1))
+    values: dict[str, object] = {"task": TASK, "dataset": DATASET, "device": "cpu", "epochs": epochs}
+    return Result(**(values | {"best_epoch": 2, "failure": ""} | changes))  # type: ignore[arg-type]
+
+
+def setting(part: Part = PART, grouped: bool = True, **changes: object) -> Setting:
+    values: dict[str, object] = {"epochs": 8, "seeds": 2, "tiles": 500, "width": 0.5, "folds": 2}
+    budget = Budget(**(values | changes))  # type: ignore[arg-type]
+    return Setting(dataset=DATASET, budget=budget, part=part, rarest="big rock", grouped=grouped)
 
 
 ROW = PaperRow(title="Dice | loss", preset="c1-dice", track="losses", metric="miou_strict", miou=42.4, miou_spread=0.4)
@@ -106,7 +97,7 @@ def done() -> Reproduction:
     )
     folds = pool([diagonal(50).confusion, diagonal(70).confusion], FACTS)
     alone = Ours(row=ALONE, results=(result(hits=80),), pooled=folds, failures=(), missing=0)
-    return Reproduction(table=TABLE, setting=setting(), facts=FACTS, rows=(dice, plain, alone))
+    return Reproduction(table=TABLE, setting=setting(), rows=(dice, plain, alone))
 
 
 def table_rows(markdown: str, heading: str) -> list[list[str]]:
@@ -268,7 +259,8 @@ def test_the_markdown_says_what_a_reader_must_know(done: Reproduction) -> None:
 
 
 def test_one_seed_of_all_tiles_is_said_as_such(done: Reproduction) -> None:
-    plain = setting(seeds=1, tiles=None, folds=0, width=1.0, grouped=False)
+    whole = dataclasses.replace(PART, train_clean=len(PART.train))
+    plain = setting(part=whole, seeds=1, tiles=None, folds=0, width=1.0, grouped=False)
     text = as_markdown(dataclasses.replace(done, setting=plain))
     assert "With one seed no spread is known" in text
     assert "With one seed every difference of ours counts as one" in text
@@ -303,8 +295,9 @@ def test_the_csv_holds_every_number(done: Reproduction) -> None:
 def test_other_classes_are_shown_without_the_papers(done: Reproduction) -> None:
     facts = DataFacts(channels=1, height=8, width=8, class_names=("ground", "rock"), excluded=())
     two = scores([[3, 1], [2, 4]], facts)
-    row = Ours(row=ALONE, results=(result(best=two, last=two),), pooled=None, failures=(), missing=0)
-    other = dataclasses.replace(done, facts=facts, rows=(row,), setting=setting(folds=0))
+    ours = dataclasses.replace(DATASET, facts=facts)
+    row = Ours(row=ALONE, results=(result(best=two, dataset=ours),), pooled=None, failures=(), missing=0)
+    other = dataclasses.replace(done, rows=(row,), setting=dataclasses.replace(setting(folds=0), dataset=ours))
     assert table_rows(as_markdown(other), "IoU per class") == [["Alone", "50.0", "57.1"]]
     assert next(csv.DictReader(io.StringIO(as_csv(other))))["paper_iou rock"] == ""
 
@@ -314,7 +307,7 @@ def test_the_picture_shows_all_rows(done: Reproduction, tmp_path: Path, finished
     if not finished:
         nothing = tuple(dataclasses.replace(ours, results=(), pooled=None) for ours in done.rows)
         done = dataclasses.replace(done, rows=nothing)
-    draw_comparison(tmp_path / "T9.png", done)
+    draw_table(tmp_path / "T9.png", done)
     picture = imread(tmp_path / "T9.png")
     assert picture.shape[1] == 1320
     lenient = np.isclose(picture[..., :3], np.array([0x00, 0x72, 0xB2]) / 255, atol=0.02).all(axis=2)
@@ -331,34 +324,34 @@ def test_numbers_are_spelled_with_their_range() -> None:
 def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
     written = result()
     path = write_result(tmp_path, written)
-    assert path == result_path(tmp_path, written.name, written.digest) == tmp_path / "c1-dice-seed0-abababab.json"
-    read = read_result(tmp_path, written.name, written.digest, FACTS)
+    assert path == result_path(tmp_path, TASK) == tmp_path / f"c1-dice-seed0-{TASK.digest[:8]}.json"
+    read = read_result(tmp_path, TASK, DATASET)
     assert read is not None
     assert repr(read) == repr(written)  # NaN is not equal to itself
     document = json.loads(path.read_text())
     assert document["best"]["miou"] == pytest.approx(diagonal(60).miou)
     assert document["last"]["miou_strict"] == pytest.approx(diagonal(55).miou_strict)
-    assert document["curve"][0]["miou_strict"] is None
+    assert document["best"]["iou"][0] is None
+    assert document["curve"][0]["validation_loss"] is None
 
 
 def test_a_failure_comes_back_as_it_was(tmp_path: Path) -> None:
-    written = result(best=None, last=None, best_epoch=0, failure="Diverged: the loss became nan in epoch 2")
+    written = result(best_epoch=0, failure="Diverged: the loss became nan in epoch 4")
     write_result(tmp_path, written)
-    read = read_result(tmp_path, written.name, written.digest, FACTS)
+    read = read_result(tmp_path, TASK, DATASET)
     assert read is not None
-    assert (read.best, read.failure, read.final) == (None, written.failure, True)
-    assert not result(best=None, failure="out of memory: 80 GB").final
+    assert (read.best, read.as_dict()["last"], read.failure, read.final) == (None, None, written.failure, True)
+    assert not result(best_epoch=0, failure="out of memory: 80 GB").final
 
 
 def test_only_a_whole_result_of_the_same_digest_counts(tmp_path: Path) -> None:
-    written = result()
-    path = write_result(tmp_path, written)
-    near = written.digest[:-1] + "0"  # the same file name
-    assert read_result(tmp_path, written.name, near, FACTS) is None
-    assert read_result(tmp_path, "c1-dice-seed1", written.digest, FACTS) is None
+    path = write_result(tmp_path, result())
+    near = dataclasses.replace(TASK, digest=TASK.digest[:-1] + "x")  # the same file name
+    assert read_result(tmp_path, near, DATASET) is None
+    assert read_result(tmp_path, dataclasses.replace(TASK, name="c1-dice-seed1"), DATASET) is None
     for broken in ("", "{}", path.read_text()[:-40], "[1]"):
         path.write_text(broken)
-        assert read_result(tmp_path, written.name, written.digest, FACTS) is None
+        assert read_result(tmp_path, TASK, DATASET) is None
 
 
 def test_tau_is_scipys_on_the_reports_own_tables() -> None:

@@ -11,29 +11,25 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from search.reproduction.found import Search, Searches, Tried, draw_searches, searches_as_csv, searches_as_markdown
-from search.reproduction.paper import D_BEST
+from search.reproduction import search_report
+from search.reproduction.paper import SEARCH_BEST
+from search.reproduction.plan import Budget, DatasetRef, Part
+from search.reproduction.search_report import Search, Searches, Tried
 from search.reproduction.table import Setting
+from spaces.facts import DataFacts
 
+FACTS = DataFacts(channels=1, height=64, width=128, class_names=("background", "soil"), excluded=("background",))
 SETTING = Setting(
-    data="tiles.npz",
-    digest="0123456789abcdef",
-    train=500,
-    validation=119,
-    train_clean=500,
-    validation_clean=119,
-    tiles=None,
+    dataset=DatasetRef(data=Path("tiles.npz"), digest="0123456789abcdef", facts=FACTS),
+    budget=Budget(epochs=8, seeds=1, tiles=None, width=1.0, folds=0),
+    part=Part(train=tuple(range(500)), validation=tuple(range(119)), train_clean=500, validation_clean=119),
     rarest="big rock",
     grouped=True,
-    epochs=8,
-    seeds=1,
-    folds=0,
-    width=1.0,
 )
 
 
 def tried(number: int, miou: float | None, **values: object) -> Tried:
-    known = D_BEST | values  # type: ignore[operator]
+    known = dict(SEARCH_BEST) | values
     strict = None if miou is None else miou - 0.1
     return Tried(number=number, values=known, miou=miou, miou_strict=strict, parameters=1000 + number, seconds=2.5)
 
@@ -60,7 +56,7 @@ def rows_of(text: str) -> dict[str, list[str]]:
 
 
 def test_the_best_of_each_search_stands_beside_report_ds(done: Searches) -> None:
-    rows = rows_of(searches_as_markdown(done))
+    rows = rows_of(search_report.as_markdown(done))
     assert rows["report D"] == ["16-32-64-128", "relu", "3", "4", "0.2", "55.0", "45.0", "1,000", "-", "-"]
     assert rows["random search"] == ["8-16-32", "relu", "3", "3", "0.2", "61.0", "51.0", "1,001", "2", "3"]
     assert rows["grid search"][1] == "elu"
@@ -68,18 +64,18 @@ def test_the_best_of_each_search_stands_beside_report_ds(done: Searches) -> None
 
 
 def test_the_text_says_how_the_budget_was_spent(done: Searches) -> None:
-    text = searches_as_markdown(done)
+    text = search_report.as_markdown(done)
     assert "3 trials each" in text
     assert "The grid has 108 points" in text
     assert "Best lenient mIoU found: random search 61.0, grid search 50.0." in text
     assert "4 trials are not done yet; the same command continues." in text
     nothing = dataclasses.replace(done, searches=(done.searches[2],), reference=None)
-    assert "No trial is finished." in searches_as_markdown(nothing)
-    assert rows_of(searches_as_markdown(nothing))["report D"][5] == "-"
+    assert "No trial is finished." in search_report.as_markdown(nothing)
+    assert rows_of(search_report.as_markdown(nothing))["report D"][5] == "-"
 
 
 def test_the_csv_has_a_line_per_trial(done: Searches) -> None:
-    rows = list(csv.DictReader(io.StringIO(searches_as_csv(done))))
+    rows = list(csv.DictReader(io.StringIO(search_report.as_csv(done))))
     assert [row["search"] for row in rows] == ["random"] * 3 + ["grid"] * 2 + ["report D"]
     assert (rows[1]["filters"], rows[1]["depth"], float(rows[1]["miou"])) == ("8", "3", 61.0)
     assert (rows[4]["miou"], rows[4]["activation"]) == ("", "relu")
@@ -90,7 +86,7 @@ def test_the_csv_has_a_line_per_trial(done: Searches) -> None:
 def test_the_picture_shows_each_search_that_has_begun(done: Searches, tmp_path: Path, begun: bool) -> None:
     if not begun:
         done = dataclasses.replace(done, searches=(done.searches[2],), reference=None)
-    draw_searches(tmp_path / "D7.png", done)
+    search_report.draw(tmp_path / "D7.png", done)
     picture = imread(tmp_path / "D7.png")
     assert picture.shape[:2] == (480, 900)
     grid = np.isclose(picture[90:, :, :3], np.array([0xE6, 0x9F, 0x00]) / 255, atol=0.02).all(axis=2)

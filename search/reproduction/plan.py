@@ -1,0 +1,154 @@
+"""What a reproduction trains: every row on the common split with each seed, and once on each fold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+from search.errors import UsageError
+from search.studies.study import VALIDATION_SHARE
+from spaces import DataFacts, Recipe, dump_recipe
+from storage.data.dataset import Dataset
+from storage.data.outliers import find_outliers
+from storage.data.split import Split, split_dataset, split_folds
+from storage.data.subset import choose_tiles
+
+SPLIT_SEED = 0  # the split, the folds and the subset are the same for every row and every training seed
+_LEAST_CHANNELS = {"filters": 4, "decoder_filters": 8, "discriminator_filters": 8}  # where their axes begin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What every row is given. tiles: of the training part, None for all. width: share of each preset's filters.
+
+    seeds: trainings of a row on the common split. folds: 0 for none.
+    """
+
+    epochs: int
+    seeds: int
+    tiles: int | None
+    width: float
+    folds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked of a reproduction. workers: trainings at a time, None for the machine's number."""
+
+    data: Path
+    out: Path
+    budget: Budget
+    workers: int | None
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRef:
+    """The data set of all trainings. data: its file. digest: of its contents."""
+
+    data: Path
+    digest: str
+    facts: DataFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The samples of a split that are used, and how many clean ones both parts had before a subset was drawn."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    train_clean: int
+    validation_clean: int
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether tiles were left out; without a subset the recipe removes the outliers."""
+        return len(self.train) < self.train_clean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One training. name: preset with seed or fold, such as ``c1-dice-seed0``. fold: from 1, 0 on the common split.
+
+    digest: sha256 of recipe, data set and the samples of both parts: equal digests, equal training.
+    """
+
+    name: str
+    preset: str
+    recipe: Recipe
+    part: Part
+    digest: str
+    fold: int
+
+
+def split_parts(dataset: Dataset, request: Request) -> tuple[Part, tuple[Part, ...]]:
+    """The split that all seeds train on, and the folds. Raises DataError, UsageError when samples are too few."""
+    contaminated, budget = find_outliers(dataset, "mask"), request.budget
+
+    def part(split: Split) -> Part:
+        clean, train = split.train[~contaminated[split.train]].tolist(), split.train.tolist()
+        validation = split.validation.tolist()
+        if not clean or not validation:
+            raise UsageError(f"{request.data}: too few samples (or groups) to train and to validate, more are needed")
+        if budget.tiles is not None and budget.tiles < len(clean):
+            share = budget.tiles / len(clean)
+            train = list(choose_tiles(dataset, clean, budget.tiles, seed=SPLIT_SEED))
+            fewer = max(1, round(share * len(validation)))
+            validation = list(choose_tiles(dataset, validation, fewer, seed=SPLIT_SEED))
+        counts = {"train_clean": len(clean), "validation_clean": len(split.validation)}
+        return Part(train=tuple(train), validation=tuple(validation), **counts)
+
+    split = split_dataset(dataset, seed=SPLIT_SEED, validation=VALIDATION_SHARE, contaminated=contaminated)
+    whole = part(split)
+    if not budget.folds:
+        return whole, ()
+    folds = split_folds(dataset, seed=SPLIT_SEED, folds=budget.folds, contaminated=contaminated)
+    return whole, tuple(map(part, folds))
+
+
+def plan_row(
+    preset: str, recipe: Recipe, budget: Budget, whole: Part, folds: Sequence[Part], digest: str
+) -> tuple[Task, ...]:
+    """A task per seed on the common split, then a task per fold with the first seed. digest: of the data set."""
+    wanted = [(f"seed{seed}", seed, whole, 0) for seed in range(budget.seeds)]
+    wanted += [(f"fold{number}of{len(folds)}", 0, part, number) for number, part in enumerate(folds, start=1)]
+    return tuple(
+        make_task(f"{preset}-{name}", at_budget(recipe, budget, seed), part, digest, preset=preset, fold=fold)
+        for name, seed, part, fold in wanted
+    )
+
+
+def make_task(name: str, recipe: Recipe, part: Part, data_digest: str, *, preset: str, fold: int = 0) -> Task:
+    """The task of a recipe on the samples of a part of the data set with that digest."""
+    contents = json.dumps([dump_recipe(recipe), data_digest, part.train, part.validation])
+    digest = hashlib.sha256(contents.encode()).hexdigest()
+    return Task(name=name, preset=preset, recipe=recipe, part=part, digest=digest, fold=fold)
+
+
+def in_turn(rows: Iterable[Sequence[Task]]) -> list[Task]:
+    """The first training of every row, then the second of every row: an interrupted table has a bit of every row."""
+    return [task for task in chain.from_iterable(zip_longest(*rows)) if task is not None]
+
+
+def at_budget(recipe: Recipe, budget: Budget, seed: int) -> Recipe:
+    """The recipe with the budget's epochs and no early stop, its share of the filters, and this seed."""
+    values = _narrowed(recipe.model_dump(), budget.width)
+    values["optimisation"] |= {"epochs": budget.epochs, "patience": budget.epochs}
+    return Recipe.model_validate(values | {"seed": seed})
+
+
+def narrow_filters(filters: int, width: float, name: str = "filters") -> int:
+    """That share of the filters, at least as many as the field of that name allows."""
+    return max(_LEAST_CHANNELS[name], round(filters * width))
+
+
+def _narrowed(values: Any, width: float) -> Any:
+    if not isinstance(values, dict):
+        return values
+    narrow = {name: narrow_filters(values[name], width, name) for name in _LEAST_CHANNELS if name in values}
+    return {name: _narrowed(value, width) for name, value in values.items()} | narrow
