@@ -29,7 +29,7 @@ _SHORTEST_SECRET = 4  # characters; shorter ones would black out half of every s
 _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "event"}
 
 PACKAGES = ("search", "storage")  # whose records of level INFO are shown; of other packages, those of WARNING
-_HOST = ("search.host", "search.worker")  # whose records are the event ``said``, those of others ``log``
+EVENTS = {"search.host": "said", "search.worker": "said", "search.cluster": "ray"}  # of their records; others: ``log``
 
 _log = logging.getLogger("search")
 
@@ -70,6 +70,13 @@ def log_fields(**fields: object) -> Iterator[None]:
     finally:
         for handler in handlers:
             handler.removeFilter(add)
+
+
+@contextmanager
+def log_to_stderr(**fields: object) -> Iterator[None]:
+    """Show the records of our packages on stderr while the block lasts: as lines, or as JSON with these fields."""
+    with log_fields(**fields) if is_json() else log_lines(lambda line: print(line, file=sys.stderr, flush=True)):
+        yield
 
 
 def tell(message: str, event: str, **fields: object) -> None:
@@ -124,6 +131,10 @@ def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
+def _event(logger: str) -> str:
+    return next((event for package, event in EVENTS.items() if logger.startswith(package)), "log")
+
+
 class LineHandler(logging.Handler):
     """A handler that passes each message on as text; levels are not shown."""
 
@@ -150,7 +161,7 @@ class JsonFormatter(logging.Formatter):
         row: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": getattr(record, "event", "said" if record.name.startswith(_HOST) else "log"),
+            "event": getattr(record, "event", _event(record.name)),
             "message": record.getMessage(),
             "host": self._host,
             "pid": record.process,

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+STORAGE_VARIABLES = ("MARSEARCH_", "PG", "AWS_")
+"""Variables that begin so open the database and the artifact store: hosts get them, worker processes do not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

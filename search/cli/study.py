@@ -10,7 +10,7 @@ import typer
 from search.cli import options
 from search.cli.options import WORKER_S, open_storage, read_text, seconds
 from search.errors import UsageError
-from search.log import is_json, tell
+from search.log import is_json, log_to_stderr, tell
 from search.settings import read_settings
 
 if TYPE_CHECKING:
@@ -187,23 +187,25 @@ def serve_on_ray(
     gpus_per_slot: float | None,
 ) -> bool:
     """Work on the study with all nodes of a Ray cluster, say how it ended, and return whether it is finished."""
-    from search.cluster.placement import share_out
+    from search.cluster.host_environment import environment_of
+    from search.cluster.placement import size_slots
     from search.cluster.ray_cluster import connected, nodes_of
-    from search.cluster.reach import environment_of
-    from search.cluster.work import Order, slots_note, work
+    from search.cluster.work import RayWorkOptions, slots_note, work
 
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device {device}: Ray chooses the GPUs, auto, cpu or cuda was expected")
     with connected() as ray:
         nodes = nodes_of(ray)
         environment = environment_of(read_settings(), nodes, os.environ)
-        slots = share_out(nodes, workers, 0.0 if device == "cpu" else gpus_per_slot)
+        slots = size_slots(nodes, workers, 0.0 if device == "cpu" else gpus_per_slot)
         if device == "cuda" and not slots.gpus:
             raise UsageError("--device cuda: slots with GPUs were expected, and this cluster shows none")
-        order = Order(study=study, slots=slots, trials=trials, timeout=timeout, device=device, environment=environment)
-        with open_storage(WORKER_S) as (store, _):
-            tell(slots_note(slots, len(nodes)), "ray", study=study)
-            finished, target = work(ray, store, order, lambda sentence: tell(sentence, "ray", study=study))
+        asked = RayWorkOptions(
+            study=study, slots=slots, trials=trials, timeout=timeout, device=device, environment=environment
+        )
+        with open_storage(WORKER_S) as (store, _), log_to_stderr(study=study):
+            tell(slots_note(slots, len(nodes)), "ray")
+            finished, target = work(ray, store, asked)
         return _told(study, finished, target)
 
 

@@ -1,1 +1,1 @@
-"""Many machines through an engine that others have built: Ray places hosts of one slot each, and we mind the study."""
+"""Hosts on all nodes of a Ray cluster: Ray places them and reports their ends, this side watches the study."""

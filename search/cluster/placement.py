@@ -26,7 +26,7 @@ class Slots:
     gpus: float
 
 
-def share_out(nodes: Sequence[Node], workers: int | None, gpus_per_slot: float | None) -> Slots:
+def size_slots(nodes: Sequence[Node], workers: int | None, gpus_per_slot: float | None) -> Slots:
     """Give each slot its GPU, or its part of one, and as many whole CPUs as all of them can have.
 
     workers: slots over all nodes, None for one per GPU's part, or one per two CPUs. gpus_per_slot: 0 to 1, None for a

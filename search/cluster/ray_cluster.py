@@ -1,4 +1,4 @@
-"""A Ray cluster that is there already."""
+"""The connection to a Ray cluster that runs already."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def connected(variables: Mapping[str, str] = os.environ) -> Iterator[Any]:
     except ImportError as error:
         raise UsageError("--on ray needs Ray: pip install 'marsearch[ray]', the same version on every node") from error
     address = variables.get("RAY_ADDRESS") or "auto"
-    _knock(address)
+    _check_address(address)
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -53,7 +53,7 @@ def nodes_of(ray: Any) -> tuple[Node, ...]:
     )
 
 
-def _knock(address: str) -> None:
+def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return

@@ -15,13 +15,13 @@ from types import TracebackType
 from typing import IO, Self
 
 from search.errors import TrainingFailed
+from search.settings import STORAGE_VARIABLES
 from search.worker.backoff import BackOff
 from search.worker.exit_reason import end_of_log, last_words
 from search.worker.protocol import Failed, Finished, Message, Ready, Stop, Stopped, Train, from_line, to_line
 
 START_LIMIT = 120.0  # seconds; a cold import of torch on a busy disk took 20 (measured)
 SLICE = 0.5  # seconds of waiting at a time
-SECRETS = ("MARSEARCH_", "PGPASS", "PGSERVICE", "AWS_")  # variables that are none of a child's business
 
 
 class ChildDied(TrainingFailed):
@@ -245,7 +245,7 @@ class WorkerProcess:
 
 def _environment(place: DeviceSlot) -> dict[str, str]:
     """The host's environment and the place's own, without what opens the database and the artifact store."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
     return {**kept, **place.environment}
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.cluster.placement import Node, Slots, share_out
-from search.cluster.reach import environment_of
+from search.cluster.host_environment import environment_of
+from search.cluster.placement import Node, Slots, size_slots
 from search.errors import UsageError
 from search.settings import read_settings
 
@@ -35,7 +35,7 @@ def cpus(*counts: float) -> list[Node]:
     ],
 )
 def test_slots_share_the_cluster(nodes: list[Node], workers: int | None, share: float | None, expected: Slots) -> None:
-    assert share_out(nodes, workers, share) == expected
+    assert size_slots(nodes, workers, share) == expected
 
 
 def test_every_host_is_told_the_same_absolute_places_and_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

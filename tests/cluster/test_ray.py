@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from optuna.trial import TrialState
 
-from search.cluster.fleet import MOST_BAD
+from search.cluster.hosts import MOST_FAILURES
 from search.studies.queries import count
 from search.training.epoch import EpochRecord
 from storage.data.dataset import write_dataset
@@ -108,7 +108,7 @@ class Scene:
     def hosts(self, below=None):
         """The hosts that run, all of them or those below a process."""
         found = psutil.process_iter() if below is None else psutil.Process(below).children(recursive=True)
-        return [process for process in found if self._has(process, "search.cli.leash")]
+        return [process for process in found if self._has(process, "search.cli.watched")]
 
     def kill_second_node(self):
         """What a power cut does to a machine: every process of the node is gone at once, hosts and children too."""
@@ -226,4 +226,4 @@ def test_what_every_host_refuses_ends_the_command_as_it_ended_them(scene):
     said = scene.log.read_text()
     sentence = "MARSEARCH_EPOCH_LIMIT=soon: a number of seconds was expected, such as 900"
     assert said.splitlines()[-1] == f"marsearch: {sentence}"
-    assert f"ended badly {MOST_BAD} times (status 2: marsearch: {sentence}): it is given up" in said
+    assert f"ended badly {MOST_FAILURES} times (status 2: marsearch: {sentence}): it is given up" in said

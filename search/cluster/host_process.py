@@ -1,4 +1,4 @@
-"""The host of one slot, on whichever node of a cluster it was put: a process of its own, and how it ended."""
+"""A host process (`marsearch work`) on whichever node of a cluster it was placed, and how it ended."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a host ended. status: of its process, below zero for a signal. said: the last line that it wrote."""
+class HostExit:
+    """How a host process ended. status: of the process, negative for a signal. last_line: the last that it wrote."""
 
     status: int
-    said: str
+    last_line: str
 
 
-class SlotHost:
-    """Runs one `marsearch work`. `stop` may be called from another thread while `run` goes on.
+class HostProcess:
+    """Runs one `marsearch work`; a Ray actor. `stop` may be called from another thread while `run` goes on.
 
-    The process is on a leash: when this one dies, it leaves in order by itself.
+    The host watches its parent: when the actor's process dies, the host shuts down in order by itself.
     """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
-        self._asked = False
+        self._stopping = False
         self._lock = threading.Lock()
 
-    def where(self) -> str:
+    def machine(self) -> str:
         """The name of this machine."""
         return socket.gethostname()
 
-    def run(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> Ended:
-        """Work until the host ends; what it says goes to standard error.
+    def run(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> HostExit:
+        """Run the host to its end; what it writes goes to standard error.
 
         environment: variables on top of this process's own; they hold credentials.
         """
         process = self._start(arguments, environment)
         if process is None:
-            return Ended(status=0, said="")
-        said = ""
+            return HostExit(status=0, last_line="")
+        last_line = ""
         assert process.stderr is not None
         for line in process.stderr:
-            said = line.strip() or said
+            last_line = line.strip() or last_line
             print(line, end="", file=sys.stderr, flush=True)
-        return Ended(status=process.wait(), said=said)
+        return HostExit(status=process.wait(), last_line=last_line)
 
     def stop(self) -> None:
-        """Ask the host to leave in order; a second time, to hurry."""
+        """Ask the host to shut down in order; a second time, to hurry."""
         with self._lock:
-            self._asked = True
+            self._stopping = True
             if self._process is not None and self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
 
     def _start(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> subprocess.Popen[str] | None:
-        """The process; None when the host was asked to leave before it began."""
+        """The process; None when the host was asked to stop before it began."""
         with self._lock:
-            if not self._asked:
+            if not self._stopping:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "search.cli.leash", *arguments],
+                    [sys.executable, "-m", "search.cli.watched", *arguments],
                     env=os.environ | environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,

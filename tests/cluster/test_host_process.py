@@ -1,4 +1,4 @@
-"""The host of a slot leaves in order, whether it is asked to or its starter is killed."""
+"""A host on a node of a cluster shuts down in order, whether it is asked to or its parent is killed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from support.studies import LONG_SPACE
 
 STARTER = """
 import sys, threading
-from search.cluster.slot_host import SlotHost
-host = SlotHost()
+from search.cluster.host_process import HostProcess
+host = HostProcess()
 threading.Thread(target=lambda: (sys.stdin.readline(), host.stop()), daemon=True).start()
 ended = host.run(("work", "mars", "--workers", "1", "--device", "cpu"), {"MARSEARCH_HOME": sys.argv[1]})
-print(ended.status, ended.said, flush=True)
+print(ended.status, ended.last_line, flush=True)
 """
 
 pytestmark = pytest.mark.long

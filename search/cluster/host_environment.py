@@ -1,4 +1,4 @@
-"""What the hosts of a cluster are told of database and files, and what not all of them would reach."""
+"""The environment of the hosts of a cluster: database, files and credentials, refused where not all can reach them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from pathlib import Path
 
 from search.cluster.placement import Node
 from search.errors import UsageError
-from search.settings import Settings
+from search.settings import STORAGE_VARIABLES, Settings
 from storage.database.engine import read_url, redact
-
-CARRIED = ("MARSEARCH_", "PG", "AWS_")  # variables that begin so go along, with the credentials in them
 
 
 def environment_of(settings: Settings, nodes: Sequence[Node], variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of every host. They are secret: hand them over in memory, never on a command line or in a log.
+    """The variables of every host. They are secret: pass them in memory, never on a command line or in a log.
 
     A relative home is the same absolute path on each node, where it is created.
     Raises UsageError for an SQLite file, and for a relative artifact folder, when there are several machines;
     DatabaseError for a URL that is none.
     """
     machines = len({node.address for node in nodes})
-    carried = {name: value for name, value in variables.items() if name.startswith(CARRIED)}
-    return carried | {
+    passed_on = {name: value for name, value in variables.items() if name.startswith(STORAGE_VARIABLES)}
+    return passed_on | {
         "MARSEARCH_HOME": str(settings.home.absolute()),
         "MARSEARCH_STORAGE": _database(settings.storage, machines),
         "MARSEARCH_ARTIFACTS": _artifacts(settings.artifacts, machines),
