@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from storage.artifacts.artifact_store import ArtifactStore, open_artifacts
 from storage.database import migrations
-from storage.database.engine import alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
+from storage.database.engine import allow, alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
 from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
 from storage.trials.retries import requeue
@@ -26,6 +26,7 @@ from storage.trials.trial_storage import TrialStorage
 
 T = TypeVar("T")
 
+MIGRATION_S = 3600.0  # one statement of an upgrade may take so long on a large database
 FIRST_TRIES_S = 2.0  # for a server that starts just now, or has no connection to spare
 OPENING_S = 10.0  # for what comes after the first answer
 FIRST_ANSWER_S = 9.5  # name look-up and handshake together, so that an unreachable server is reported within 10 s
@@ -78,7 +79,7 @@ def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None
     """
     patience = patience or RetryPolicy()
     prepare_folder(url)
-    first = create_engine(read_url(url), **engine_options(url))
+    first = create_engine(read_url(url), **engine_options(url, patience))
     try:
         with plainly(url):
             if first.dialect.name != "sqlite":  # whose first connection changes the file, so not before we are alone
@@ -150,6 +151,7 @@ def _hand_back(study: Study, trial: FrozenTrial) -> None:
 
 def _upgrade(engine: Engine, url: str) -> None:
     with engine.connect() as connection:
+        allow(connection, MIGRATION_S)
         if engine.dialect.name == "sqlite":
             connection.execute(text("BEGIN IMMEDIATE"))
         try:

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -35,6 +35,7 @@ IDLE_S = 300  # a connection unused for so long is closed by the server: a hundr
 HUNG_S = 60  # a worker silent for so long within a transaction loses its connection, and others its locks
 LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
 
+_POLICY = "marsearch_policy"  # among the arguments for a connection: what bounds its waits
 _SQLITE = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 # of a URL's query; everything else may be a secret
@@ -47,6 +48,17 @@ class SqlitePool(QueuePool):
 
 class PostgresPool(QueuePool):
     """A pool whose PostgreSQL sessions all live in UTC."""
+
+
+@event.listens_for(Engine, "do_connect")
+def _connect(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
+    """Connect with bounded waits where `engine_options` says so; every other engine connects as ever."""
+    if _POLICY not in parameters:
+        return None
+    from storage.database.postgres_connection import connect
+
+    others = {name: value for name, value in parameters.items() if name != _POLICY}
+    return connect(parameters[_POLICY], *args, **others)
 
 
 @event.listens_for(SqlitePool, "connect")
@@ -62,6 +74,12 @@ def _prepare_postgres(connection: Any, _record: Any) -> None:
     if connection.info.server_version >= 140_000:
         connection.execute(f"SET idle_session_timeout = '{IDLE_S}s'").close()
     connection.commit()  # a rollback would take the setting back
+
+
+@event.listens_for(PostgresPool, "checkin")
+def _end_allowance(connection: Any, _record: Any) -> None:
+    if connection is not None:
+        connection.least_s = 0.0
 
 
 def redact(url: str) -> str:
@@ -114,16 +132,17 @@ def read_url(url: str) -> URL:
     raise DatabaseError(f"{redact(url)!r} is of a kind that marsearch does not use: {wanted}")
 
 
-def engine_options(url: str) -> dict[str, Any]:
+def engine_options(url: str, policy: RetryPolicy | None = None) -> dict[str, Any]:
     """The keyword arguments of ``create_engine`` for this URL; they can be pickled.
 
-    What the URL's own query says about the connection goes before ours. Raises DatabaseError for a nonsense URL.
+    What the URL's own query says about the connection goes before ours.
+    policy: for how long a server may be silent. Raises DatabaseError for a nonsense URL.
     """
-    parsed = read_url(url)
-    pool = {"pool_size": 4, "max_overflow": 12, "pool_timeout": BUSY_S}
+    parsed, policy = read_url(url), policy or RetryPolicy()
+    pool = {"pool_size": 4, "max_overflow": 12, "pool_timeout": min(BUSY_S, policy.answer_s)}
     if parsed.drivername.startswith("sqlite"):
         return pool | {"poolclass": SqlitePool, "connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
-    connect = {
+    connect: dict[str, Any] = {
         "application_name": "marsearch",
         "connect_timeout": CONNECT_S,
         "keepalives": 1,
@@ -132,7 +151,7 @@ def engine_options(url: str) -> dict[str, Any]:
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,  # milliseconds: a vanished server must not hold a worker for a quarter of an hour
     }
-    ours = {key: value for key, value in connect.items() if key not in parsed.query}
+    ours = {key: value for key, value in connect.items() if key not in parsed.query} | {_POLICY: policy}
     return (
         pool
         | {"poolclass": PostgresPool, "connect_args": ours}
@@ -203,10 +222,18 @@ def alone(engine: Engine, patience: RetryPolicy | None = None) -> Iterator[None]
         yield
 
 
+def allow(connection: Connection, seconds: float) -> None:
+    """Let statements take so long until the connection is given back: migrations, and waits for a lock."""
+    driver = connection.connection.dbapi_connection
+    if connection.dialect.name == "postgresql" and driver is not None:
+        driver.least_s = seconds
+
+
 @contextmanager
 def _advisory_lock(engine: Engine) -> Iterator[None]:
     connection = engine.connect()
     try:
+        allow(connection, BUSY_S + 15)  # the server itself gives up before
         connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S}s'"))
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # the holder is busy elsewhere
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})

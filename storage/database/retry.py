@@ -22,6 +22,7 @@ T = TypeVar("T")
 LIMIT_S = 600.0  # a restart, a failover, a reboot; training goes on meanwhile
 HURRY_S = 3.0  # what a host that must leave still has
 LAST_S = 0.5  # what each call begun after that has: enough for a deadlock or one new connection
+ANSWER_S = 60.0  # a server that has not answered for so long is not waited for on that connection
 TELL_AFTER_S = 1.0  # a deadlock or a single lost connection is not worth a word
 TELL_AGAIN_S = 60.0
 
@@ -61,12 +62,20 @@ class RetryPolicy:
     shortest_s, longest_s: the first pause and the longest, seconds; each is shortened by chance by up to a half, so
     that many workers do not come back at the same moment.
     quiet: trouble that lasts longer than a second is not logged.
+    answer_s: for how long a server may be silent while one statement waits for it, seconds.
     """
 
     def __init__(
-        self, limit_s: float = LIMIT_S, *, shortest_s: float = 0.1, longest_s: float = 10.0, quiet: bool = False
+        self,
+        limit_s: float = LIMIT_S,
+        *,
+        shortest_s: float = 0.1,
+        longest_s: float = 10.0,
+        quiet: bool = False,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self.limit_s, self.shortest_s, self.longest_s, self.quiet = limit_s, shortest_s, longest_s, quiet
+        self.answer_s = answer_s
         self._changed = threading.Condition()
         self._leave_by: float | None = None
         self._away_since: float | None = None
@@ -74,7 +83,8 @@ class RetryPolicy:
         self._outages: deque[tuple[float, float]] = deque(maxlen=32)  # when each began and ended
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _patience, (self.limit_s, self.shortest_s, self.longest_s, self.quiet)  # a lock cannot be pickled
+        arguments = (self.limit_s, self.shortest_s, self.longest_s, self.quiet, self.answer_s)
+        return _policy, arguments  # a lock cannot be pickled
 
     def call(self, work: Callable[[], T], *, limit_s: float | None = None) -> T:
         """What `work` returns; it must be safe to repeat, also when it was done and only its answer was lost.
@@ -102,12 +112,17 @@ class RetryPolicy:
     def hurry(self, within_s: float = HURRY_S) -> None:
         """End every wait within so many seconds from now, for a host that must leave; later calls get half a second.
 
-        A statement or connection attempt that is under way is not cut short.
+        A statement that is under way then has so long too; only a connection attempt is not cut short.
         """
         with self._changed:
             end = time.monotonic() + within_s
             self._leave_by = end if self._leave_by is None else min(end, self._leave_by)
             self._changed.notify_all()
+
+    def answer_limit(self) -> float:
+        """For how long a server may be silent from now on, seconds; shorter once the host must leave."""
+        leave_by = self._leave_by
+        return self.answer_s if leave_by is None else min(self.answer_s, max(LAST_S, leave_by - time.monotonic()))
 
     def was_away(self, longer_than: float, within: float) -> bool:
         """Whether no call here was answered for longer than so many seconds, now or until `within` seconds ago."""
@@ -133,7 +148,7 @@ class RetryPolicy:
     def _failed(self, error: Exception) -> None:
         now = time.monotonic()
         with self._changed:
-            self._away_since = self._away_since or now
+            self._away_since = self._away_since or now - _silent_s(error)
             if self.quiet or now - (self._told or self._away_since) < (TELL_AGAIN_S if self._told else TELL_AFTER_S):
                 return
             self._told = now
@@ -152,13 +167,18 @@ class RetryPolicy:
             _logger.warning("the database answers again, after %.0f s", now - began)
 
 
-def _patience(limit_s: float, shortest_s: float, longest_s: float, quiet: bool) -> RetryPolicy:
-    return RetryPolicy(limit_s, shortest_s=shortest_s, longest_s=longest_s, quiet=quiet)
+def _policy(limit_s: float, shortest_s: float, longest_s: float, quiet: bool, answer_s: float) -> RetryPolicy:
+    return RetryPolicy(limit_s, shortest_s=shortest_s, longest_s=longest_s, quiet=quiet, answer_s=answer_s)
 
 
 def _given_up(error: Exception, seconds: float) -> RetriesExhausted:
     said = str(error) if isinstance(error, DatabaseError) else f"the database does not answer: {_deepest(error)}"
     return RetriesExhausted(f"{said} (tried for {seconds:.0f} s)" if seconds >= 1 else said)
+
+
+def _silent_s(error: BaseException) -> float:
+    """For how long nothing was heard before the error, seconds."""
+    return max((float(getattr(cause, "silent_s", 0.0)) for cause in _causes(error)), default=0.0)
 
 
 def _deepest(error: BaseException) -> str:

@@ -13,6 +13,9 @@ from sqlalchemy import Connection, create_engine, text
 from storage.database import migrations
 from storage.database.engine import engine_options, plainly, read_url, redact
 from storage.database.optuna_schema import MIGRATIONS
+from storage.database.retry import RetryPolicy
+
+ANSWER_S = 10.0  # a person waits for this one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ def condition(url: str) -> Condition:
     sqlite = parsed.drivername.startswith("sqlite")
     if sqlite and not Path(parsed.database or "").exists():
         return _condition(url, None)
-    engine = create_engine(parsed, **engine_options(url))
+    engine = create_engine(parsed, **engine_options(url, RetryPolicy(answer_s=ANSWER_S)))
     try:
         with plainly(url), engine.connect() as connection:
             return _condition(url, connection)

@@ -76,7 +76,7 @@ class RetryingStorage(RDBStorage):
         try:
             super().__init__(
                 read_url(url).render_as_string(hide_password=False),
-                engine_kwargs=engine_options(url),
+                engine_kwargs=engine_options(url, self.patience),
                 grace_period=grace_period,
                 heartbeat_stale_trial_callback=heartbeat_stale_trial_callback,
                 skip_compatibility_check=skip_compatibility_check,
