@@ -1,37 +1,29 @@
-"""The command as a person starts it: a process of its own in an empty folder."""
+"""A tiny data set and a space of tiny networks in an empty folder; commands in this process or in one of their own."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
+from support.commands import Command, command_here
+from support.processes import run_marsearch
 from support.studies import TINY_SPACE
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def marsearch(tmp_path: Path) -> Run:
-    def run(*arguments: object, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
-        variables = {k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")} | environment
-        return subprocess.run(
-            [sys.executable, "-m", "search.cli", *map(str, arguments)],
-            cwd=tmp_path,
-            env=variables | {"COLUMNS": "120"},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+def marsearch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """A command in this process, which is quick."""
+    return command_here(tmp_path, capsys)
 
-    return run
+
+@pytest.fixture
+def process(tmp_path: Path) -> Command:
+    """A command as a person starts it: a process of its own."""
+    return partial(run_marsearch, cwd=tmp_path)
 
 
 @pytest.fixture(scope="session")

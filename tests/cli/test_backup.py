@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,41 +19,35 @@ from optuna.trial import TrialState
 from search.training.epoch import EpochRecord
 from storage.store import open_store
 from storage.studies.epochs import curve
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from support.commands import Command
+from support.processes import Running, environment, marsearch_command
+from support.waiting import wait_for
 
 TRIALS, EPOCHS = 3, 30
 
 
 @contextmanager
-def _working(home: Path, environment: dict[str, str]) -> Iterator[None]:
+def _working(home: Path, places: dict[str, str]) -> Iterator[None]:
     """A host at work on the study, asked to leave in the end."""
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")}
-    command = [sys.executable, "-m", "search.cli", "work", "mars", "--workers", "1"]
-    with subprocess.Popen(command, cwd=home, env=plain | environment, stderr=subprocess.DEVNULL) as host:
-        try:
-            yield
-            host.send_signal(signal.SIGTERM)
-            assert host.wait(60) == 0
-        finally:
-            host.kill()
+    with Running(marsearch_command("work", "mars", "--workers", "1"), cwd=home, env=environment(**places)) as host:
+        yield
+        assert host.stop().returncode == 0
 
 
 def _wait_until_midway(environment: dict[str, str]) -> None:
     store = open_store(environment["MARSEARCH_STORAGE"], environment["MARSEARCH_ARTIFACTS"])
+
+    def midway() -> bool:
+        trials = optuna.load_study(study_name="mars", storage=store.trials).get_trials(deepcopy=False)
+        running = [trial.number for trial in trials if trial.state is TrialState.RUNNING]
+        complete = any(trial.state is TrialState.COMPLETE for trial in trials)
+        # A trial without a run is nobody's yet: it would be waited for as for one of another machine.
+        return complete and bool(running) and all(curve(store, "mars", number) for number in running)
+
     try:
-        end, pause = time.monotonic() + 200, threading.Event()
-        while time.monotonic() < end:
-            trials = optuna.load_study(study_name="mars", storage=store.trials).get_trials(deepcopy=False)
-            running = [trial.number for trial in trials if trial.state is TrialState.RUNNING]
-            complete = any(trial.state is TrialState.COMPLETE for trial in trials)
-            # A trial without a run is nobody's yet: it would be waited for as for one of another machine.
-            if complete and running and all(curve(store, "mars", number, EpochRecord) for number in running):
-                return
-            pause.wait(0.1)
+        wait_for(midway, 200, what="a trial has ended while another runs")
     finally:
         store.close()
-    raise AssertionError("no trial ended while another ran")
 
 
 def _postgres_tool(name: str, server: int) -> str:
@@ -94,7 +83,13 @@ def _back_up_sqlite(url: str, new_url: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_back_up_in_the_middle_of_a_study_goes_on_elsewhere(
-    kind: str, request: pytest.FixtureRequest, marsearch: Run, data: Path, space: Path, tmp_path: Path
+    kind: str,
+    request: pytest.FixtureRequest,
+    marsearch: Command,
+    process: Command,
+    data: Path,
+    space: Path,
+    tmp_path: Path,
 ) -> None:
     if kind == "sqlite":
         url, new_url = (f"sqlite:///{tmp_path / name}" for name in ("old.db", "new.db"))
@@ -120,7 +115,7 @@ def test_a_back_up_in_the_middle_of_a_study_goes_on_elsewhere(
     assert done
     assert len(done) < TRIALS
 
-    worked = marsearch("work", "mars", "--workers", "1", **there)
+    worked = process("work", "mars", "--workers", "1", **there)
     assert f"finished: {TRIALS} of {TRIALS} trials" in worked.stderr
     after = json.loads(marsearch("trials", "mars", "--format", "json", **there).stdout)
     assert [trial for trial in after if trial["number"] in {t["number"] for t in done}] == done

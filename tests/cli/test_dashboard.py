@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.commands import Command
+from support.processes import Running, environment, marsearch_command, run_marsearch
 from support.studies import TINY_SPACE
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 PASSWORD = "a long password: ü"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -39,31 +37,19 @@ def serving(folder: Path, **variables: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    known = {name: value for name, value in os.environ.items() if not name.startswith("MARSEARCH_")}
-    server = subprocess.Popen(
-        [sys.executable, "-m", "search.cli", "dashboard", "--port", str(port)],
-        cwd=folder,
-        env=known | variables,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stderr is not None
-    first = server.stderr.readline()  # comes once it listens
-    assert f"http://127.0.0.1:{port}" in first
-    try:
+    command = marsearch_command("dashboard", "--port", port)
+    with Running(command, cwd=folder, env=environment(**variables)) as server:
+        server.wait_for_text(f"http://127.0.0.1:{port}")  # comes once it listens
         yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.communicate(timeout=20)
+        server.stop()
 
 
 def search(folder: Path, data: Path, trials: int) -> None:
     """Let the study reach so many trials."""
     (folder / "space.yaml").write_text(TINY_SPACE)
-    command = [sys.executable, "-m", "search.cli", "run", "mars", "--data", str(data), "--space", "space.yaml"]
-    command += ["--trials", str(trials), "--epochs", "3", "--pruner", "none"]
-    known = {name: value for name, value in os.environ.items() if not name.startswith("MARSEARCH_")}
-    subprocess.run(command, cwd=folder, env=known, capture_output=True, timeout=240, check=True)
+    options = ("--trials", trials, "--epochs", "3", "--pruner", "none")
+    ran = run_marsearch("run", "mars", "--data", data, "--space", "space.yaml", *options, cwd=folder)
+    assert ran.returncode == 0, ran
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +199,7 @@ def test_a_health_check_without_headers_is_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_nobody_else_is_let_in_without_a_password(marsearch: Run, host: str, tmp_path: Path) -> None:
+def test_nobody_else_is_let_in_without_a_password(marsearch: Command, host: str, tmp_path: Path) -> None:
     ran = marsearch("dashboard", "--host", host)
     assert ran.returncode == 2
     assert ran.stderr.count("\n") == 1

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from support.commands import Command
 
 
-def test_the_demo_ends_with_a_bundle_and_says_what_to_do_next(marsearch: Run, tmp_path: Path) -> None:
-    shown = marsearch("demo", "--trials", "2", "--out", "mine")
+def test_the_demo_ends_with_a_bundle_and_says_what_to_do_next(process: Command, tmp_path: Path) -> None:
+    shown = process("demo", "--trials", "2", "--out", "mine")
     assert shown.returncode == 0, shown.stderr
     assert "finished: 2 of 2 trials of study demo" in shown.stderr
     assert "unet d" in shown.stdout
@@ -21,9 +19,9 @@ def test_the_demo_ends_with_a_bundle_and_says_what_to_do_next(marsearch: Run, tm
     assert f"trial {metrics['trial']}" in shown.stdout
 
 
-def test_a_place_for_the_bundle_is_looked_at_before_the_search(marsearch: Run, tmp_path: Path) -> None:
+def test_a_place_for_the_bundle_is_looked_at_before_the_search(process: Command, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    shown = marsearch("demo", "--out", "taken")
+    shown = process("demo", "--out", "taken")
     assert (shown.returncode, shown.stderr.count("\n")) == (2, 1)
     assert "taken" in shown.stderr
     assert not (tmp_path / "runs" / "demo.npz").exists()

@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from search.log import log_lines
-from support.waiting import wait_for
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from support.commands import Command
+from support.processes import Running, environment, marsearch_command
 
 ALWAYS = {"time", "level", "event", "message", "host", "pid", "logger"}
 ENDED = ALWAYS | {"study", "trial", "state", "value", "epochs", "seconds", "worker", "here", "finished", "target"}
@@ -52,37 +48,20 @@ def _rows(text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _children(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
-
-
 def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
-    marsearch: Run, data: Path, space: Path, tmp_path: Path
+    process: Command, data: Path, space: Path, tmp_path: Path
 ) -> None:
     options = ("--data", data, "--space", space, "--trials", "2", "--epochs", "900", "--warm-start", "none")
-    created = marsearch("--log", "json", "create", "mars", *options)
+    created = process("--log", "json", "create", "mars", *options)
     assert [row["event"] for row in _rows(created.stderr)] == ["study created"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "search.cli", "--log", "json", "work", "mars", "--workers", "1"],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as host:
-        try:
-            lines: list[str] = []
-            reader = threading.Thread(target=lambda: lines.extend(host.stderr or ()))
-            reader.start()
-            wait_for(lambda: any('"trial began"' in line for line in lines))
-            _children(host)[0].kill()
-            wait_for(lambda: any('"trial ended"' in line for line in lines))
-            host.send_signal(signal.SIGTERM)
-            assert host.wait(60) == 0
-            reader.join()
-        finally:
-            host.kill()
-    rows = _rows("".join(lines))
+    command = marsearch_command("--log", "json", "work", "mars", "--workers", "1")
+    with Running(command, cwd=tmp_path, env=environment()) as host:
+        host.wait_for_text('"trial began"')
+        host.workers()[0].kill()
+        host.wait_for_text('"trial ended"')
+        left = host.stop()
+        assert left.returncode == 0
+    rows = _rows(left.stderr)
     began = next(row for row in rows if row["event"] == "trial began")
     assert set(began) >= ALWAYS | {"study", "trial", "epochs", "worker", "slot"}
     ended = next(row for row in rows if row["event"] == "trial ended")
@@ -94,16 +73,16 @@ def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
     assert (last["event"], last["ended"], last["study"], last["target"]) == ("work ended", "stopped", "mars", 2)
 
 
-def test_wrong_use_is_one_json_line_with_the_same_status(marsearch: Run) -> None:
+def test_wrong_use_is_one_json_line_with_the_same_status(process: Command) -> None:
     for command in (("nonsense",), ("create", "x", "--data", "missing.npz")):
-        plain, told = marsearch(*command), marsearch("--log", "json", *command)
+        plain, told = process(*command), process("--log", "json", *command)
         (row,) = _rows(told.stderr)
         assert (plain.returncode, told.returncode, row["status"], row["level"]) == (2, 2, 2, "error")
         assert plain.stderr == row["message"] + "\n"
         assert told.stdout == ""
-    asked = marsearch("status", "nobody", MARSEARCH_LOG="json")
+    asked = process("status", "nobody", MARSEARCH_LOG="json")
     assert _rows(asked.stderr)[0]["event"] == "error"
-    wrong = marsearch("--log", "xml", "status")
+    wrong = process("--log", "xml", "status")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
 
 
@@ -136,8 +115,8 @@ def test_whatever_anyone_writes_becomes_json_without_secrets(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://me:o%2Fther@nowhere.invalid/x"])
-def test_a_password_in_the_url_is_never_logged(marsearch: Run, url: str) -> None:
-    told = marsearch("--log", "json", "status", MARSEARCH_STORAGE=url)
+def test_a_password_in_the_url_is_never_logged(process: Command, url: str) -> None:
+    told = process("--log", "json", "status", MARSEARCH_STORAGE=url)
     assert told.returncode == 2
     _rows(told.stderr)
     assert "o%2Fther" not in told.stderr

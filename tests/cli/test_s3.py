@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +17,8 @@ from search.cli import answer
 from storage.artifacts.artifact_store import open_artifacts
 from storage.store import Store, open_store
 from storage.studies.attempts import kept_weights, runs
+from support.processes import Running, marsearch_command
+from support.waiting import wait_for
 
 EPOCHS = 60
 
@@ -80,17 +79,13 @@ def test_a_study_in_a_bucket_moves_between_hosts_and_leaves_nothing(
 def _work(store: Store, home: Path, more: int, number: int, *, expected: int) -> str:
     """Let a host train so many epochs of the study, and end it with a signal; what it said."""
     begun = _epochs(store)
-    command = [sys.executable, "-m", "search.cli", "work", "mars", "--workers", "1", "--device", "cpu"]
-    variables = os.environ | {"MARSEARCH_HOME": str(home)}
-    host = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 240
-    while _epochs(store) < begun + more and host.poll() is None and time.monotonic() < end:
-        time.sleep(0.02)
-    host.send_signal(number)
-    _, said = host.communicate(timeout=30)
-    assert host.returncode == expected, said
-    assert "Traceback" not in said
-    return said
+    command = marsearch_command("work", "mars", "--workers", "1", "--device", "cpu")
+    with Running(command, env=dict(os.environ) | {"MARSEARCH_HOME": str(home)}) as host:
+        wait_for(lambda: _epochs(store) >= begun + more or not host.running(), 240, what=lambda: host.stderr)
+        left = host.stop(number)
+    assert left.returncode == expected, left
+    assert "Traceback" not in left.stderr
+    return left.stderr
 
 
 def _epochs(store: Store) -> int:

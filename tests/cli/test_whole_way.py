@@ -6,21 +6,20 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from support.commands import Command
+from support.processes import Running, environment, marsearch_command
 
 
-def test_from_data_to_masks(marsearch: Run, data: Path, space: Path, tmp_path: Path) -> None:
+def test_from_data_to_masks(marsearch: Command, process: Command, data: Path, space: Path, tmp_path: Path) -> None:
     options = ("mars", "--data", data, "--space", space, "--trials", "4", "--epochs", "2", "--workers", "2")
-    ran = marsearch("run", *options)
+    ran = process("run", *options)
     assert ran.returncode == 0, ran.stderr
     assert "finished: 4 of 4 trials" in ran.stderr
     assert "the weights of the best 20 trials will take about" in ran.stderr
@@ -54,29 +53,27 @@ def test_from_data_to_masks(marsearch: Run, data: Path, space: Path, tmp_path: P
     assert (altered.returncode, altered.stderr.count("\n")) == (2, 1)
     assert "recipe.yaml" in altered.stderr
 
-    again = marsearch("run", *options)
+    again = process("run", *options)
     assert again.returncode == 0
     assert "is there already" in again.stderr
-    more = marsearch("run", *options[:6], "5", *options[7:])
+    more = process("run", *options[:6], "5", *options[7:])
     assert "finished: 5 of 5 trials" in more.stderr
 
 
-def test_two_hosts_on_postgresql(data: Path, space: Path, tmp_path: Path, postgres_url: str, marsearch: Run) -> None:
+def test_two_hosts_on_postgresql(
+    data: Path, space: Path, tmp_path: Path, postgres_url: str, marsearch: Command
+) -> None:
     places = {"MARSEARCH_STORAGE": postgres_url, "MARSEARCH_ARTIFACTS": str(tmp_path / "shared")}
     made = marsearch("create", "mars", "--data", data, "--space", space, "--trials", "8", "--epochs", "2", **places)
     assert made.returncode == 0, made.stderr
-    command = [sys.executable, "-m", "search.cli", "work", "mars", "--workers", "2"]
-    hosts = [
-        subprocess.Popen(
-            command,
-            env=os.environ | places | {"MARSEARCH_HOME": str(tmp_path / f"host-{number}")},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    said = [host.communicate(timeout=240)[1] for host in hosts]
-    assert [host.returncode for host in hosts] == [0, 0], said
+    command = marsearch_command("work", "mars", "--workers", "2")
+    with ExitStack() as running:
+        hosts = [
+            running.enter_context(Running(command, env=environment(**places, MARSEARCH_HOME=str(tmp_path / name))))
+            for name in ("first", "second")
+        ]
+        left = [host.ended(240) for host in hosts]
+    assert [host.returncode for host in left] == [0, 0], left
     status = json.loads(marsearch("status", "mars", "--json", **places).stdout)
     assert 8 <= status["finished"] <= 8 + 4
     assert status["trials"]["running"] == status["trials"]["failed"] == 0
@@ -100,7 +97,7 @@ def _runs(url: str, tmp_path: Path) -> tuple[object, ...]:
         store.close()
 
 
-def test_train_without_a_study(marsearch: Run, data: Path, tmp_path: Path) -> None:
+def test_train_without_a_study(marsearch: Command, data: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {depth: 2, filters: 4}\noptimisation: {batch_size: 16}")
     trained = marsearch("train", recipe, "--data", data, "--out", "bundle", "--epochs", "2")
@@ -109,7 +106,7 @@ def test_train_without_a_study(marsearch: Run, data: Path, tmp_path: Path) -> No
     assert marsearch("predict", "bundle", data, "masks.npz").returncode == 0
 
 
-def test_data_commands(marsearch: Run, tmp_path: Path) -> None:
+def test_data_commands(marsearch: Command, tmp_path: Path) -> None:
     made = marsearch(
         "data", "synth", "d.npz", "--train", "60", "--test", "4", "--size", "24x32", "--channels", "3", "--classes", "3"
     )
@@ -131,7 +128,7 @@ def test_data_commands(marsearch: Run, tmp_path: Path) -> None:
     assert "class shares" in text
 
 
-def test_the_real_tiles_lose_exactly_the_contaminated(marsearch: Run) -> None:
+def test_the_real_tiles_lose_exactly_the_contaminated(marsearch: Command) -> None:
     tiles = os.environ.get("MARSEARCH_TEST_DATA")
     if not tiles:
         pytest.skip("MARSEARCH_TEST_DATA is not set")

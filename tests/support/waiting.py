@@ -12,9 +12,12 @@ LIMIT_S = 120.0  # a busy machine is slow; a condition that holds is met at once
 
 def wait_for(condition: Callable[[], T], seconds: float = LIMIT_S, *, what: object = "the condition") -> T:
     """Poll until the condition is true and return its value; `what`, or what it returns, explains a failure."""
-    end = time.monotonic() + seconds
+    began = time.monotonic()
     while not (value := condition()):
-        if time.monotonic() > end:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"not within {seconds:.0f} s: {what() if callable(what) else what}")
-        time.sleep(0.02)
+        time.sleep(
+            min(0.01 + waited / 20, 0.2)
+        )  # what comes at once is seen at once; what takes long is not in the way
     return value
