@@ -48,7 +48,7 @@ class Seen:
 
 def open_kind(kind: str, url: str) -> BaseStorage:
     if KINDS[kind] is TrialStorage:
-        return get_storage(TrialStorage(url, heartbeat_interval=None))
+        return get_storage(TrialStorage(url))
     return get_storage(RDBStorage(url))
 
 

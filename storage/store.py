@@ -10,8 +10,6 @@ from typing import TypeVar
 from alembic.util.exc import CommandError
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, get_storage
-from optuna.study import Study
-from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -21,7 +19,7 @@ from storage.database import migrations
 from storage.database.engine import allow, alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
 from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
-from storage.trials.retries import requeue
+from storage.trials.retrying_storage import GRACE_S
 from storage.trials.trial_storage import TrialStorage
 
 T = TypeVar("T")
@@ -41,6 +39,7 @@ class Store:
     trials: Optuna's cached storage over `TrialStorage`, for `optuna.load_study(storage=...)`.
     artifacts: where files are kept, after Optuna's artifact protocol.
     artifacts_url: the folder or ``s3://bucket/prefix`` of the artifacts.
+    grace_s: seconds without a heartbeat after which a host counts as gone.
     patience: how long every access waits for a database that is away; a host that must leave lets it hurry.
     """
 
@@ -50,6 +49,7 @@ class Store:
     artifacts: ArtifactStore
     artifacts_url: str
     patience: RetryPolicy
+    grace_s: float = GRACE_S
 
     def transact(self, work: Callable[[Session], T]) -> T:
         """What `work` returns, done in one transaction, and again after passing trouble.
@@ -69,13 +69,13 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None) -> Store:
+def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None, *, grace_s: float = GRACE_S) -> Store:
     """Connect, create or upgrade Optuna's schema and ours, and open the artifacts.
 
     Any number of processes may do this at once on a database that does not exist yet.
     Raises DatabaseError within 10 s when the database cannot be reached, and at once for a URL, folder or schema that
     cannot be used; ArtifactError for the artifacts.
-    patience: what the store waits with afterwards, ten minutes if not given.
+    patience: what the store waits with afterwards, ten minutes if not given. grace_s: see `Store`.
     """
     patience = patience or RetryPolicy()
     prepare_folder(url)
@@ -101,6 +101,7 @@ def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None
         artifacts=artifacts,
         artifacts_url=artifacts_url,
         patience=patience,
+        grace_s=grace_s,
     )
 
 
@@ -130,7 +131,7 @@ def _answer_in_time(connect: Callable[[], None], url: str) -> None:
 
 def _open_trials(url: str, patience: RetryPolicy) -> TrialStorage:
     try:
-        trials = TrialStorage(url, heartbeat_stale_trial_callback=_hand_back, patience=patience)
+        trials = TrialStorage(url, patience=patience)
     except StorageInternalError as error:
         if isinstance(error.__cause__, DBAPIError):
             raise error.__cause__ from error
@@ -143,10 +144,6 @@ def _open_trials(url: str, patience: RetryPolicy) -> TrialStorage:
         trials.engine.dispose()
         raise
     return trials
-
-
-def _hand_back(study: Study, trial: FrozenTrial) -> None:
-    requeue(study, trial)
 
 
 def _upgrade(engine: Engine, url: str) -> None:

@@ -161,11 +161,11 @@ def serve(
     gpus_per_slot: float = 1.0,
 ) -> bool:
     """Work on the study, say how it ended, and return whether it is finished."""
-    from search.host.host import Order, work
-    from search.host.log_progress import LogView
-    from search.host.progress import View
+    from search.host.host import WorkOptions, work
+    from search.host.log_progress import LogProgress
+    from search.host.progress import Progress
 
-    order = Order(
+    order = WorkOptions(
         study=study,
         workers=workers,
         trials=trials,
@@ -174,7 +174,7 @@ def serve(
         home=settings.home,
         gpus_per_slot=gpus_per_slot,
     )
-    outcome = work(store, order, LogView(study) if is_json() else View(study))
+    outcome = work(store, order, LogProgress(study) if is_json() else Progress(study))
     return _told(study, outcome.finished, outcome.target)
 
 

@@ -13,7 +13,7 @@ import optuna
 from search.cluster.hosts import ClusterHosts
 from search.cluster.placement import Slots
 from search.errors import TrainingFailed, UsageError
-from search.host.periodic import Duty, bounded, duties
+from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_timeout
 from search.host.progress import sentence
 from search.host.shutdown import Signals, counted_signals
 from search.studies.queries import count
@@ -85,14 +85,14 @@ def work(ray: Any, store: Store, options: RayWorkOptions) -> tuple[int, int]:
     hosts = ClusterHosts(ray, options.slots, _arguments(options), environment)
     study, errors = StudyWatch(store, options.study, target), list[BaseException]()
     with counted_signals() as signals:
-        with duties((Duty(name="look", seconds=STUDY_POLL_S, act=study.look),), errors.append):
+        with periodic_tasks((PeriodicTask(name="look", seconds=STUDY_POLL_S, act=study.look),), errors.append):
             try:
                 _supervise(hosts, options, study, signals, errors)
             except ray.exceptions.RayError as error:
                 raise TrainingFailed(f"Ray does not answer any more ({' '.join(str(error).split())})") from error
             finally:
                 hosts.kill()
-        bounded(study.look, 1.0 if signals.count else 60.0)
+        run_with_timeout(study.look, 1.0 if signals.count else 60.0)
     if errors:
         raise errors[0]
     if study.finished < target and len(hosts.given_up) == len(hosts.slots):

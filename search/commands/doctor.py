@@ -76,7 +76,8 @@ def mend(settings: Settings) -> tuple[str, ...]:
                 done.append(f"study {study}: trials {_listed(numbers)} went back to the queue")
             removed = drop_orphans(store, settings.home)
             done += [f"{removed} orphaned checkpoints are removed"] if removed else []
-            Outbox(store, settings.home, done.append).deliver()
+            sent = Outbox(store, settings.home).deliver()
+            done += [f"{sent} files that waited for the artifact store are there"] if sent else []
     except StorageError as error:
         done.append(f"nothing more can be mended: {error}")
     return tuple(done)
@@ -210,7 +211,7 @@ def _checkpoints(store: Store, home: Path) -> str:
 
 
 def _outbox(store: Store, home: Path) -> str:
-    waiting = Outbox(store, home, print).waiting()
+    waiting = Outbox(store, home).waiting()
     if waiting:
         raise RuntimeError(f"{len(waiting)} files wait in {home / 'outbox'} for the artifact store, {waiting[0]} first")
     return "nothing waits for the artifact store"

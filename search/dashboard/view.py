@@ -20,11 +20,12 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from search.studies.cleanup import remove_study
+from search.studies.queries import STALE
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.liveness import stale_trials_of
 from storage.studies.studies import check_name, study_id
-from storage.trials.retries import COMES_BACK, database_of, retried
+from storage.trials.retries import database_of, earlier_attempts
 from storage.trials.trial_rows import Distributions, identity, read_trials
 
 POINTS = 12  # of a curve, which is enough to see where it goes
@@ -163,11 +164,11 @@ def shown(trial: FrozenTrial, lost: bool) -> FrozenTrial:
     user = dict(trial.user_attrs)
     if trial.constraints:
         system[_CONSTRAINTS] = list(trial.constraints.values())
-    if retried(trial):
-        user["retry_of"] = retried(trial)[-1]
+    if earlier_attempts(trial):
+        user["retry_of"] = earlier_attempts(trial)[-1]
     seen = copy.copy(trial)
     if lost:
-        user["reason"], system[COMES_BACK] = LOST, "host"
+        user["reason"], system[STALE] = LOST, True
         seen.state, seen.datetime_complete = TrialState.FAIL, trial.datetime_start
     seen.user_attrs, seen.system_attrs = user, system
     return seen

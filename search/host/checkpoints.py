@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,25 +18,26 @@ from search.studies.checkpoint_names import FOLDER, KEPT_PRUNED, artifact_of, be
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint
 from storage.artifacts.artifact_store import ArtifactStore, load_file, not_found, save_file
 from storage.errors import ArtifactError
-from storage.trials.retries import origin
+from storage.trials.retries import first_attempt
 
 UPLOAD_S = 120.0  # least time between two uploads of one training
 AGAIN_S = 20.0  # until a failed one is tried again
 TROUBLE = (ArtifactError, OSError)  # what a store that is away, full or broken may raise
 FETCH_TRIES = 4  # with pauses of 0.5, 1 and 2 s
 
+_logger = logging.getLogger(__name__)
+
 
 class Checkpoint:
     """The checkpoint of one trial on this host, while it trains here.
 
-    path: the file, written by the child. say: takes sentences for the person.
+    path: the file, written by the worker process.
     """
 
-    def __init__(self, artifacts: ArtifactStore, home: Path, stem: str, first: int, say: Callable[[str], None]) -> None:
+    def __init__(self, artifacts: ArtifactStore, home: Path, stem: str, first: int) -> None:
         self.path = local_path(home, stem, first)
         self.artifact = artifact_of(stem, first)
         self._artifacts = artifacts
-        self._say = say
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._due = time.monotonic() + UPLOAD_S
@@ -55,7 +57,7 @@ class Checkpoint:
                 break
             except TROUBLE as error:
                 if attempt == FETCH_TRIES - 1:
-                    self._say(f"checkpoint {self.artifact} cannot be read, going on with what is here: {error}")
+                    _logger.warning("checkpoint %s cannot be read, so the one here must do: %s", self.artifact, error)
                 else:
                     time.sleep(0.5 * 2**attempt)
         return epoch_of(self.path) is not None
@@ -102,7 +104,7 @@ class Checkpoint:
             self._due = time.monotonic() + AGAIN_S
             if not self._told:
                 self._told = True
-                self._say(f"a checkpoint stays on this host until the artifact store takes it: {error}")
+                _logger.warning("a checkpoint stays on this host until the artifact store takes it: %s", error)
             return
         self._uploaded = epoch
         with self._lock:
@@ -136,7 +138,7 @@ def retire(checkpoint: Checkpoint, trial: FrozenTrial, trials: Sequence[FrozenTr
         return
     checkpoint.drop(artifact=False)
     for surpassed in best[KEPT_PRUNED : KEPT_PRUNED + 1]:
-        _forget(checkpoint._artifacts, artifact_of(stem, origin(surpassed)))
+        _forget(checkpoint._artifacts, artifact_of(stem, first_attempt(surpassed)))
 
 
 def sweep_local(home: Path, stem: str, trials: Sequence[FrozenTrial]) -> int:

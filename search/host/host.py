@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import socket
@@ -14,17 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from search.errors import UsageError
-from search.host.attempt import kill_child
-from search.host.maintenance import Patrol
-from search.host.periodic import bounded, duties
-from search.host.progress import View
+from search.host.context import HostContext, HostSettings, Timing
+from search.host.maintenance import Maintenance
+from search.host.periodic_task import periodic_tasks, report_blocked, run_with_timeout
+from search.host.progress import Progress
 from search.host.shutdown import Signals, counted_signals
 from search.host.state import HostState
-from search.host.trial_loop import HostContext, run_slot
+from search.host.trial_loop import run_trials
 from search.host.uploads import Outbox
 from search.studies.checkpoint_names import stem_of
 from search.studies.constraints import Gpu, gpu_of
-from search.studies.study import open_study
+from search.studies.study import OpenStudy, open_study
 from search.worker.devices import places
 from search.worker.process import DeviceSlot, WorkerProcess
 from storage.process_identity import worker_id
@@ -33,17 +34,13 @@ from storage.studies.hosts import Worker, leave, register
 from storage.studies.studies import study_id
 from storage.trials.trial_storage import sample_at_most
 
-LOOK = 0.25  # seconds between two looks at signals and slots
-# A host that leaves has ten seconds, `docker stop` waits no longer:
-STOP_S = 5.0  # for children to finish their batch and write their checkpoint, then they are killed;
-UPLOAD_S = 6.0  # until uploads are given up;
-HAND_BACK_S = 7.0  # until the trials must be handed back; what is not by then, others take back
-HARDER_S = 1.0  # for all of that, once the host is asked a second time
-LAST_S = 0.5  # for a last look, and for saying goodbye
+LOOK_S = 0.25  # between two looks at signals and trial loops
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class WorkOptions:
     """What a host is asked to do; the field names are the options of `marsearch work`.
 
     workers: trainings at a time, None for one per GPU or pair of cores. trials: target, None for the study's own.
@@ -66,7 +63,7 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class WorkDone:
     """How a host's work ended.
 
     finished: trials of the study that count towards its target; fewer than target when the host was stopped.
@@ -78,61 +75,37 @@ class Outcome:
     abandoned: bool = False
 
 
-def work(store: Store, order: Order, view: View) -> Outcome:
+def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing | None = None) -> WorkDone:
     """Work on the study until its target, the timeout, SIGINT or SIGTERM; trials under way then go back to the queue.
 
-    Raises StudyError for an unknown study, and what went wrong in a slot after all of them have ended.
+    Raises StudyError for an unknown study, and what went wrong for good after all trial loops have ended.
     """
     with ExitStack() as stack:
+        host = worker_id()
+        stack.enter_context(progress.messages(host))
         signals = stack.enter_context(counted_signals())
-        limit = epoch_limit(os.environ)
-        opened = open_study(store, order.study, order.home)
-        seats = places(order.device, order.workers, order.home / "logs", order.on_one_gpu)
-        board = HostState(say=view.say, epoch_limit=limit)
-        outbox = Outbox(store, order.home, view.say, board.stop.is_set)
-        worker = stack.enter_context(_registered(store, order.study, seats, board))
-        board.worker = worker
-        links = [stack.enter_context(WorkerProcess(seat)) for seat in seats]
-        crew = HostContext(
-            store=store,
-            opened=opened,
-            board=board,
-            outbox=outbox,
-            home=order.home,
-            stem=stem_of(store, order.study),
-            worker=worker,
-            target=order.trials or opened.config.trials,
-            sharing=_sharing(seats, order),
-            gpu=_smallest_gpu(seats, _sharing(seats, order)),
-            free=_pool(links),
-        )
-        patrol = Patrol(crew, view, len(links))
-        sample_at_most(store.trials, study_id(store, order.study), crew.target)
-        patrol.tidy()
-        patrol.obey()
-        stack.enter_context(view)
-        with duties(patrol.duties(), crew.fail):
-            ended = _supervise(crew, links, order, signals)
-        _finish(patrol, outbox, board)
-    if crew.trouble:
-        raise crew.trouble[0]
-    return Outcome(finished=patrol.finished, target=crew.target, abandoned=not ended)
-
-
-def _finish(patrol: Patrol, outbox: Outbox, board: HostState) -> None:
-    """A last look, and a last try for what the artifact store has not taken."""
-    leaving = board.stop.is_set()
-    bounded(patrol.look, LAST_S if leaving else 60.0)
-    bounded(patrol.tidy, LAST_S if leaving else 60.0)
-    if not leaving and outbox.waiting():
-        bounded(patrol.send, 60.0)
-    waiting = outbox.waiting()
-    if waiting:
-        board.say(f"{len(waiting)} files wait in {outbox.folder}: the next marsearch work with this home sends them")
+        state = HostState(epoch_limit(os.environ))
+        opened = open_study(store, options.study, options.home)
+        slots = places(options.device, options.workers, options.home / "logs", options.on_one_gpu)
+        stack.enter_context(_registered(store, options.study, slots, state, host))
+        workers = [stack.enter_context(WorkerProcess(slot)) for slot in slots]
+        settings = _settings(store, options, opened, slots, host, timing or Timing())
+        outbox = Outbox(store, options.home, lambda: state.shutdown.begun)
+        context = HostContext(store, opened, state, outbox, settings, _pool(workers))
+        maintenance = Maintenance(context, progress, len(workers))
+        sample_at_most(store.trials, study_id(store, options.study), settings.target)
+        maintenance.tidy()
+        maintenance.obey()
+        stack.enter_context(progress)
+        ended = _supervise(context, maintenance, workers, options.timeout, signals)
+        _finish(context, maintenance)
+    if context.trouble:
+        raise context.trouble[0]
+    return WorkDone(finished=maintenance.finished, target=settings.target, abandoned=not ended)
 
 
 def epoch_limit(environment: Mapping[str, str]) -> float | None:
-    """`MARSEARCH_EPOCH_LIMIT`: seconds without a word after which a child counts as hung, None to go by its epochs.
+    """`MARSEARCH_EPOCH_LIMIT`: seconds without a message after which a worker counts as hung, None to go by its epochs.
 
     Raises UsageError for anything but a positive number.
     """
@@ -145,78 +118,111 @@ def epoch_limit(environment: Mapping[str, str]) -> float | None:
     raise UsageError(f"MARSEARCH_EPOCH_LIMIT={text}: a number of seconds was expected, such as 900")
 
 
-def _supervise(crew: HostContext, links: list[WorkerProcess], order: Order, signals: Signals) -> bool:
-    """Look after the slots until they have ended, or until the host must go; whether all of them have."""
-    slots = [threading.Thread(target=run_slot, args=(crew,), daemon=True) for _ in range(2 * len(links))]
-    for slot in slots:
-        slot.start()
-    end = time.monotonic() + order.timeout if order.timeout is not None else float("inf")
-    while any(slot.is_alive() for slot in slots):
-        if crew.board.stop.is_set() or signals.count or time.monotonic() > end:
-            return _leave(crew, links, slots, signals)
-        _wait(slots, LOOK)
+def _supervise(
+    context: HostContext,
+    maintenance: Maintenance,
+    workers: list[WorkerProcess],
+    timeout: float | None,
+    signals: Signals,
+) -> bool:
+    """Run the trial loops until they have ended, or until the host must leave; whether all of them have ended."""
+    end = time.monotonic() + timeout if timeout is not None else float("inf")
+    tasks = maintenance.tasks()
+    with periodic_tasks(tasks, context.fail):
+        loops = [threading.Thread(target=run_trials, args=(context,), daemon=True) for _ in range(2 * len(workers))]
+        for loop in loops:
+            loop.start()
+        while any(loop.is_alive() for loop in loops):
+            if context.state.shutdown.begun or signals.count or time.monotonic() > end:
+                return _leave(context, workers, loops, signals)
+            report_blocked(tasks)
+            _wait(loops, LOOK_S)
     return True
 
 
-def _leave(crew: HostContext, links: list[WorkerProcess], slots: list[threading.Thread], signals: Signals) -> bool:
-    """Stop the children, let the slots hand their trials back, wait no longer than a host has; whether all ended."""
-    began = time.monotonic()
-    kill_at, end = began + STOP_S, began + HAND_BACK_S
-    crew.board.upload_by = began + UPLOAD_S
-    crew.board.stop.set()
-    crew.store.patience.hurry()
-    harder = False
-    while any(slot.is_alive() for slot in slots) and time.monotonic() < end:
+def _leave(context: HostContext, workers: list[WorkerProcess], loops: list[threading.Thread], signals: Signals) -> bool:
+    """Stop the workers, let the loops settle their trials, wait no longer than a host has; whether all loops ended."""
+    shutdown, harder = context.state.shutdown, False
+    shutdown.begin()
+    context.store.patience.hurry()
+    while any(loop.is_alive() for loop in loops) and not shutdown.over:
         if signals.count > 1 and not harder:
-            harder, kill_at = True, 0.0
-            end = min(end, time.monotonic() + HARDER_S)
-            crew.board.upload_by = min(crew.board.upload_by, end - 0.5)
-        for link in links:
-            link.stop_current()
-            if time.monotonic() >= kill_at:
-                kill_child(link)
-        _wait(slots, 0.1)
-    for link in links:
-        kill_child(link)
-    return not any(slot.is_alive() for slot in slots)
+            harder = True
+            shutdown.harden()
+        for worker in workers:
+            worker.stop_current()
+            if shutdown.kills:
+                worker.kill()
+        _wait(loops, 0.1)
+    for worker in workers:
+        worker.kill()
+    return not any(loop.is_alive() for loop in loops)
 
 
-def _wait(slots: list[threading.Thread], seconds: float) -> None:
-    """Wait for a slot that has not ended yet."""
-    alive = [slot for slot in slots if slot.is_alive()]
+def _wait(loops: list[threading.Thread], seconds: float) -> None:
+    """Wait for a loop that has not ended yet."""
+    alive = [loop for loop in loops if loop.is_alive()]
     if alive:
         alive[0].join(seconds)
 
 
-def _pool(links: list[WorkerProcess]) -> queue.Queue[WorkerProcess]:
+def _finish(context: HostContext, maintenance: Maintenance) -> None:
+    """A last look, and a last try for what the artifact store has not taken."""
+    shutdown, outbox = context.state.shutdown, context.outbox
+    run_with_timeout(maintenance.look, shutdown.last_seconds())
+    run_with_timeout(maintenance.tidy, shutdown.last_seconds())
+    if not shutdown.begun and outbox.waiting():
+        run_with_timeout(maintenance.send, shutdown.last_seconds())
+    waiting = outbox.waiting()
+    if waiting:
+        words = "%d files wait in %s: the next marsearch work with this home sends them"
+        _logger.warning(words, len(waiting), outbox.folder)
+
+
+def _settings(
+    store: Store, options: WorkOptions, opened: OpenStudy, slots: tuple[DeviceSlot, ...], host: str, timing: Timing
+) -> HostSettings:
+    sharing = _sharing(slots, options.on_one_gpu)
+    return HostSettings(
+        host=host,
+        home=options.home,
+        target=options.trials or opened.config.trials,
+        stem=stem_of(store, options.study),
+        sharing=sharing,
+        gpu=_smallest_gpu(slots, sharing),
+        timing=timing,
+    )
+
+
+def _pool(workers: list[WorkerProcess]) -> queue.Queue[WorkerProcess]:
     free: queue.Queue[WorkerProcess] = queue.Queue()
-    for link in links:
-        free.put(link)
+    for worker in workers:
+        free.put(worker)
     return free
 
 
-def _sharing(seats: tuple[DeviceSlot, ...], order: Order) -> int:
-    """How many children one GPU has at most, those of other hosts too."""
-    gpus = [seat.environment.get("CUDA_VISIBLE_DEVICES", "") for seat in seats]
-    return max(order.on_one_gpu, *(gpus.count(gpu) for gpu in gpus))
+def _sharing(slots: tuple[DeviceSlot, ...], on_one_gpu: int) -> int:
+    """How many workers one GPU has at most, those of other hosts too."""
+    gpus = [slot.environment.get("CUDA_VISIBLE_DEVICES", "") for slot in slots]
+    return max(on_one_gpu, *(gpus.count(gpu) for gpu in gpus))
 
 
-def _smallest_gpu(seats: tuple[DeviceSlot, ...], sharing: int) -> Gpu | None:
-    """What every child has, so that whatever is proposed here fits each of them; None without a GPU."""
-    found = [gpu for gpu in (gpu_of(seat, sharing) for seat in seats) if gpu is not None]
+def _smallest_gpu(slots: tuple[DeviceSlot, ...], sharing: int) -> Gpu | None:
+    """What every worker has, so that whatever is proposed here fits each of them; None without a GPU."""
+    found = [gpu for gpu in (gpu_of(slot, sharing) for slot in slots) if gpu is not None]
     return min(found, key=lambda gpu: (gpu.gb, gpu.bfloat16), default=None)
 
 
 @contextmanager
-def _registered(store: Store, study: str, seats: tuple[DeviceSlot, ...], board: HostState) -> Iterator[str]:
+def _registered(store: Store, study: str, slots: tuple[DeviceSlot, ...], state: HostState, host: str) -> Iterator[None]:
     now = datetime.now(UTC)
     worker = Worker(
-        id=worker_id(),
+        id=host,
         study=study,
         host=socket.gethostname(),
         pid=os.getpid(),
-        device=seats[0].device,
-        slots=len(seats),
+        device=slots[0].device,
+        slots=len(slots),
         started=now,
         beat=now,
         state="working",
@@ -224,6 +230,6 @@ def _registered(store: Store, study: str, seats: tuple[DeviceSlot, ...], board: 
     )
     register(store, worker)
     try:
-        yield worker.id
+        yield
     finally:
-        bounded(lambda: leave(store, worker.id), LAST_S if board.stop.is_set() else 60.0)
+        run_with_timeout(lambda: leave(store, worker.id), state.shutdown.last_seconds())

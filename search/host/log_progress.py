@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Self
 
-from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from search.host.progress import View, sentence
+from search.host.progress import Progress, sentence
 from search.host.state import HostState
-from search.log import tell
+from search.log import log_fields, tell
 from search.studies.queries import count
 
 
-class LogView(View):
-    """A view without a terminal, whose lines have fields: study, trial, state, value, epochs, seconds, worker ..."""
+class LogProgress(Progress):
+    """Progress without a terminal, whose lines have fields: study, trial, state, value, epochs, seconds, worker ..."""
 
     def __init__(self, study: str) -> None:
         super().__init__(study)
-        self._worker = ""
         self._begun: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
 
-    def say(self, sentence: str) -> None:
-        """Log a sentence; any thread may."""
-        tell(sentence, "said", study=self._study, worker=self._worker)
+    def messages(self, host: str) -> AbstractContextManager[None]:
+        """Give the names of study and host to every record while the block runs; records are JSON already."""
+        self._host = host
+        return log_fields(study=self._study, worker=host)
 
-    def refresh(self, study: Study, board: HostState, target: int, workers: int) -> None:
+    def refresh(self, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> None:
         """Log what has begun and ended since the last time."""
-        self._worker = board.worker
-        for slot, (number, epoch, epochs, _) in sorted(board.running.items()):
-            if number not in self._begun:
-                self._begun.add(number)
-                self._tell(f"trial {number} trains", "trial began", trial=number, slot=slot, epoch=epoch, epochs=epochs)
-        trials = study.get_trials(deepcopy=False)
+        for training in sorted(state.trainings.values(), key=lambda training: training.worker):
+            if training.epoch and training.trial not in self._begun:
+                self._begun.add(training.trial)
+                where = {"slot": training.worker, "epoch": training.epoch, "epochs": training.epochs}
+                self._tell(f"trial {training.trial} trains", "trial began", trial=training.trial, **where)
         finished = count(trials).finished
         for trial in self._ended(trials):
-            self._tell(
-                sentence(trial, finished, target),
-                "trial ended",
-                **fields(trial),
-                here=trial.number in board.trained,
-                finished=finished,
-                target=target,
-            )
+            here = {"here": trial.number in state.trained, "finished": finished, "target": target}
+            self._tell(sentence(trial, finished, target), "trial ended", **fields(trial), **here)
 
     def _tell(self, message: str, event: str, **known: object) -> None:
-        tell(message, event, study=self._study, worker=self._worker, **known)
+        tell(message, event, study=self._study, worker=self._host, **known)
 
 
 def fields(trial: FrozenTrial) -> dict[str, object]:

@@ -1,99 +1,97 @@
-"""The duties of a host: to look, to show that it is there, to obey, to take back lost trials, to send what waits."""
+"""What a host does at intervals beside its trainings: progress, commands, heartbeat, lost trials, files that wait."""
 
 from __future__ import annotations
+
+import logging
 
 from optuna.trial import TrialState
 
 from search.host.checkpoints import sweep_local
-from search.host.periodic import Duty
-from search.host.progress import View
-from search.host.state import HostState
-from search.host.trial_loop import HostContext
+from search.host.context import HostContext
+from search.host.periodic_task import PeriodicTask
+from search.host.progress import Progress
+from search.host.results import drop_surplus_weights
 from search.studies.queries import count
 from storage.artifacts.artifact_store import sweep_artifacts
 from storage.atomic_write import sweep
 from storage.errors import StudyError
-from storage.studies.attempts import drop_weights, kept_weights
 from storage.studies.control import command
 from storage.studies.hosts import beat
 from storage.studies.reaper import reap
 
-LOOK_S = 0.5  # between two refreshes of the display
-OBEY_S = 2.0  # between two looks at what people have told the hosts of the study
-NEAR_S = 5.0  # between two looks for trials whose host has died on this machine,
-REAP_S = 30.0  # and for trials that are silent wherever they run
-TIDY_S = 60.0  # between two looks for files that nobody needs any more
-BEAT_S = 10.0  # between two notes of what this host is doing
-SEND_S = 30.0  # between two tries to send what waits in the outbox
+_logger = logging.getLogger(__name__)
 
 
-class Patrol:
-    """What one host sees to beside its trainings.
+class Maintenance:
+    """The periodic tasks of one host. finished: trials that count towards the target, as last seen."""
 
-    finished: trials that count towards the target, as last seen.
-    """
-
-    def __init__(self, crew: HostContext, view: View, workers: int) -> None:
+    def __init__(self, context: HostContext, progress: Progress, workers: int) -> None:
         self.finished = 0
-        self._crew = crew
-        self._view = view
+        self._context = context
+        self._progress = progress
         self._workers = workers
-        self._study = crew.study()
+        self._study = context.study()
 
-    def duties(self) -> tuple[Duty, ...]:
-        """All of them, for `search.host.periodic.duties`."""
-        crew, name = self._crew, self._crew.opened.config.study
+    def tasks(self) -> tuple[PeriodicTask, ...]:
+        """All of them; the names are for messages."""
+        context, every, name = self._context, self._context.settings.timing.intervals, self._context.opened.config.study
         return (
-            Duty(name="look", seconds=LOOK_S, act=self.look),
-            Duty(name="obey", seconds=OBEY_S, act=self.obey),
-            Duty(name="reap near", seconds=NEAR_S, act=lambda: reap(crew.store, name, local=True)),
-            Duty(name="reap", seconds=REAP_S, act=lambda: reap(crew.store, name)),
-            Duty(name="tidy", seconds=TIDY_S, act=self.tidy),
-            Duty(name="beat", seconds=BEAT_S, act=lambda: beat(crew.store, crew.worker, _busy(crew.board))),
-            Duty(name="send", seconds=SEND_S, act=self.send),
+            PeriodicTask(name="the display of progress", seconds=every.display, act=self.look),
+            PeriodicTask(name="the look for commands", seconds=every.commands, act=self.obey),
+            PeriodicTask(
+                name="the look for trials of hosts that died here",
+                seconds=every.reap_here,
+                act=lambda: reap(context.store, name, local=True),
+            ),
+            PeriodicTask(
+                name="the look for trials of silent hosts", seconds=every.reap, act=lambda: reap(context.store, name)
+            ),
+            PeriodicTask(name="the removal of files nobody needs", seconds=every.tidy, act=self.tidy),
+            PeriodicTask(name="the heartbeat", seconds=every.heartbeat, act=self.heartbeat),
+            PeriodicTask(name="the sending of files that wait", seconds=every.uploads, act=self.send),
         )
 
     def look(self) -> None:
-        """Show how the study is, and note which of our trials others have taken back."""
+        """Show how the study is, and note which of our trials other hosts have reclaimed."""
         trials = self._study.get_trials(deepcopy=False)
         self.finished = count(trials).finished
-        board = self._crew.board
-        board.lose(t.number for t in trials if t.number in board.killers and t.state is TrialState.FAIL)
-        self._view.refresh(self._study, board, self._crew.target, self._workers)
+        state = self._context.state
+        state.lose(t.number for t in trials if t.number in state.trainings and t.state is TrialState.FAIL)
+        self._progress.refresh(trials, state, self._context.settings.target, self._workers)
+
+    def heartbeat(self) -> None:
+        """Note in the database that this host is alive, what it trains, and which of its trials make progress."""
+        context = self._context
+        trainings = sorted(context.state.trainings.values(), key=lambda training: training.trial)
+        busy = ", ".join(f"{t.trial}: {t.epoch}/{t.epochs}" for t in trainings)
+        beat(context.store, context.settings.host, busy, context.state.vouched())
 
     def obey(self) -> None:
         """Do what people have told the hosts of the study; one that was deleted is to be left at once."""
-        board, name = self._crew.board, self._crew.opened.config.study
+        state, name = self._context.state, self._context.opened.config.study
         try:
-            said = command(self._crew.store, name)
+            told = command(self._context.store, name)
         except StudyError:
-            board.say(f"study {name} was deleted")
-            board.stop.set()
+            _logger.warning("study %s was deleted", name)
+            state.shutdown.begin()
             return
-        if said == "pause" and board.command != "pause":
-            board.say(f"study {name} is paused; go on with: marsearch study resume {name}")
-        elif said == "stop" and board.command != "stop":
-            board.say(f"study {name} is stopped; allow it again with: marsearch study resume {name}")
-        elif said == "run" and board.command != "run":
-            board.say(f"study {name} goes on")
-        board.command = said
+        if told != state.command:
+            words = {
+                "pause": f"study {name} is paused; go on with: marsearch study resume {name}",
+                "stop": f"study {name} is stopped; allow it again with: marsearch study resume {name}",
+                "run": f"study {name} goes on",
+            }
+            _logger.info(words[told])
+        state.command = told
 
     def tidy(self) -> None:
         """Remove here what is left of trials that others have ended, and of processes that have died."""
-        crew = self._crew
-        sweep_local(crew.home, crew.stem, self._study.get_trials(deepcopy=False))
-        sweep(crew.outbox.folder)
-        sweep_artifacts(crew.store.artifacts)
+        context = self._context
+        sweep_local(context.settings.home, context.settings.stem, self._study.get_trials(deepcopy=False))
+        sweep(context.outbox.folder)
+        sweep_artifacts(context.store.artifacts)
 
     def send(self) -> None:
         """Send what waits in the outbox, and keep the weights of the best trials only, as ever."""
-        crew = self._crew
-        if not crew.outbox.deliver():
-            return
-        with crew.board.weights:
-            for surplus in kept_weights(crew.store, crew.opened.config.study)[crew.opened.config.keep :]:
-                drop_weights(crew.store, surplus.run)
-
-
-def _busy(board: HostState) -> str:
-    return ", ".join(f"{trial}: {epoch}/{epochs}" for trial, epoch, epochs, _ in sorted(board.running.values()))
+        if self._context.outbox.deliver():
+            drop_surplus_weights(self._context)

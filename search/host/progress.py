@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,19 +16,19 @@ from rich.table import Table
 from rich.text import Text
 
 from search.host.state import HostState
+from search.log import log_lines
 from search.studies.queries import best_of, count, remaining_seconds
-from storage.trials.retries import comes_back
 
 
-class View:
-    """What a person sees while a host works. Enter it, refresh it, leave it."""
+class Progress:
+    """What a person sees while a host works: enter it, refresh it, leave it."""
 
     def __init__(self, study: str, console: Console | None = None) -> None:
+        self._host = ""
         self._study = study
         self._console = console or Console(file=sys.stderr)
         self._live = Live(console=self._console, refresh_per_second=4, transient=False, auto_refresh=False)
         self._seen: set[int] | None = None
-        self._began = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -41,23 +41,24 @@ class View:
         if self._console.is_terminal:
             self._live.stop()
 
-    def say(self, sentence: str) -> None:
+    def messages(self, host: str) -> AbstractContextManager[None]:
+        """Show what our packages log while the block runs. host: the id of the host."""
+        self._host = host
+        return log_lines(self.message)
+
+    def message(self, sentence: str) -> None:
         """Show a sentence above the progress; any thread may."""
         self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def refresh(self, study: Study, board: HostState, target: int, workers: int) -> None:
-        """Show the study as it is now."""
-        trials = study.get_trials(deepcopy=False)
+    def refresh(self, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> None:
+        """Show the study as it is now. trials: all of it."""
         if self._console.is_terminal:
-            self._live.update(render(self._study, trials, board, target, workers), refresh=True)
-        else:
-            self._log(trials, target, workers)
-
-    def _log(self, trials: list[FrozenTrial], target: int, workers: int) -> None:
+            self._live.update(render(self._study, trials, state, target, workers), refresh=True)
+            return
         for trial in self._ended(trials):
-            self._console.print(sentence(trial, count(trials).finished, target), highlight=False, soft_wrap=True)
+            self.message(sentence(trial, count(trials).finished, target))
 
-    def _ended(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    def _ended(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """The trials that have ended since it was asked last."""
         ended = {t.number for t in trials if t.state.is_finished()}
         new = ended - (ended if self._seen is None else self._seen)
@@ -71,12 +72,12 @@ def sentence(trial: FrozenTrial, finished: int, target: int) -> str:
     what = {
         TrialState.COMPLETE: f"complete, {trial.value or 0.0:.4f}",
         TrialState.PRUNED: str(trial.user_attrs.get("reason", "pruned")),
-        TrialState.FAIL: f"{'goes back' if comes_back(trial) else 'failed'}: {trial.user_attrs.get('reason', 'lost')}",
+        TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', 'no reason is known')}",
     }[trial.state]
     return f"{finished}/{target}  trial {trial.number} {what}{took}"
 
 
-def render(name: str, trials: list[FrozenTrial], board: HostState, target: int, workers: int) -> Group:
+def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> Group:
     """The table of a terminal: counts, best, time left, and a bar for each running trial."""
     counts, best = count(trials), best_of(trials)
     left = remaining_seconds(trials, target, workers)
@@ -91,20 +92,22 @@ def render(name: str, trials: list[FrozenTrial], board: HostState, target: int, 
     tail = Text(f"best {best.value:.4f} (trial {best.number})" if best is not None else "no complete trial yet")
     tail.append(f"   about {clock(left)} left" if left is not None and counts.finished < target else "", style="dim")
     table = Table.grid(padding=(0, 2))
-    for slot, (trial, epoch, epochs, value) in sorted(board.running.items()):
-        bar = ProgressBar(total=epochs, completed=epoch, width=30)
-        table.add_row(slot, f"trial {trial}", bar, f"epoch {epoch}/{epochs}", f"mIoU {value:.4f}")
-    return Group(head, tail, table, Text(_held(name, board), "yellow"))
+    for training in sorted(state.trainings.values(), key=lambda training: training.worker):
+        if training.epoch:
+            bar = ProgressBar(total=training.epochs, completed=training.epoch, width=30)
+            epoch, score = f"epoch {training.epoch}/{training.epochs}", f"mIoU {training.score:.4f}"
+            table.add_row(training.worker, f"trial {training.trial}", bar, epoch, score)
+    return Group(head, tail, table, Text(_held(name, state), "yellow"))
 
 
-def _held(name: str, board: HostState) -> str:
+def _held(name: str, state: HostState) -> str:
     """Why nothing new begins here, and how it goes on; empty while it does."""
-    if board.stop.is_set():
+    if state.shutdown.begun:
         return "stopping: trials under way go back to the queue"
-    if board.command == "run":
+    if state.command == "run":
         return ""
-    does = "waits" if board.command == "pause" else "leaves"
-    return f"the study is to {board.command}: this host {does}; go on with: marsearch study resume {name}"
+    does = "waits" if state.command == "pause" else "leaves"
+    return f"the study is to {state.command}: this host {does}; go on with: marsearch study resume {name}"
 
 
 def clock(seconds: float) -> str:

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from optuna.trial import Trial
 
 from search.studies.samplers import rungs
 from search.studies.study import OpenStudy
 from search.training.epoch import EpochRecord
+from storage.database.optuna_schema import trial_id_of
 from storage.store import Store
 from storage.studies.epochs import add_epoch
-from storage.trials.retries import retried
+from storage.trials.retries import earlier_attempts
 
 
-@dataclass
 class TrialReporter:
-    """The epochs of one run of a trial.
+    """The epochs of one attempt.
 
-    run: its id. verdict: why the trial is hopeless, "" while it is not.
+    verdict: why the trial is hopeless, "" while it is not. reported: its last report, None before the first rung.
+    Every method raises UpdateFinishedTrialError when the trial is not running any more.
     """
 
-    store: Store
-    opened: OpenStudy
-    trial: Trial
-    run: int
-    epochs: list[EpochRecord] = field(default_factory=list)
-    verdict: str = ""
+    def __init__(self, store: Store, opened: OpenStudy, trial: Trial) -> None:
+        self.trial = trial
+        self.epochs: list[EpochRecord] = []
+        self.verdict = ""
+        self.reported: float | None = None
+        self._store = store
+        self._opened = opened
 
     def add(self, epoch: EpochRecord) -> None:
         """Write one epoch; at a rung report, and ask the pruner."""
         self._write(epoch)
-        # Reported after the verdict, too: the child may finish before the stop reaches it, and that counts.
+        # Reported after the verdict, too: the worker may finish before the stop reaches it, and that counts.
         if self._report() and not self.verdict:
-            self.verdict = f"pruned at epoch {epoch.number}: {best_score(self._values()):.4f} at its rung"
+            self._prune(epoch)
 
     def catch_up(self, epochs: Iterable[EpochRecord], *, final: bool = False) -> None:
         """Write and report what an earlier attempt has done.
@@ -47,11 +48,11 @@ class TrialReporter:
         for epoch in epochs:
             self._write(epoch)
             if self._report() and not final and epoch.number not in passed:
-                self.verdict = f"pruned at epoch {epoch.number}: {best_score(self._values()):.4f} at its rung"
+                self._prune(epoch)
 
     def value(self, epoch: EpochRecord) -> float:
         """The study's objective after the epoch, NaN where it is undefined."""
-        return epoch.miou_strict if self.opened.config.objective == "miou_strict" else epoch.miou
+        return epoch.miou_strict if self._opened.config.objective == "miou_strict" else epoch.miou
 
     def best(self) -> EpochRecord:
         """The epoch of the best value, the first of equals. There must be one."""
@@ -59,7 +60,7 @@ class TrialReporter:
 
     def describe(self, best: EpochRecord) -> None:
         """Note at the trial what people and `export` want to know of its best epoch."""
-        names = self.opened.space.facts.class_names
+        names = self._opened.space.facts.class_names
         numbers = {
             **best.summary(),
             **{f"iou_{name}": value for name, value in zip(names, best.iou, strict=True) if value is not None},
@@ -73,18 +74,22 @@ class TrialReporter:
 
     def _write(self, epoch: EpochRecord) -> None:
         self.epochs.append(epoch)
-        add_epoch(self.store, self.run, epoch)
+        add_epoch(self._store, trial_id_of(self.trial), epoch)
 
     def _report(self) -> bool:
         """Report at a rung, and ask the pruner. The best epoch so far counts: single epochs swing by 0.3 (measured)."""
         latest = self.epochs[-1]
-        if latest.number not in rungs(self.opened.config) and not latest.last:
+        if latest.number not in rungs(self._opened.config) and not latest.last:
             return False
-        self.trial.report(best_score(self._values()), latest.number)
+        self.reported = self._best_score()
+        self.trial.report(self.reported, latest.number)
         return not latest.last and self.trial.should_prune()
 
-    def _values(self) -> list[float]:
-        return [self.value(epoch) for epoch in self.epochs]
+    def _prune(self, epoch: EpochRecord) -> None:
+        self.verdict = f"pruned at epoch {epoch.number}: {self._best_score():.4f} at its rung"
+
+    def _best_score(self) -> float:
+        return best_score([self.value(epoch) for epoch in self.epochs])
 
 
 def known(value: float) -> float:
@@ -99,7 +104,7 @@ def best_score(values: Sequence[float]) -> float:
 
 def _reported(trial: Trial) -> set[int]:
     """The epochs at which the trial's earlier attempts heard the pruner's verdict."""
-    earlier = set(retried(trial.storage.get_trial(trial._trial_id)))
+    earlier = set(earlier_attempts(trial.storage.get_trial(trial_id_of(trial))))
     if not earlier:
         return set()
     return {

@@ -1,25 +1,75 @@
-"""The files that every completed trial carries in optuna-dashboard, under the same names."""
+"""What a completed training leaves: facts and pictures at its trial, its weights in the artifact store."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from optuna.artifacts import upload_artifact
 from optuna.trial import Trial
 
+from search.host.context import HostContext
+from search.host.outcomes import Completed
+from search.host.reporter import TrialReporter
 from search.outcome.figures import RECIPE, draw_trial
 from search.studies.study import OpenStudy
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
-from search.worker.job_files import read_panel
+from search.worker.job_files import WEIGHTS, read_panel
 from spaces import DataFacts, Recipe, dump_recipe
 from storage.artifacts.artifact_store import ArtifactStore
+from storage.database.optuna_schema import trial_id_of
+from storage.errors import ArtifactError
+from storage.studies.attempts import drop_weights, kept_weights
 
 CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back where the trial does not say
+
+_logger = logging.getLogger(__name__)
 _TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
+
+
+def store_result(context: HostContext, trial: Trial, done: Completed, out: Path) -> str:
+    """Keep what the training came to, before the trial is settled: its facts, its pictures, and its weights.
+
+    out: the folder that the worker left its files in. The id of the weights' artifact, "" when they are not among the
+    best or wait for the artifact store. Raises UpdateFinishedTrialError when the trial is not running any more.
+    """
+    reporter, best = TrialReporter(context.store, context.opened, trial), done.result.best_epoch
+    reporter.epochs.extend(done.result.epochs)
+    reporter.describe(best)
+    try:
+        attach_pictures(context.outbox, trial, context.opened, done.result.recipe, done.result.epochs, best, out)
+    except ArtifactError as error:
+        _logger.warning("trial %d has no pictures: %s", trial.number, error)
+    return _send_weights(context, trial, done.value, out)
+
+
+def drop_surplus_weights(context: HostContext) -> None:
+    """Keep the weights of the best trials only; an artifact store that is away keeps more until the next time."""
+    with suppress(ArtifactError), context.state.weights:
+        for surplus in kept_weights(context.store, context.opened.config.study)[context.opened.config.keep :]:
+            drop_weights(context.store, surplus.trial_id)
+
+
+def _send_weights(context: HostContext, trial: Trial, value: float, out: Path) -> str:
+    """Store the weights if the trial is among the best K so far; their id if they have arrived."""
+    config = context.opened.config
+    with context.state.weights:
+        kept = kept_weights(context.store, config.study)
+    better = [other for other in kept if other.value is not None and other.value >= value]
+    if len(better) >= config.keep:
+        return ""
+    artifact = f"weights-{context.settings.stem}-{trial.number}.safetensors"
+    try:
+        sent = context.outbox.send_weights(artifact, out / WEIGHTS, trial_id_of(trial), config.study)
+    except ArtifactError as error:
+        _logger.warning("trial %d is done, but its weights are lost: %s", trial.number, error)
+        return ""
+    return artifact if sent else ""
 
 
 def attach_pictures(

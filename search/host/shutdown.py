@@ -1,31 +1,87 @@
-"""SIGINT and SIGTERM as a flag or a count: whoever works looks at it and leaves in order."""
+"""How a host leaves: on a signal, in order, within the ten seconds that `docker stop` waits."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 
-@contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Let both signals only set the flag; outside the main thread (tests) there is nothing to set."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Seconds from the moment at which a host begins to leave.
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
+    stop: for workers to end their batch and write a checkpoint, then they are killed. upload: until uploads are given
+    up. hand_back: until trials must be settled; those that are not by then are reclaimed by others. harder: for all of
+    that, once the host is asked a second time. last: for a last look and for signing off. cluster: for hosts on other
+    nodes to do all of that, and for their nodes to report it.
+    """
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    stop: float = 5.0
+    upload: float = 6.0
+    hand_back: float = 7.0
+    harder: float = 1.0
+    last: float = 0.5
+    cluster: float = 12.0
+
+
+BUDGET = Budget()
+
+
+class Shutdown:
+    """Whether the host leaves, and by when what must be done. Any thread may begin it, look at it and wait for it."""
+
+    def __init__(self, budget: Budget = BUDGET) -> None:
+        self.budget = budget
+        self._begun = threading.Event()
+        self._since = 0.0
+        self._hand_back_by = float("inf")
+        self._upload_by = float("inf")
+
+    @property
+    def begun(self) -> bool:
+        """Whether the host leaves."""
+        return self._begun.is_set()
+
+    def begin(self) -> None:
+        """Let the host leave; again changes nothing."""
+        if not self.begun:
+            self._since = time.monotonic()
+            self._hand_back_by = self._since + self.budget.hand_back
+            self._upload_by = self._since + self.budget.upload
+            self._begun.set()
+
+    def harden(self) -> None:
+        """Leave much sooner: the host was asked again."""
+        self._hand_back_by = min(self._hand_back_by, time.monotonic() + self.budget.harder)
+        self._upload_by = min(self._upload_by, self._hand_back_by - 0.5)
+        self._since = 0.0
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, but not longer than until the host leaves; whether it does."""
+        return self._begun.wait(seconds)
+
+    @property
+    def kills(self) -> bool:
+        """Whether workers have had their time."""
+        return self.begun and time.monotonic() >= self._since + self.budget.stop
+
+    @property
+    def over(self) -> bool:
+        """Whether no trial can be settled any more."""
+        return self.begun and time.monotonic() >= self._hand_back_by
+
+    def upload_seconds(self, most: float) -> float:
+        """Seconds that an upload may take now, at most so many."""
+        return max(0.0, min(most, self._upload_by - time.monotonic()))
+
+    def last_seconds(self, most: float = 60.0) -> float:
+        """Seconds for a last step: `most` for a host whose study is finished, a moment for one that leaves."""
+        return self.budget.last if self.begun else most
 
 
 @dataclass
@@ -37,7 +93,7 @@ class Signals:
 
 @contextmanager
 def counted_signals() -> Iterator[Signals]:
-    """Let both signals only count; outside the main thread (tests) there is nothing to set.
+    """Let SIGINT and SIGTERM only count; outside the main thread (tests) there is nothing to set.
 
     Once one has come they go on being counted after the block: the process is leaving, and an impatient second Ctrl-C
     must not break off its last steps.
@@ -55,4 +111,22 @@ def counted_signals() -> Iterator[Signals]:
         yield signals
     finally:
         for number, handler in before.items() if not signals.count else ():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Let both signals only set the flag; outside the main thread (tests) there is nothing to set."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)

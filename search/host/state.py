@@ -1,79 +1,106 @@
-"""What a host and its slots tell each other: what is trained, what a person should know, when to leave."""
+"""What the threads of a host share while it works: whether it stops, what people have said, which trials it trains."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-SILENCE_S = 600.0  # a child that says nothing for so long hangs,
+from search.host.shutdown import Shutdown
+
+SILENCE_S = 600.0  # a worker without a message for so long hangs,
 SILENCE_EPOCHS = 20.0  # unless epochs are slow here: so many of the slowest
+VOUCH_S = 180.0  # beyond that time a trial is vouched for after its last step: its last upload may take a while
 
 INTERRUPTED = "the host was stopped during the training"
 _HELD = {"pause": "the study was paused during the training", "stop": "the study was stopped during the training"}
 
 
-def _nobody(sentence: str) -> None:
-    """Take a sentence that nobody wants to hear."""
-
-
 @dataclass
-class HostState:
-    """Written by slots and by the host's duties, read by all.
+class Training:
+    """One trial that this host holds, from its claim to its settlement.
 
-    stop: the host leaves. command: what a person has told all hosts of the study, honoured between two epochs.
-    running: slot -> trial, epoch, epochs, score. trained: the numbers of all that were ever among them.
-    worker: the host's id. weights: held while kept weights are counted.
-    lost: numbers of trials that another host has taken back. killers: trial -> what ends its child at once.
-    say: shows a sentence to the person. epoch_limit: seconds that an epoch may take, None to go by the slowest.
-    upload_by: when leaving, the moment (of `time.monotonic`) at which uploads are given up.
+    worker: the name of its device slot. epoch, epochs, score: how far it is, 0 before the first epoch.
+    kill: ends its worker process at once, None while it has none. lost: the trial was reclaimed by another host.
     """
 
-    stop: threading.Event = field(default_factory=threading.Event)
-    command: Literal["run", "pause", "stop"] = "run"
-    running: dict[str, tuple[int, int, int, float]] = field(default_factory=dict)
-    trained: set[int] = field(default_factory=set)
-    worker: str = ""
-    weights: threading.Lock = field(default_factory=threading.Lock)
-    lost: frozenset[int] = frozenset()
-    killers: dict[int, Callable[[], None]] = field(default_factory=dict)
-    say: Callable[[str], None] = _nobody
-    epoch_limit: float | None = None
-    slowest: float = 0.0
-    upload_by: float | None = None
+    trial: int
+    worker: str
+    epoch: int = 0
+    epochs: int = 0
+    score: float = 0.0
+    kill: Callable[[], None] | None = None
+    lost: bool = False
+    progressed: float = field(default_factory=time.monotonic, init=False)
 
-    def show(self, slot: str, trial: int, epoch: int, epochs: int, value: float) -> None:
-        """Say that the slot's trial has finished this epoch."""
-        self.running[slot] = (trial, epoch, epochs, value)
+    def progress(self) -> None:
+        """Note that its worker has sent a message: the trial is alive."""
+        self.progressed = time.monotonic()
+
+    def step(self, epoch: int, epochs: int, score: float) -> None:
+        """Note that an epoch has ended."""
+        self.epoch, self.epochs, self.score = epoch, epochs, score
+
+    def lose(self) -> None:
+        """Note that another host has the trial now, and end its worker, which nobody waits for."""
+        self.lost = True
+        if self.kill is not None:
+            self.kill()
+
+
+class HostState:
+    """Written by the trial loops and the periodic tasks of one host, read by all of its threads.
+
+    command: what a person has told all hosts of the study, honoured between two epochs. shutdown: whether and how the
+    host leaves. trainings: by number, the trials that this host holds. trained: the numbers of all it ever held.
+    epoch_limit: seconds that an epoch may take, None to go by the slowest.
+    """
+
+    def __init__(self, epoch_limit: float | None = None) -> None:
+        self.command: Literal["run", "pause", "stop"] = "run"
+        self.shutdown = Shutdown()
+        self.trainings: dict[int, Training] = {}
+        self.trained: set[int] = set()
+        self.weights = threading.Lock()  # held while kept weights are counted
+        self._epoch_limit = epoch_limit
+        self._slowest = 0.0
+
+    @contextmanager
+    def training(self, trial: int, worker: str) -> Iterator[Training]:
+        """Hold a trial until the block ends."""
+        held = Training(trial=trial, worker=worker)
+        self.trainings[trial] = held
         self.trained.add(trial)
-
-    def clear(self, slot: str) -> None:
-        """Say that the slot trains nothing."""
-        self.running.pop(slot, None)
+        try:
+            yield held
+        finally:
+            del self.trainings[trial]
 
     def lose(self, trials: Iterable[int]) -> None:
-        """Say which of our trials others have taken back: their children end, and with them what waits for them."""
-        self.lost = frozenset(trials)
-        for trial, kill in list(self.killers.items()):
-            if trial in self.lost:
-                kill()
+        """Note which of our trials other hosts have reclaimed."""
+        for number in trials:
+            training = self.trainings.get(number)
+            if training is not None and not training.lost:
+                training.lose()
 
-    def took(self, seconds: float) -> None:
-        """Say how long an epoch has taken."""
-        self.slowest = max(self.slowest, seconds)
+    def vouched(self) -> tuple[int, ...]:
+        """The trials that make progress here, in order; one that has made none for too long is left to other hosts."""
+        since = time.monotonic() - self.silence_limit - VOUCH_S
+        return tuple(sorted(t.trial for t in list(self.trainings.values()) if t.progressed > since))
+
+    def epoch_took(self, seconds: float) -> None:
+        """Note how long an epoch has taken."""
+        self._slowest = max(self._slowest, seconds)
 
     @property
-    def silence(self) -> float:
-        """Seconds after which a child that says nothing counts as hung."""
-        return self.epoch_limit or max(SILENCE_S, SILENCE_EPOCHS * self.slowest)
+    def silence_limit(self) -> float:
+        """Seconds after which a worker without a message counts as hung."""
+        return self._epoch_limit or max(SILENCE_S, SILENCE_EPOCHS * self._slowest)
 
     @property
     def held(self) -> str:
         """Why no training goes on beyond its epoch; empty while it may."""
-        return INTERRUPTED if self.stop.is_set() else _HELD.get(self.command, "")
-
-    def upload_time(self, most: float) -> float:
-        """Seconds that an upload may take now, at most so many."""
-        return most if self.upload_by is None else max(0.0, min(most, self.upload_by - time.monotonic()))
+        return INTERRUPTED if self.shutdown.begun else _HELD.get(self.command, "")

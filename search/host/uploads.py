@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,28 +18,27 @@ from typing import Any, BinaryIO
 
 from storage.artifacts.artifact_store import save_file
 from storage.atomic_write import replacing
-from storage.errors import ArtifactError, StudyError
+from storage.errors import ArtifactError
 from storage.store import Store
-from storage.studies.attempts import Run, finish_run, runs
+from storage.studies.attempts import note_weights
 
 FOLDER = "outbox"
 NOTE = ".note.json"
 TRY_S = 5.0  # how long a file is tried before it goes into the folder
 TROUBLE = (ArtifactError, OSError)
 
+_logger = logging.getLogger(__name__)
+
 
 class Outbox:
     """The artifact store as a host writes to it: Optuna's artifact protocol, but what fails is kept and sent later.
 
-    say: takes sentences for the person. leaving: whether the host has no time for second tries.
+    leaving: whether the host has no time for second tries.
     """
 
-    def __init__(
-        self, store: Store, home: Path, say: Callable[[str], None], leaving: Callable[[], bool] = lambda: False
-    ) -> None:
+    def __init__(self, store: Store, home: Path, leaving: Callable[[], bool] = lambda: False) -> None:
         self.folder = (home / FOLDER).absolute()
         self._store = store
-        self._say = say
         self._leaving = leaving
         self._down = False
         self._delivering = threading.Lock()
@@ -56,12 +56,12 @@ class Outbox:
         """Send the bytes, or keep them until the store takes them. Raises ArtifactError when there is no room here."""
         self._send(artifact_id, content_body.read(), {})
 
-    def send_weights(self, artifact_id: str, path: Path, run: int, study: str) -> bool:
-        """Send a run's weights; False when they wait, and the run is to be told of them later.
+    def send_weights(self, artifact_id: str, path: Path, trial_id: int, study: str) -> bool:
+        """Send the weights of an attempt; False when they wait, and the attempt is to be told of them later.
 
         Raises ArtifactError when they cannot even wait here.
         """
-        return self._send(artifact_id, path.read_bytes(), {"run": run, "study": study})
+        return self._send(artifact_id, path.read_bytes(), {"trial_id": trial_id, "study": study})
 
     def waiting(self) -> tuple[str, ...]:
         """The ids of the files that wait for this artifact store."""
@@ -69,7 +69,7 @@ class Outbox:
         return tuple(n.name.removesuffix(NOTE) for n in notes if self._note(n).get("artifacts") == self._place())
 
     def deliver(self) -> int:
-        """Send what waits, and tell each run of its weights; how many files were sent. Trouble ends it quietly."""
+        """Send what waits, and tell each attempt of its weights; how many files were sent. Trouble ends it quietly."""
         with self._delivering:
             waiting, sent = self.waiting(), 0
             for artifact_id in waiting:
@@ -80,7 +80,7 @@ class Outbox:
                 sent += 1
             self._down = self._down and sent < len(waiting)
         if sent:
-            self._say(f"the artifact store takes files again: {sent} of {len(waiting)} that waited are there")
+            _logger.info("the artifact store takes files again: %d of %d that waited are there", sent, len(waiting))
         return sent
 
     def _send(self, artifact_id: str, content: bytes, note: dict[str, Any]) -> bool:
@@ -105,7 +105,7 @@ class Outbox:
         except OSError as error:
             raise ArtifactError(f"{artifact_id} fits neither into the artifact store nor here: {why}; {error}") from why
         if not self._down:
-            self._say(f"{why}: its files wait in {self.folder} and are sent as soon as it takes them")
+            _logger.warning("%s: its files wait in %s and are sent as soon as it takes them", why, self.folder)
         self._down = True
 
     def _write(self, name: str, content: bytes) -> None:
@@ -116,31 +116,9 @@ class Outbox:
         path, note = self.folder / artifact_id, self._note(self.folder / f"{artifact_id}{NOTE}")
         if path.is_file():
             save_file(self._store.artifacts, artifact_id, path)
-            if "run" in note:
-                self._tell(note["study"], note["run"], artifact_id)
+            if "trial_id" in note and not note_weights(self._store, note["trial_id"], artifact_id):
+                self._store.artifacts.remove(artifact_id)  # reclaimed or deleted meanwhile: nobody wants them
         self._forget(artifact_id)
-
-    def _tell(self, study: str, run: int, artifact_id: str) -> None:
-        """Note the weights at their run, unless its trial was taken back meanwhile: nobody wants them then."""
-        for found in self._runs(study):
-            if found.id == run and found.state == "complete":
-                finish_run(
-                    self._store,
-                    run,
-                    state=found.state,
-                    reason=found.reason,
-                    value=found.value,
-                    parameters=found.parameters,
-                    weights_artifact=artifact_id,
-                )
-                return
-        self._store.artifacts.remove(artifact_id)
-
-    def _runs(self, study: str) -> tuple[Run, ...]:
-        try:
-            return runs(self._store, study)
-        except StudyError:
-            return ()  # deleted meanwhile
 
     def _forget(self, artifact_id: str) -> None:
         for name in (artifact_id, f"{artifact_id}{NOTE}"):  # the note last: it is what makes a file wait

@@ -22,7 +22,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from search.host import host
-from search.host.progress import View
+from search.host.progress import Progress
 from search.host.shutdown import stop_on_signals
 from search.reproduction import search_report
 from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
@@ -36,7 +36,7 @@ from search.worker.devices import places
 from spaces import Recipe, SpaceError, load_preset
 from storage.data.dataset import Dataset, read_dataset, select_samples, write_dataset
 from storage.store import Store, open_store
-from storage.trials.retries import retried
+from storage.trials.retries import earlier_attempts
 
 
 def search_again(request: Request, trials: int, *, stop: threading.Event, say: Say) -> Searches:
@@ -139,17 +139,17 @@ def _enqueue(store: Store, name: str, points: Sequence[Mapping[str, Scalar]]) ->
 
 def _work(store: Store, name: str, target: int, request: Request, stop: threading.Event) -> None:
     """Work on the study as `marsearch work` does; a study that a signal ended sets the flag."""
-    order = host.Order(
+    order = host.WorkOptions(
         study=name, workers=request.workers, trials=target, timeout=None, device=request.device, home=request.out
     )
-    outcome = host.work(store, order, View(name))
+    outcome = host.work(store, order, Progress(name))
     if outcome.finished < outcome.target:
         stop.set()
 
 
 def _finished(store: Store, opened: OpenStudy, name: str) -> tuple[Tried, ...]:
     trials = optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
-    replaced = {number for trial in trials for number in retried(trial)}
+    replaced = {number for trial in trials for number in earlier_attempts(trial)}
     return tuple(_tried(opened, t) for t in trials if t.state.is_finished() and t.number not in replaced)
 
 

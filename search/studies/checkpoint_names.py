@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.store import Store
 from storage.studies.studies import find_study
-from storage.trials.retries import origin, retry_pending
+from storage.trials.retries import first_attempt
 
 FOLDER = "checkpoints"  # in a host's home
 KEPT_PRUNED = 3  # the best pruned trials whose checkpoints stay in the artifact store
@@ -42,7 +42,7 @@ def needed(trials: Sequence[FrozenTrial]) -> set[int]:
     """The first attempts of the trials of a study whose checkpoints are needed, or were a moment ago."""
     recent = datetime.now() - SETTLED  # Optuna's times are local
     going_on = [t for t in trials if t.datetime_complete is None or t.datetime_complete > recent]
-    return {origin(trial) for trial in (*going_on, *retry_pending(trials), *best_pruned(trials)[:KEPT_PRUNED])}
+    return {first_attempt(trial) for trial in (*going_on, *best_pruned(trials)[:KEPT_PRUNED])}
 
 
 def best_pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -15,7 +15,7 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.trials.retries import origin
+from storage.trials.retries import first_attempt
 
 _RUNG = "completed_rung_"  # how successive halving names what it notes at a trial
 
@@ -28,7 +28,7 @@ class RetryAwarePruner(BasePruner):
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
         view = copy.copy(study)
-        view._storage = _Lives(study._storage, origin(trial))  # type: ignore[assignment]
+        view._storage = _Lives(study._storage, first_attempt(trial))  # type: ignore[assignment]
         return self._pruner.prune(view, _as_origin(trial))
 
 
@@ -51,15 +51,15 @@ class _Lives:
 
 
 def _merged(trials: Iterable[FrozenTrial], asking: int) -> list[FrozenTrial]:
-    """One trial per origin: its last life. The one that asks brings no rungs from before, it is about to report."""
+    """One trial for all of its attempts. The one that asks brings no rungs from before, it is about to report."""
     lives: dict[int, list[FrozenTrial]] = {}
     for trial in trials:
-        lives.setdefault(origin(trial), []).append(trial)
+        lives.setdefault(first_attempt(trial), []).append(trial)
     return [_as_origin(own[-1], () if first == asking else own[:-1]) for first, own in lives.items()]
 
 
 def _as_origin(trial: FrozenTrial, earlier: Iterable[FrozenTrial] = ()) -> FrozenTrial:
-    first = origin(trial)
+    first = first_attempt(trial)
     if first == trial.number:
         return trial
     seen = copy.copy(trial)

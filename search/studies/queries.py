@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.trials.retries import retried, retry_pending
+from storage.trials.retries import earlier_attempts
+
+STALE = "marsearch:stale"  # system attribute by which a view marks a lost trial that it shows as failed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Trials by state; failed ones that a retry has replaced are not among them.
-
-    waiting: those that failed and come back, too, also before their copy is there.
-    """
+    """Trials by state; failed ones that a retry has replaced are not among them. waiting: lost ones, too."""
 
     complete: int
     pruned: int
@@ -31,15 +30,15 @@ class Counts:
 
 def count(trials: Sequence[FrozenTrial]) -> Counts:
     """Count the trials of a study."""
-    replaced = {number for trial in trials for number in retried(trial)}
-    returning = {trial.number for trial in retry_pending(trials)}
-    states = [t.state for t in trials if t.state is not TrialState.FAIL or t.number not in replaced | returning]
+    replaced = {number for trial in trials for number in earlier_attempts(trial)}
+    lost = {trial.number for trial in trials if STALE in trial.system_attrs}
+    states = [t.state for t in trials if t.state is not TrialState.FAIL or t.number not in replaced | lost]
     return Counts(
         complete=states.count(TrialState.COMPLETE),
         pruned=states.count(TrialState.PRUNED),
         failed=states.count(TrialState.FAIL),
         running=states.count(TrialState.RUNNING),
-        waiting=states.count(TrialState.WAITING) + len(returning),
+        waiting=states.count(TrialState.WAITING) + len(lost - replaced),
     )
 
 

@@ -22,7 +22,7 @@ from storage.studies.hosts import LEFT, Worker, workers
 from storage.studies.liveness import alive, attending, silence
 from storage.studies.studies import StudyConfig, load_config
 from storage.studies.summaries import study_summaries
-from storage.trials.retries import retried
+from storage.trials.retries import earlier_attempts
 
 State = Literal["running", "idle", "paused", "stopped", "finished"]
 
@@ -131,7 +131,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
         "duration_s": trial.duration.total_seconds() if trial.duration is not None else None,
         "reason": trial.user_attrs.get("reason"),
         "resumed_from_epoch": trial.user_attrs.get("resumed_from_epoch"),
-        "retry_of": retried(trial)[-1] if retried(trial) else None,
+        "retry_of": earlier_attempts(trial)[-1] if earlier_attempts(trial) else None,
         "miou": trial.user_attrs.get("miou"),
         "miou_strict": trial.user_attrs.get("miou_strict"),
         "parameters": trial.user_attrs.get("parameters"),

@@ -46,7 +46,7 @@ from storage.studies.studies import (
     load_config,
     put_dataset,
 )
-from storage.trials.retries import origin
+from storage.trials.retries import first_attempt
 
 VALIDATION_SHARE = 0.2
 
@@ -158,7 +158,7 @@ def space_of(config: StudyConfig) -> Space:
 
 def recipe_of(config: StudyConfig, space: Space, trial: FrozenTrial) -> Recipe:
     """The recipe of a trial that has been sampled: its parameters, and the seed that its first attempt gives."""
-    return space.recipe(trial.params, seed=trial_seed(config.seed, origin(trial)))
+    return space.recipe(trial.params, seed=trial_seed(config.seed, first_attempt(trial)))
 
 
 def load_study(store: Store, config: StudyConfig, gpu: Gpu | None = None, pixel_bytes: int = 1) -> Study:

@@ -115,6 +115,12 @@ class WorkerProcess:
         self._backoff.rouse()
         self._send(Stop(job=job))
 
+    def kill(self) -> None:
+        """End the process at once, if there is one; any thread may."""
+        process = self._process
+        if process is not None:
+            process.kill()  # Popen does not signal a process that has been waited for
+
     def stop_current(self) -> None:
         """Tell the child that nobody wants the job it has now; may be called by any thread."""
         self.stop(self._jobs)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import logging
 import os
 import re
 import time
@@ -40,6 +41,11 @@ _SQLITE = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 # of a URL's query; everything else may be a secret
 _SHOWN = {"user", "host", "port", "dbname", "sslmode", "connect_timeout", "application_name", "target_session_attrs"}
+
+
+# A pool names its logger after its class, in our package; that it was emptied is nothing to tell a person.
+for _kind in ("SqlitePool", "PostgresPool"):
+    logging.getLogger(f"{__name__}.{_kind}").setLevel(logging.WARNING)
 
 
 class SqlitePool(QueuePool):

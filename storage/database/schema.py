@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Double, ForeignKey, Index, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Double, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -114,15 +114,15 @@ class HostTable(Table):
 
 
 class AttemptTable(Table):
-    """One attempt at training a trial."""
+    """The training of one of Optuna's trials, begun by the host that claimed it; a retry is a trial of its own."""
 
-    __tablename__ = "marsearch_runs"
-    __table_args__ = (Index(None, "study_id", "trial"),)
+    __tablename__ = "marsearch_attempts"
+    __table_args__ = (UniqueConstraint("study_id", "trial"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     study_id: Mapped[int]
     trial: Mapped[int]
-    worker: Mapped[str] = mapped_column(String(64))
+    host: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(Text)
@@ -130,15 +130,18 @@ class AttemptTable(Table):
     parameters: Mapped[int] = mapped_column(BigInteger)
     weights_artifact: Mapped[str] = mapped_column(String(255))
     started: Mapped[datetime]
+    heard: Mapped[datetime]
     finished: Mapped[datetime | None]
 
 
 class EpochTable(Table):
-    """One epoch of a run."""
+    """One epoch of an attempt."""
 
     __tablename__ = "marsearch_epochs"
 
-    run_id: Mapped[int] = mapped_column(ForeignKey("marsearch_runs.id", ondelete="CASCADE"), primary_key=True)
+    trial_id: Mapped[int] = mapped_column(
+        ForeignKey("marsearch_attempts.trial_id", ondelete="CASCADE"), primary_key=True
+    )
     number: Mapped[int] = mapped_column(primary_key=True)
     train_loss: Mapped[float | None]
     validation_loss: Mapped[float | None]

@@ -132,8 +132,8 @@ def _delete_trials(session: Session, number: int) -> int:
 
 
 def _delete_ours(session: Session, number: int) -> None:
-    runs = select(AttemptTable.id).where(AttemptTable.study_id == number)
-    session.execute(delete(EpochTable).where(EpochTable.run_id.in_(runs)))
+    runs = select(AttemptTable.trial_id).where(AttemptTable.study_id == number)
+    session.execute(delete(EpochTable).where(EpochTable.trial_id.in_(runs)))
     for table in (AttemptTable, HostTable):
         session.execute(delete(table).where(table.study_id == number))
     data = set(session.scalars(_own_data(number, DatasetTable.digest)))

@@ -20,28 +20,31 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="DataclassInstance")
 
 _COLUMNS = {column.name: column for column in EpochTable.__table__.columns}
-_OWN = ("run_id", "recorded")  # columns that are no part of a record
+_OWN = ("trial_id", "recorded")  # columns that are no part of a record
 
 
-def add_epoch(store: Store, attempt: int, record: DataclassInstance) -> None:
+def add_epoch(store: Store, trial_id: int, record: DataclassInstance) -> None:
     """Write one epoch; the same number again replaces it, so that a doubtful write may be repeated.
 
-    record: a frozen dataclass. The fields that have a column of their name are kept, with NaN as NULL.
+    trial_id: of the attempt. record: a frozen dataclass. The fields that have a column of their name are kept, with NaN
+    as NULL.
     """
     values = {name: _stored(getattr(record, name)) for name in stored_fields(type(record))}
-    values |= {"run_id": attempt, "recorded": datetime.now(UTC)}
-    store.transact(lambda session: put(session, EpochTable, values, ["run_id", "number"]))
+    values |= {"trial_id": trial_id, "recorded": datetime.now(UTC)}
+    store.transact(lambda session: put(session, EpochTable, values, ["trial_id", "number"]))
 
 
 def curve(store: Store, study: str, trial: int, kind: type[R]) -> tuple[R, ...]:
-    """The epochs of the trial's newest attempt, in order; none without one. Raises StudyError for an unknown study.
+    """The epochs of the trial's attempt, in order; none without one. Raises StudyError for an unknown study.
 
     kind: the dataclass that they become; of its fields, those without a column take their defaults.
     """
     of_trial = (AttemptTable.study_id == study_id(store, study), AttemptTable.trial == trial)
-    latest = select(AttemptTable.id).where(*of_trial).order_by(AttemptTable.id.desc()).limit(1).scalar_subquery()
+    attempt = select(AttemptTable.trial_id).where(*of_trial).scalar_subquery()
     names = stored_fields(kind)
-    epochs = select(*(_COLUMNS[name] for name in names)).where(EpochTable.run_id == latest).order_by(EpochTable.number)
+    epochs = (
+        select(*(_COLUMNS[name] for name in names)).where(EpochTable.trial_id == attempt).order_by(EpochTable.number)
+    )
     rows = store.transact(lambda session: session.execute(epochs).mappings().all())
     return tuple(kind(**_values(row)) for row in rows)
 

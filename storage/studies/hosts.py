@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from storage.database.engine import transaction
 from storage.database.retry import RetriesExhausted
-from storage.database.schema import HostTable, put
+from storage.database.schema import AttemptTable, HostTable, put
 from storage.store import Store
 from storage.studies.studies import study_id
 
@@ -53,16 +54,25 @@ def register(store: Store, worker: Worker) -> None:
     store.transact(lambda session: put(session, HostTable, values, ["id"]))
 
 
-def beat(store: Store, worker_id: str, trials: str) -> None:
+def beat(store: Store, worker_id: str, trials: str, vouched: Collection[int] = ()) -> None:
     """Note that the worker was heard of now, and what it trains; an unknown or departed one stays as it is.
+
+    vouched: the numbers of those of its trials that make progress.
 
     A database that is away is waited for until the next beat is due, and then left alone: a sign of life is no reason
     to stop the worker. Raises DatabaseError for trouble that does not pass by itself.
     """
     try:
         store.patience.call(lambda: _note(store, worker_id, trials=trials), limit_s=BEAT_S)
+        store.patience.call(lambda: _vouch(store, worker_id, vouched), limit_s=BEAT_S)
     except RetriesExhausted as error:
         _logger.warning("worker %s could not say that it is there: %s", worker_id, error)
+
+
+def _vouch(store: Store, worker_id: str, trials: Collection[int]) -> None:
+    mine = (AttemptTable.host == worker_id, AttemptTable.trial.in_(trials))
+    with transaction(store.engine) as session:
+        session.execute(update(AttemptTable).where(*mine).values(heard=func.now()))
 
 
 def leave(store: Store, worker_id: str) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from optuna.trial import TrialState
 from sqlalchemy import func, select
 
-from storage.database.optuna_schema import TRIAL_STARTED_UTC, TrialHeartbeatModel, TrialModel
-from storage.database.schema import AttemptTable
+from storage.database.optuna_schema import TRIAL_STARTED_UTC, TrialModel
+from storage.database.schema import AttemptTable, HostTable
 from storage.process_identity import is_here, still_runs
 from storage.store import Store
 from storage.studies.hosts import LEFT, Worker, workers
 from storage.studies.studies import study_id
-from storage.trials.retrying_storage import GRACE_S
+from storage.trials.retries import database_of
 
 SILENT_S = 60.0  # a host notes every 10 s that it is there
 
@@ -35,38 +36,47 @@ def attending(store: Store, study: str) -> tuple[Worker, ...]:
     return tuple(worker for worker in workers(store, study) if alive(worker))
 
 
-def stale_trials_of(store: Store, study: str) -> tuple[int, ...]:
-    """The numbers of the running trials that nobody works on, in order. Raises StudyError for an unknown study.
+@dataclass(frozen=True, kw_only=True)
+class StaleAttempt:
+    """A running trial that nobody works on any more. trial: its number. reason: in one sentence."""
 
-    They are those that `storage.studies.reaper` would take back: without a sign of life for three minutes, or of a
-    worker that has died on this machine.
+    trial: int
+    reason: str
+
+
+def stale_attempts(store: Store, study: str, *, local: bool = False) -> tuple[StaleAttempt, ...]:
+    """The running trials that nobody works on, in order. Raises StudyError for an unknown study.
+
+    They are those whose host was on this machine and is dead, and those whose host has not vouched for them for the
+    grace period, also of trials that were begun without a host. local: only the first.
     """
-    running = _running(store, study)
-    if not running:
-        return ()
-    here = [worker for worker in workers(store, study) if is_here(worker.id)]
-    dead = {worker.id for worker in here if not still_runs(worker.pid, worker.started)}
-    return tuple(sorted(number for number, (worker, silent) in running.items() if silent or worker in dead))
-
-
-def _running(store: Store, study: str) -> dict[int, tuple[str, bool]]:
-    """Of each running trial, the worker of its latest run ("" for none) and whether it was silent for too long."""
-    number, trial, heartbeat = study_id(store, study), TrialModel, TrialHeartbeatModel
-    heard = func.coalesce(heartbeat.heartbeat, TRIAL_STARTED_UTC)
+    number, trial = study_id(store, study), TrialModel
+    heard = func.coalesce(AttemptTable.heard, TRIAL_STARTED_UTC)
     query = (
-        select(trial.number, heard, func.current_timestamp())
-        .outerjoin(heartbeat, heartbeat.trial_id == trial.trial_id)
+        select(trial.number, HostTable.host, HostTable.pid, HostTable.id, HostTable.started, heard, func.now())
+        .outerjoin(AttemptTable, AttemptTable.trial_id == trial.trial_id)
+        .outerjoin(HostTable, HostTable.id == AttemptTable.host)
         .where(trial.study_id == number, trial.state == TrialState.RUNNING)
-    )
-    last = (
-        select(AttemptTable.trial, AttemptTable.worker).where(AttemptTable.study_id == number).order_by(AttemptTable.id)
+        .order_by(trial.number)
     )
     found = store.transact(lambda session: session.execute(query).all())
-    runs = store.transact(lambda session: session.execute(last).all()) if found else []
-    owner = {run.trial: run.worker for run in runs}
-    return {name: (owner.get(name, ""), _too_long(then, now)) for name, then, now in found}
+    deaf = not local and database_of(store.trials).recently_unavailable()
+    stale = []
+    for name, host, pid, host_id, started, last, now in found:
+        if host_id is not None and is_here(host_id) and not still_runs(pid, started):
+            stale.append(StaleAttempt(trial=name, reason=f"its host, process {pid} on {host}, died"))
+        elif not local and not deaf and _too_long(last, now, store.grace_s):
+            stale.append(StaleAttempt(trial=name, reason=f"its host gave no sign of life for {store.grace_s:.0f} s"))
+    return tuple(stale)
 
 
-def _too_long(then: datetime | None, now: datetime) -> bool:
+def stale_trials_of(store: Store, study: str) -> tuple[int, ...]:
+    """The numbers of the trials that `storage.studies.reaper` would take back."""
+    return tuple(stale.trial for stale in stale_attempts(store, study))
+
+
+def _too_long(then: datetime | None, now: datetime, grace_s: float) -> bool:
     """Whether both moments, by the database's clock and in UTC, lie further apart than a heartbeat may."""
-    return then is None or now.replace(tzinfo=None) - then > timedelta(seconds=GRACE_S)
+    if then is None:
+        return True
+    return now.replace(tzinfo=None) - then.replace(tzinfo=None) > timedelta(seconds=grace_s)

@@ -254,8 +254,8 @@ def _write(session: Session, study_id: int, config: StudyConfig, created: dateti
 def _forget(session: Session, study_id: int, study: str) -> None:
     """Remove what a study deleted through plain Optuna left behind: SQLite gives its id to the next one."""
     old = set(session.scalars(select(StudyTable.study_id).where(StudyTable.study == study))) | {study_id}
-    runs = select(AttemptTable.id).where(AttemptTable.study_id.in_(old))
-    session.execute(delete(EpochTable).where(EpochTable.run_id.in_(runs)))
+    runs = select(AttemptTable.trial_id).where(AttemptTable.study_id.in_(old))
+    session.execute(delete(EpochTable).where(EpochTable.trial_id.in_(runs)))
     for table in (AttemptTable, HostTable, StudyTable):
         session.execute(delete(table).where(table.study_id.in_(old)))
 

@@ -16,12 +16,11 @@ from storage.database.optuna_schema import (
     StudyModel,
     TrialModel,
     TrialSystemAttributeModel,
-    TrialUserAttributeModel,
     TrialValueModel,
 )
 from storage.database.schema import StudyTable
 from storage.store import Store
-from storage.trials.retries import COMES_BACK, HISTORY
+from storage.trials.retries import HISTORY
 
 CONSTRAINTS = "constraints"  # how Optuna's names of a trial's constraints begin
 
@@ -30,7 +29,7 @@ CONSTRAINTS = "constraints"  # how Optuna's names of a trial's constraints begin
 class StudySummary:
     """One study at a glance.
 
-    study: its name. target, finished: trials; a failed one that comes back is not finished.
+    study: its name. target, finished: trials; a failed one that has a retry is not finished.
     running: trials being trained. best: the highest value of a complete, feasible trial, None before there is one.
     created: UTC.
     """
@@ -76,22 +75,15 @@ def _counts(session: Session) -> Counter[tuple[int, TrialState]]:
 
 
 def _failed(session: Session) -> Counter[int]:
-    """Of each study, how many trials have failed for good: without a retry, or a promise of one.
-
-    A trial that failed without a reason comes back, too: its host was found dead (`storage.trials.retries`).
-    """
-    trial, said, known = TrialModel, TrialSystemAttributeModel, TrialUserAttributeModel
+    """Of each study, how many trials have failed for good: without a retry."""
+    trial, said = TrialModel, TrialSystemAttributeModel
     retries = select(trial.study_id, said.value_json).join(said, said.trial_id == trial.trial_id)
     replaced = {
         (study, number)
         for study, text in session.execute(retries.where(said.key == HISTORY))
         for number in json.loads(text)
     }
-    ended = select(trial.study_id, trial.number).where(
-        trial.state == TrialState.FAIL,
-        trial.trial_id.in_(select(known.trial_id).where(known.key == "reason")),
-        trial.trial_id.not_in(select(said.trial_id).where(said.key == COMES_BACK)),
-    )
+    ended = select(trial.study_id, trial.number).where(trial.state == TrialState.FAIL)
     return Counter(study for study, number in session.execute(ended) if (study, number) not in replaced)
 
 

@@ -8,9 +8,8 @@ Optuna's own tables, and is taken out again before Optuna sees them.
 from __future__ import annotations
 
 import json
-import os
 import uuid
-from collections.abc import Collection, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from sqlalchemy import select
@@ -18,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from storage.database.optuna_schema import StudyModel, StudySystemAttributeModel, TrialModel, TrialSystemAttributeModel
 from storage.database.schema import put
-from storage.process_identity import machine
 
 MADE = "marsearch:made_by"
 CHANGED = "marsearch:changed_by"  # of its own: who claims a trial must not hide who made it
@@ -27,29 +25,9 @@ _OF_TRIAL: Any = TrialSystemAttributeModel
 _OF_STUDY: Any = StudySystemAttributeModel
 
 
-def new_mark(*, begins: bool = False) -> str:
-    """A mark for one call; its repetitions use the same.
-
-    begins: the call begins a trial in this process, which the mark then names: should we die before anything else is
-    known of that trial, others can tell.
-    """
-    mark = uuid.uuid4().hex
-    return f"{mark}-{machine()}-{os.getpid()}" if begins else mark
-
-
-def begun_here(session: Session, trial_ids: Collection[int]) -> dict[int, int]:
-    """By the id of a running trial, the process on this machine that began it; without those that began elsewhere."""
-    query = select(_OF_TRIAL.trial_id, _OF_TRIAL.value_json).where(
-        _OF_TRIAL.trial_id.in_(trial_ids), _OF_TRIAL.key.in_((MADE, CHANGED))
-    )
-    found: dict[int, int] = {}
-    for trial, text in session.execute(query.order_by(_OF_TRIAL.key.desc())):  # a claim counts more than who made it
-        _, _, owner = json.loads(text).partition("-")
-        here, _, pid = owner.partition("-")
-        found.pop(trial, None)
-        if here == machine():
-            found[trial] = int(pid)
-    return found
+def new_mark() -> str:
+    """A mark for one call; its repetitions use the same."""
+    return uuid.uuid4().hex
 
 
 def sign_trial(session: Session, trial_id: int, key: str, mark: str) -> None:

@@ -1,4 +1,4 @@
-"""Optuna's own database storage, repeated after passing trouble, with a heartbeat that lives through it.
+"""Optuna's own database storage, repeated after passing trouble.
 
 What Optuna does in one transaction, and may do again, is repeated as it is. What must not happen twice stands in
 `storage.trials.trial_storage`.
@@ -12,17 +12,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from storage.database.engine import engine_options, read_url
 from storage.database.optuna_schema import FrozenStudy, scoped_session, utc_times_of
-from storage.database.retry import RetryPolicy, reason
-from storage.errors import DatabaseError
+from storage.database.retry import RetryPolicy
 from storage.trials.idempotency import unsigned
 from storage.trials.trial_times import local_time
 
@@ -44,17 +40,17 @@ REPEATABLE = (
     "set_trial_system_attr",
     "get_trial_id_from_study_id_trial_number",
     "_get_best_trial_id",
+    "record_heartbeat",
+    "_get_stale_trial_ids",
 )
 
 _logger = logging.getLogger(__name__)
 
 
 class RetryingStorage(RDBStorage):
-    """RDBStorage with our engine options, a heartbeat and patience.
+    """RDBStorage with our engine options and patience.
 
     url: as `storage.database.engine.read_url` takes it.
-    heartbeat_interval, grace_period: seconds between two signs of life of a running trial, and until a silent one
-    counts as dead. heartbeat_stale_trial_callback: what happens to a dead one.
     skip_table_creation, skip_compatibility_check: as Optuna's.
     patience: how long passing trouble is waited for, by every method but the constructor.
     Raises DatabaseError for a URL that names no database of ours, and when passing trouble does not pass; Optuna's
@@ -65,9 +61,6 @@ class RetryingStorage(RDBStorage):
         self,
         url: str,
         *,
-        heartbeat_interval: int | None = HEARTBEAT_S,
-        grace_period: int | None = GRACE_S,
-        heartbeat_stale_trial_callback: Callable[[Study, FrozenTrial], None] | None = None,
         skip_compatibility_check: bool = False,
         skip_table_creation: bool = False,
         patience: RetryPolicy | None = None,
@@ -77,8 +70,6 @@ class RetryingStorage(RDBStorage):
             super().__init__(
                 read_url(url).render_as_string(hide_password=False),
                 engine_kwargs=engine_options(url, self.patience),
-                grace_period=grace_period,
-                heartbeat_stale_trial_callback=heartbeat_stale_trial_callback,
                 skip_compatibility_check=skip_compatibility_check,
                 skip_table_creation=skip_table_creation,
             )
@@ -86,39 +77,15 @@ class RetryingStorage(RDBStorage):
             if hasattr(self, "engine"):
                 self.engine.dispose()
             raise
-        # Set here and not through the constructor, which would warn that heartbeats are experimental.
-        self.heartbeat_interval = heartbeat_interval
 
     @staticmethod
     def _fill_storage_url_template(template: str) -> str:
         return template  # ours has no placeholders, and a brace in a path or a password is only a brace
 
-    def record_heartbeat(self, trial_id: int) -> None:
-        """Note that the trial is alive; when the database cannot be told within one interval, the next beat will.
-
-        Raises nothing that a database may say: the thread that beats would die of it, and the trial with it.
-        """
-        try:
-            self.patience.call(
-                functools.partial(super().record_heartbeat, trial_id), limit_s=self.heartbeat_interval or HEARTBEAT_S
-            )
-        except (DatabaseError, StorageInternalError, SQLAlchemyError) as error:
-            _logger.warning("no heartbeat of trial %d: %s", trial_id, reason(error.__cause__ or error))
-
-    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        """The running trials that have been silent for too long.
-
-        None just after the database itself was away: nobody could be heard, and whoever comes back first would take
-        everyone else's trials for dead.
-        """
-        stale: list[int] = self.patience.call(functools.partial(super()._get_stale_trial_ids, study_id))
-        return stale if stale and not self.recently_unavailable() else []
-
     def recently_unavailable(self) -> bool:
         """Whether the database was away for so long, and until so lately, that nobody's silence means anything."""
-        interval = self.heartbeat_interval or HEARTBEAT_S
-        grace = self.grace_period or 2 * interval
-        late = interval + self.patience.longest_s  # when everyone has had the time to be heard again
+        grace = GRACE_S
+        late = HEARTBEAT_S + self.patience.longest_s  # when everyone has had the time to be heard again
         if self.patience.was_away(longer_than=grace - late, within=min(late, grace)):
             return True
         return self.patience.call(lambda: self._just_started(min(late, grace)))

@@ -13,7 +13,10 @@ from __future__ import annotations
 import copy
 import itertools
 import uuid
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,20 +36,28 @@ from storage.database.optuna_schema import (
     StudyModel,
     TrialModel,
     TrialSystemAttributeModel,
-    TrialValueModel,
     scoped_session,
     set_trial_id,
     utc_times_of,
 )
-from storage.database.schema import put
 from storage.errors import StudyFull
+from storage.trials.finish import begin_attempt, store_value
 from storage.trials.idempotency import CHANGED, MADE, changed, find_study, find_trial, new_mark, sign_study, sign_trial
 from storage.trials.retries import HISTORY, database_of
-from storage.trials.retrying_storage import GRACE_S, RetryingStorage
+from storage.trials.retrying_storage import RetryingStorage
 from storage.trials.trial_rows import Distributions, read_trial, read_trials
 from storage.trials.trial_times import local_time
 
-__all__ = ["GRACE_S", "TrialStorage", "sample_at_most"]
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who trains a trial: the id of the host, and the device of its worker."""
+
+    host: str
+    device: str
+
+
+_HOLDER: ContextVar[Holder | None] = ContextVar("holder", default=None)  # of this thread
 
 
 class TrialStorage(RetryingStorage):
@@ -59,6 +70,15 @@ class TrialStorage(RetryingStorage):
         self._most = {}
         self._known = {}
         super().__init__(*args, **kwargs)
+
+    @contextmanager
+    def held_by(self, holder: Holder) -> Iterator[None]:
+        """Each trial that this thread begins in the block gets an attempt of this host, in one transaction."""
+        before = _HOLDER.set(holder)
+        try:
+            yield
+        finally:
+            _HOLDER.reset(before)
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         """Make a study; its id. DuplicatedStudyError when another one has that name."""
@@ -127,8 +147,13 @@ class TrialStorage(RetryingStorage):
         return self.patience.call(read)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        mark, tries = new_mark(begins=template_trial is None), itertools.count()
+        mark, tries = new_mark(), itertools.count()
         return self.patience.call(lambda: self._make_trial(study_id, template_trial, mark, again=next(tries) > 0))
+
+    def _begin_attempt(self, session: Session, trial_id: int) -> None:
+        holder = _HOLDER.get()
+        if holder is not None:
+            begin_attempt(session, trial_id, holder.host, holder.device)
 
     def _make_trial(self, study_id: int, template: FrozenTrial | None, mark: str, again: bool) -> FrozenTrial:
         with scoped_session(self.scoped_session) as session:
@@ -147,6 +172,8 @@ class TrialStorage(RetryingStorage):
             if template is None and most is not None and _more_than(most, session, study_id):
                 raise StudyFull(f"study {study_id} has all of its {most} trials")
             sign_trial(session, trial.trial_id, MADE, mark)
+            if template is None:
+                self._begin_attempt(session, trial.trial_id)
             return _frozen(trial, template)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
@@ -155,7 +182,7 @@ class TrialStorage(RetryingStorage):
         False when a trial to be claimed is not waiting any more; UpdateFinishedTrialError (RuntimeError) when it is
         finished; KeyError when there is none of that id.
         """
-        mark = new_mark(begins=state == TrialState.RUNNING)
+        mark = new_mark()
         return self.patience.call(lambda: self._change(trial_id, state, values, mark))
 
     def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None, mark: str) -> bool:
@@ -170,8 +197,10 @@ class TrialStorage(RetryingStorage):
                 self.check_trial_is_updatable(trial_id, found.state)
                 return False
             for objective, value in enumerate(values or ()):
-                _store_value(session, trial_id, objective, value)
+                store_value(session, trial_id, objective, value)
             sign_trial(session, trial_id, CHANGED, mark)
+            if state == TrialState.RUNNING:
+                self._begin_attempt(session, trial_id)
         return True
 
 
@@ -230,10 +259,3 @@ def _change_state(session: Session, trial_id: int, state: TrialState, allowed: t
         .execution_options(synchronize_session=False)
     )
     return bool(done.rowcount == 1)  # type: ignore[attr-defined]
-
-
-def _store_value(session: Session, trial_id: int, objective: int, value: float) -> None:
-    table: Any = TrialValueModel
-    number, kind = table.value_to_stored_repr(value)
-    row = {"trial_id": trial_id, "objective": objective, "value": number, "value_type": kind}
-    put(session, table, row, ["trial_id", "objective"])

@@ -29,7 +29,7 @@ from search.worker.job_files import normalisation
 from spaces.modules.networks.network import build_network
 from storage.artifacts.artifact_store import load_file
 from storage.store import open_store
-from storage.studies.attempts import kept_weights, runs
+from storage.studies.attempts import kept_weights
 from storage.studies.epochs import curve
 
 ALL = ["host", "host", "host", "child", "child", "child", "database", "database", "stop", "term", "disk"]
@@ -207,10 +207,10 @@ def _nobody_is_lost_or_done_twice(store, trials, counts, target):
     ended = Counter(origin(t) for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED))
     assert set(ended.values()) == {1}, states
     attempts = {t.number: origin(t) for t in trials}
-    trained = Counter(attempts[run.trial] for run in runs(store, "chaos") if run.state in ("complete", "pruned"))
-    assert set(trained.values()) == {1}, (states, runs(store, "chaos"))
+    trained = Counter(attempts[run.trial] for run in attempts(store, "chaos") if run.state in ("complete", "pruned"))
+    assert set(trained.values()) == {1}, (states, attempts(store, "chaos"))
     over = {t.number for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)}
-    assert not [run for run in runs(store, "chaos") if run.state == "running" and run.trial in over]
+    assert not [run for run in attempts(store, "chaos") if run.state == "running" and run.trial in over]
 
 
 def replaced(trials):

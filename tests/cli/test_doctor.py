@@ -258,7 +258,7 @@ def test_a_trial_that_has_just_ended_clears_up_after_itself(ask: Ask, store: Sto
 def test_files_that_wait_for_the_artifact_store_are_found_and_sent(ask: Ask, store: Store, tmp_path: Path) -> None:
     shutil.rmtree("runs/artifacts")
     Path("runs/artifacts").write_text("a file is in the way")
-    outbox = Outbox(store, Path("runs"), lambda _: None, leaving=lambda: True)
+    outbox = Outbox(store, Path("runs"), leaving=lambda: True)
     outbox.write("panel.png", BytesIO(b"picture"))
     assert ask().unwell == ["artifacts"]
     Path("runs/artifacts").unlink()

@@ -16,9 +16,9 @@ import pytest
 from search.cli import answer
 from storage.artifacts.artifact_store import open_artifacts
 from storage.store import Store, open_store
-from storage.studies.attempts import kept_weights, runs
 from support.processes import Running, marsearch_command
 from support.waiting import wait_for
+from storage.studies.attempts import attempts, kept_weights
 
 EPOCHS = 60
 
@@ -56,7 +56,7 @@ def test_a_study_in_a_bucket_moves_between_hosts_and_leaves_nothing(
         _work(store, tmp_path / "second", 15, signal.SIGKILL, expected=-signal.SIGKILL)
         assert "finished: 3 of 3" in _work(store, tmp_path / "second", 10_000, signal.SIGKILL, expected=0)
         weights = {kept.artifact for kept in kept_weights(store, "mars")}
-        assert len([run for run in runs(store, "mars") if run.state == "complete"]) == 3
+        assert len([run for run in attempts(store, "mars") if run.state == "complete"]) == 3
     assert len(weights) == 2
     assert weights <= set(_keys(s3_url))
     assert not [name for name in _keys(s3_url) if name.startswith("checkpoint-")]

@@ -132,8 +132,6 @@ def test_the_list_says_the_same_as_the_status_of_each(store: Store, capsys: pyte
         {"state": TrialState.PRUNED, "value": 0.9},
         {"state": TrialState.FAIL, "user_attrs": {"reason": "diverged"}},
         {"state": TrialState.FAIL, "user_attrs": {"reason": "diverged"}},
-        {"state": TrialState.FAIL},
-        {"state": TrialState.FAIL, "user_attrs": {"reason": "left"}, "system_attrs": {"comes_back": "host"}},
         {"state": TrialState.WAITING, "system_attrs": {"retry_history": [5]}},
     ):
         study.add_trial(create_trial(**attempt))  # type: ignore[arg-type]

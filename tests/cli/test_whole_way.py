@@ -88,11 +88,11 @@ def test_two_hosts_on_postgresql(
 
 def _runs(url: str, tmp_path: Path) -> tuple[object, ...]:
     from storage.store import open_store
-    from storage.studies.attempts import runs
+    from storage.studies.attempts import attempts
 
     store = open_store(url, str(tmp_path / "shared"))
     try:
-        return runs(store, "mars")
+        return attempts(store, "mars")
     finally:
         store.close()
 

@@ -24,9 +24,9 @@ from search.training.epoch import EpochRecord
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
 from storage.store import open_store
-from storage.studies.attempts import kept_weights, runs
+from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
-from storage.trials.retries import origin
+from storage.trials.retries import first_attempt
 from support.studies import LONG_SPACE
 
 TRIALS, EPOCHS = 6, 150  # long enough for a checkpoint, of which there is one every ten seconds
@@ -180,11 +180,11 @@ def verdict(scene):
         trials = optuna.load_study(study_name="mars", storage=store.trials).get_trials(deepcopy=False)
         done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
         assert (count(trials).complete, count(trials).finished) == (TRIALS, TRIALS)
-        assert Counter(origin(trial) for trial in done) == dict.fromkeys({origin(t) for t in trials}, 1)
+        assert Counter(first_attempt(trial) for trial in done) == dict.fromkeys({first_attempt(t) for t in trials}, 1)
         for trial in done:
             assert [row.number for row in curve(store, "mars", trial.number, EpochRecord)] == list(range(1, EPOCHS + 1))
         assert {kept.trial for kept in kept_weights(store, "mars")} == {trial.number for trial in done}
-        assert len([run for run in runs(store, "mars") if run.state == "complete"]) == TRIALS
+        assert len([run for run in attempts(store, "mars") if run.state == "complete"]) == TRIALS
         assert any("resumed_from_epoch" in trial.user_attrs for trial in done)
     finally:
         store.close()

@@ -76,7 +76,7 @@ def store(tmp_path: Path, store_url: str, template: Path) -> Iterator[Store]:
 @pytest.fixture
 def study(store: Store, store_url: str) -> Iterator[optuna.Study]:
     sampler = optuna.samplers.RandomSampler(seed=1)
-    storage = TrialStorage(store_url, heartbeat_interval=None)
+    storage = TrialStorage(store_url)
     yield optuna.load_study(study_name="mars", storage=get_storage(storage), sampler=sampler)
     storage.engine.dispose()
 

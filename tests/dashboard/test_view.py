@@ -16,11 +16,12 @@ from sqlalchemy import update
 from search.dashboard import view as module
 from search.dashboard.board.snapshot import Board
 from search.dashboard.view import LOST, POINTS, ViewStorage
+from storage.database.optuna_schema import storage_of, study_id_of
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.hosts import Worker, register
 from storage.studies.studies import create_study, list_studies
-from storage.trials.retries import requeue
+from storage.trials.retries import reclaim
 
 from .conftest import PASSWORD, Client, plan
 
@@ -80,8 +81,8 @@ def test_many_who_ask_at_once_read_the_database_once(
 
 
 def test_a_copy_says_of_which_trial_it_is(view: ViewStorage, study: optuna.Study, train: Train) -> None:
-    train(TrialState.FAIL)
-    requeue(study, study.get_trials()[0])
+    train(TrialState.RUNNING)
+    assert reclaim(storage_of(study), study_id_of(study), study.get_trials()[0], "its host died")
     assert [trial.user_attrs.get("retry_of") for trial in view.get_all_trials(1)] == [None, 0]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.host.host import Order
+from search.host.host import WorkOptions
 from search.worker.devices import cores, places, quota
 
 
@@ -49,7 +49,9 @@ def test_no_child_has_more_threads_than_the_environment_allows(monkeypatch, set_
 @pytest.mark.parametrize(("share", "together"), [(1.0, 1), (0.5, 2), (0.4, 2), (0.333, 3), (1 / 3, 3), (0.1, 10)])
 def test_trainings_that_take_part_of_a_gpu_share_it(monkeypatch, share, together):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    order = Order(study="x", workers=None, trials=None, timeout=None, device="auto", home=Path(), gpus_per_slot=share)
+    order = WorkOptions(
+        study="x", workers=None, trials=None, timeout=None, device="auto", home=Path(), gpus_per_slot=share
+    )
     assert order.on_one_gpu == together
     seats = places("auto", None, Path(), order.on_one_gpu)
     gpus = [seat.environment["CUDA_VISIBLE_DEVICES"] for seat in seats]

@@ -20,32 +20,32 @@ from rich.console import Console
 
 from search.commands.export import export_trial
 from search.errors import TrainingFailed, UsageError
-from search.host.host import Order, work
-from search.host.progress import View
+from search.host.host import WorkOptions, work
+from search.host.progress import Progress
 from search.host.state import INTERRUPTED
 from search.studies.queries import count
 from search.studies.reports import leaderboard, study_report, trial_reports
 from search.studies.study import Created, Wish, create
 from search.training.epoch import EpochRecord
 from storage.store import Store
-from storage.studies.attempts import kept_weights, runs
+from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
 from storage.studies.hosts import workers
-from storage.trials.retries import retried
+from storage.trials.retries import earlier_attempts
 from support.waiting import wait_for
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
 
 
-def order(home: Path, **changes: object) -> Order:
+def order(home: Path, **changes: object) -> WorkOptions:
     return replace(
-        Order(study="tiny", workers=2, trials=None, timeout=None, device="cpu", home=home),
+        WorkOptions(study="tiny", workers=2, trials=None, timeout=None, device="cpu", home=home),
         **changes,  # type: ignore[arg-type]
     )
 
 
-def quiet(lines: io.StringIO | None = None) -> View:
-    return View("tiny", Console(file=lines or io.StringIO()))
+def quiet(lines: io.StringIO | None = None) -> Progress:
+    return Progress("tiny", Console(file=lines or io.StringIO()))
 
 
 def trials_of(store: Store) -> list[FrozenTrial]:
@@ -136,7 +136,7 @@ def test_a_killed_child_is_recorded_and_replaced(
     create(store, wish(trials=3, epochs=8, pruner="none"))
 
     def kill_first() -> None:
-        wait_for(lambda: any(len(curve(store, "tiny", run.trial, EpochRecord)) == 4 for run in runs(store, "tiny")))
+        wait_for(lambda: any(len(curve(store, "tiny", run.trial, EpochRecord)) == 4 for run in attempts(store, "tiny")))
         gate.touch()
         for pid in children():
             os.kill(pid, signal.SIGKILL)
@@ -149,10 +149,10 @@ def test_a_killed_child_is_recorded_and_replaced(
     assert (counts.complete, counts.failed) == (3, 0)
     (failed,) = (t for t in trials if t.state is TrialState.FAIL)
     assert "killed by signal 9" in failed.user_attrs["reason"]
-    (again,) = (t for t in trials if retried(t) == [failed.number])
+    (again,) = (t for t in trials if earlier_attempts(t) == [failed.number])
     assert (again.params, again.system_attrs["own_failures"]) == (failed.params, 1)
     assert [p.number for p in curve(store, "tiny", again.number, EpochRecord)] == list(range(1, 9))
-    assert [r.state for r in runs(store, "tiny")].count("failed") == 1
+    assert [r.state for r in attempts(store, "tiny")].count("retried") == 1
     assert children() == []
 
 
@@ -160,7 +160,7 @@ def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., 
     create(store, wish(trials=2, epochs=60, pruner="none"))
 
     def stop() -> None:
-        wait_for(lambda: any(curve(store, "tiny", run.trial, EpochRecord) for run in runs(store, "tiny")))
+        wait_for(lambda: any(curve(store, "tiny", run.trial, EpochRecord) for run in attempts(store, "tiny")))
         os.kill(os.getpid(), signal.SIGTERM)
 
     with meanwhile(stop), handlers():

@@ -14,14 +14,16 @@ from rich.console import Console
 
 from search.commands.export import export_trial
 from search.host import uploads as outbox_module
-from search.host.host import Order, work
-from search.host.progress import View
+from search.host.host import WorkOptions, work
+from search.host.progress import Progress
 from search.host.uploads import Outbox
 from search.studies.study import Wish, create
 from storage.artifacts.artifact_store import exists
+from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError
 from storage.store import Store
-from storage.studies.attempts import finish_run, kept_weights, runs, start_run
+from storage.studies.attempts import attempts, kept_weights
+from support.studies import begin, end
 
 
 class Disk:
@@ -51,17 +53,18 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
+def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    caplog.set_level("INFO", logger="search.host")
+    return lambda: [record.getMessage() for record in caplog.records]
 
 
 @pytest.fixture
-def outbox(store: Store, tmp_path: Path, said: list[str]) -> Outbox:
-    return Outbox(store, tmp_path / "home", said.append)
+def outbox(store: Store, tmp_path: Path) -> Outbox:
+    return Outbox(store, tmp_path / "home")
 
 
 def test_a_file_that_cannot_be_sent_waits_and_follows(
-    outbox: Outbox, disk: Disk, store: Store, said: list[str]
+    outbox: Outbox, disk: Disk, store: Store, said: Callable[[], list[str]]
 ) -> None:
     outbox.write("first", io.BytesIO(b"1"))
     disk.fail()
@@ -75,14 +78,14 @@ def test_a_file_that_cannot_be_sent_waits_and_follows(
     for name, content in (("first", b"1"), ("second", b"2"), ("third", b"3")):
         with outbox.open_reader(name) as reader:
             assert reader.read() == content
-    assert len(said) == 2
-    assert "its files wait in" in said[0]
-    assert "2 of 2 that waited are there" in said[1]
+    assert len(said()) == 2
+    assert "its files wait in" in said()[0]
+    assert "2 of 2 that waited are there" in said()[1]
     assert list(outbox.folder.iterdir()) == []
 
 
 def test_a_store_that_is_away_for_a_moment_only_is_waited_for(
-    outbox: Outbox, store: Store, monkeypatch: pytest.MonkeyPatch, said: list[str]
+    outbox: Outbox, store: Store, monkeypatch: pytest.MonkeyPatch, said: Callable[[], list[str]]
 ) -> None:
     monkeypatch.setattr(outbox_module, "TRY_S", 5.0)
     write, failures = store.artifacts.write, iter([ArtifactError("full"), ArtifactError("full")])
@@ -97,20 +100,20 @@ def test_a_store_that_is_away_for_a_moment_only_is_waited_for(
     monkeypatch.setattr(store.artifacts, "write", sometimes)
     outbox.write("first", io.BytesIO(b"1"))
     assert exists(store.artifacts, "first")
-    assert (outbox.waiting(), said) == ((), [])
+    assert (outbox.waiting(), said()) == ((), [])
 
 
 def test_a_host_that_leaves_does_not_try_twice(
-    store: Store, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+    store: Store, disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Callable[[], list[str]]
 ) -> None:
     monkeypatch.setattr(outbox_module, "TRY_S", 3600.0)
     disk.fail()
-    Outbox(store, tmp_path / "home", said.append, leaving=lambda: True).write("first", io.BytesIO(b"1"))
-    assert Outbox(store, tmp_path / "home", said.append).waiting() == ("first",)
+    Outbox(store, tmp_path / "home", leaving=lambda: True).write("first", io.BytesIO(b"1"))
+    assert Outbox(store, tmp_path / "home").waiting() == ("first",)
 
 
 def test_the_files_of_another_artifact_store_are_left_alone(
-    outbox: Outbox, disk: Disk, store: Store, tmp_path: Path, said: list[str]
+    outbox: Outbox, disk: Disk, store: Store, tmp_path: Path, said: Callable[[], list[str]]
 ) -> None:
     from dataclasses import replace
 
@@ -119,7 +122,7 @@ def test_the_files_of_another_artifact_store_are_left_alone(
     disk.fail()
     outbox.write("first", io.BytesIO(b"1"))
     url = str(tmp_path / "elsewhere")
-    other = Outbox(replace(store, artifacts=open_artifacts(url), artifacts_url=url), tmp_path / "home", said.append)
+    other = Outbox(replace(store, artifacts=open_artifacts(url), artifacts_url=url), tmp_path / "home")
     assert (other.waiting(), other.deliver()) == ((), 0)
     assert outbox.waiting() == ("first",)
 
@@ -138,15 +141,16 @@ def test_weights_become_known_when_they_arrive_unless_nobody_wants_them_any_more
     create(store, wish())
     disk.fail()
     (tmp_path / "weights").write_bytes(b"weights")
-    for trial, state in enumerate(("complete", "lost")):
-        run = start_run(store, study="tiny", trial=trial, worker="w", device="cpu")
-        assert not outbox.send_weights(f"weights-{trial}", tmp_path / "weights", run, "tiny")
-        finish_run(store, run, state=state, value=0.5, parameters=7)
+    for state in ("complete", "failed"):
+        trial = begin(store, "tiny")
+        name = f"weights-{trial.number}"
+        assert not outbox.send_weights(name, tmp_path / "weights", trial_id_of(trial), "tiny")
+        assert end(store, trial, state=state, value=0.5, parameters=7)
     disk.mend()
     assert outbox.deliver() == 2
-    assert [(r.state, r.value, r.parameters, r.weights_artifact) for r in runs(store, "tiny")] == [
+    assert [(r.state, r.value, r.parameters, r.weights_artifact) for r in attempts(store, "tiny")] == [
         ("complete", 0.5, 7, "weights-0"),
-        ("lost", 0.5, 7, ""),
+        ("failed", 0.5, 7, ""),
     ]
     assert exists(store.artifacts, "weights-0")
     assert not exists(store.artifacts, "weights-1")
@@ -156,22 +160,22 @@ def test_a_trial_is_told_though_the_disk_is_full_and_can_be_exported_once_it_is_
     store: Store, disk: Disk, wish: Callable[..., Wish], tmp_path: Path
 ) -> None:
     create(store, wish(trials=1, keep=1))
-    order = Order(study="tiny", workers=1, trials=None, timeout=None, device="cpu", home=tmp_path / "home")
+    order = WorkOptions(study="tiny", workers=1, trials=None, timeout=None, device="cpu", home=tmp_path / "home")
     (tmp_path / "home" / "cache").mkdir(parents=True)
     for file in disk.folder.iterdir():
         if file.name.startswith("dataset-"):
             shutil.copy(file, tmp_path / "home" / "cache" / file.name)
     disk.fail()
     said = io.StringIO()
-    outcome = work(store, order, View("tiny", Console(file=said, width=200)))
+    outcome = work(store, order, Progress("tiny", Console(file=said, width=200)))
     (trial,) = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
     assert (outcome.finished, trial.state) == (1, TrialState.COMPLETE)
     assert kept_weights(store, "tiny") == ()
     assert "its files wait in" in said.getvalue()
-    assert len(Outbox(store, tmp_path / "home", print).waiting()) == 7  # six pictures and the weights
+    assert len(Outbox(store, tmp_path / "home").waiting()) == 7  # six pictures and the weights
 
     disk.mend()
-    work(store, order, View("tiny", Console(file=said, width=200)))
+    work(store, order, Progress("tiny", Console(file=said, width=200)))
     assert [kept.trial for kept in kept_weights(store, "tiny")] == [0]
     assert "7 of 7 that waited are there" in said.getvalue()
     (disk.folder / kept_weights(store, "tiny")[0].artifact).stat()

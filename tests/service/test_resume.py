@@ -27,10 +27,11 @@ from rich.console import Console
 from safetensors.numpy import load
 
 from search.errors import UsageError
-from search.host import attempt as objective_module
+from search.host import results
 from search.host.checkpoints import Checkpoint, retire, sweep_local
-from search.host.host import Order, epoch_limit, work
-from search.host.progress import View
+from search.host.context import Intervals, Timing
+from search.host.host import WorkOptions, epoch_limit, work
+from search.host.progress import Progress
 from search.host.state import HostState
 from search.studies.checkpoint_names import KEPT_PRUNED, artifact_of, local_path, stem_of
 from search.studies.pruners import RetryAwarePruner
@@ -40,31 +41,31 @@ from search.studies.study import Created, Wish, create
 from search.training.epoch import EpochRecord
 from search.worker.checkpoint_file import epoch_of
 from storage.artifacts.artifact_store import exists
+from storage.database.optuna_schema import storage_of, study_id_of
 from storage.store import Store
-from storage.studies.attempts import kept_weights, runs
+from storage.studies.attempts import attempts, kept_weights
 from storage.studies.control import set_command
 from storage.studies.epochs import curve
-from storage.trials.retries import requeue, retried
+from storage.trials.retries import earlier_attempts, reclaim
 from support.waiting import wait_for
 
-# A host whose children write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
+# A host whose workers write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
+EAGER = Timing(intervals=Intervals(reap=1.0, heartbeat=1.0), checkpoint=0.0)
 HOST = """
 import sys
-from search.host import attempt as objective
-from search.host import maintenance as patrol
-from storage.trials import retrying_storage as patient
-objective.CHECKPOINT_S = 0.0
-patrol.REAP_S = 1.0
-patient.RetryingStorage.__init__.__kwdefaults__.update(heartbeat_interval=1, grace_period={grace})
-from search.cli import main
-sys.argv[0] = "marsearch"
-main()
+from pathlib import Path
+from search.host.context import Intervals, Timing
+from search.host.host import WorkOptions, work
+from search.host.progress import Progress
+from storage.store import open_store
+
+url, artifacts, home, grace, workers = sys.argv[1:]
+timing = Timing(intervals=Intervals(reap=1.0, heartbeat=1.0), checkpoint=0.0)
+store = open_store(url, artifacts, grace_s=float(grace))
+options = WorkOptions(study="tiny", workers=int(workers), trials=None, timeout=None, device="cpu", home=Path(home))
+done = work(store, options, Progress("tiny"), timing)
+print(f"{done.finished} of {done.target}", file=sys.stderr)
 """
-
-
-@pytest.fixture(autouse=True)
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objective_module, "CHECKPOINT_S", 0.0)
 
 
 @pytest.fixture
@@ -73,15 +74,9 @@ def start(store: Store, tmp_path: Path) -> Iterator[Callable[..., subprocess.Pop
     processes: list[subprocess.Popen[str]] = []
 
     def started(home: str = "home", grace: int = 180, workers: int = 1) -> subprocess.Popen[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")}
-        environment |= {
-            "MARSEARCH_STORAGE": f"sqlite:///{tmp_path / 'studies.db'}",
-            "MARSEARCH_ARTIFACTS": store.artifacts_url,
-            "MARSEARCH_HOME": str(tmp_path / home),
-        }
-        options = ["work", "tiny", "--device", "cpu", "--workers", str(workers)]
-        command = [sys.executable, "-c", HOST.format(grace=grace), *options]
-        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        url, folder = f"sqlite:///{tmp_path / 'studies.db'}", str(tmp_path / home)
+        command = [sys.executable, "-c", HOST, url, store.artifacts_url, folder, str(grace), str(workers)]
+        processes.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         return processes[-1]
 
     yield started
@@ -90,13 +85,13 @@ def start(store: Store, tmp_path: Path) -> Iterator[Callable[..., subprocess.Pop
         process.communicate()
 
 
-def order(home: Path, **changes: object) -> Order:
-    known = Order(study="tiny", workers=1, trials=None, timeout=None, device="cpu", home=home)
+def order(home: Path, **changes: object) -> WorkOptions:
+    known = WorkOptions(study="tiny", workers=1, trials=None, timeout=None, device="cpu", home=home)
     return replace(known, **changes)  # type: ignore[arg-type]
 
 
-def quiet(lines: StringIO | None = None) -> View:
-    return View("tiny", Console(file=lines or StringIO(), width=200))
+def quiet(lines: StringIO | None = None) -> Progress:
+    return Progress("tiny", Console(file=lines or StringIO(), width=200))
 
 
 def trials_of(store: Store, study: str = "tiny") -> list[FrozenTrial]:
@@ -105,7 +100,9 @@ def trials_of(store: Store, study: str = "tiny") -> list[FrozenTrial]:
 
 def epochs_of(store: Store, trial: int = 0) -> int:
     return (
-        len(curve(store, "tiny", trial, EpochRecord)) if any(run.trial == trial for run in runs(store, "tiny")) else 0
+        len(curve(store, "tiny", trial, EpochRecord))
+        if any(run.trial == trial for run in attempts(store, "tiny"))
+        else 0
     )
 
 
@@ -177,12 +174,12 @@ def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happene
     _, alive = psutil.wait_procs(bereaved, timeout=30)  # one would begin the next epoch before it finds its host gone
     assert not alive
     gate.touch()
-    work(store, order(tmp_path / "home"), quiet())
-    work(store, order(tmp_path / "home", study="whole"), quiet())
+    work(store, order(tmp_path / "home"), quiet(), EAGER)
+    work(store, order(tmp_path / "home", study="whole"), quiet(), EAGER)
     assert_as_if_never_cut(store)
     first = trials_of(store)[0]
     assert re.fullmatch(rf"its host, process {host.pid} on .*, died", first.user_attrs["reason"])
-    assert [r.state for r in runs(store, "tiny")] == ["lost", "complete"]
+    assert [r.state for r in attempts(store, "tiny")] == ["lost", "complete"]
     assert list((tmp_path / "home" / "checkpoints").iterdir()) == []
 
 
@@ -196,15 +193,15 @@ def test_a_host_that_is_asked_to_go_leaves_its_checkpoint_to_the_next_one_anywhe
     host.send_signal(signal.SIGTERM)
     said = host.communicate(timeout=30)[1]
     assert time.monotonic() - asked < 10
-    assert (host.returncode, "stopped: 0 of 1 trials" in said) == (0, True), said
+    assert (host.returncode, "0 of 1" in said) == (0, True), said
     assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.WAITING]
     artifact = artifact_of(stem_of(store, "tiny"), 0)
     assert exists(store.artifacts, artifact)
     gate.touch()
-    work(store, order(tmp_path / "second"), quiet())
-    work(store, order(tmp_path / "second", study="whole"), quiet())
+    work(store, order(tmp_path / "second"), quiet(), EAGER)
+    work(store, order(tmp_path / "second", study="whole"), quiet(), EAGER)
     last = assert_as_if_never_cut(store)
-    assert retried(last) == [0]
+    assert earlier_attempts(last) == [0]
     assert not exists(store.artifacts, artifact)
 
 
@@ -217,9 +214,9 @@ def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, 
             child.kill()
 
     with meanwhile(kill):
-        outcome = work(store, order(tmp_path), quiet())
+        outcome = work(store, order(tmp_path), quiet(), EAGER)
     assert (outcome.finished, outcome.target) == (1, 1)
-    work(store, order(tmp_path, study="whole"), quiet())
+    work(store, order(tmp_path, study="whole"), quiet(), EAGER)
     last = assert_as_if_never_cut(store)
     assert last.system_attrs["own_failures"] == 1
     assert "killed by signal 9" in trials_of(store)[0].user_attrs["reason"]
@@ -243,30 +240,28 @@ def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
     assert "Traceback" not in said
     assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.COMPLETE]
     assert trials_of(store)[0].user_attrs["reason"].startswith("its host gave no sign of life for 4 s")
-    assert sorted(r.state for r in runs(store, "tiny")) == ["complete", "lost"]
+    assert sorted(r.state for r in attempts(store, "tiny")) == ["complete", "lost"]
     assert [e.number for e in curve(store, "tiny", 1, EpochRecord)] == list(range(1, 10))
 
 
 def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_copy(
     store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from search.host import results as pictures
-    from storage.trials.retries import reclaim
 
     create(store, wish(trials=1, keep=1))
-    attach = pictures.attach_pictures
+    attach = results.attach_pictures
     taken: list[bool] = []
 
     def overtaken(*args: object) -> None:
         """Lose the trial between the end of its training and its being told."""
         if not taken:
             study = optuna.load_study(study_name="tiny", storage=store.trials)
-            taken.append(reclaim(store.trials, study._study_id, study.get_trials()[0], "silent"))
+            taken.append(reclaim(store.trials, study_id_of(study), study.get_trials()[0], "silent"))
         attach(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(objective_module, "attach_pictures", overtaken)
+    monkeypatch.setattr(results, "attach_pictures", overtaken)
     said = StringIO()
-    outcome = work(store, order(tmp_path), quiet(said))
+    outcome = work(store, order(tmp_path), quiet(said), EAGER)
     assert taken == [True]
     assert outcome.finished == 1
     first, copy = trials_of(store)
@@ -283,7 +278,7 @@ def test_a_training_that_diverges_is_not_tried_again(
     create(store, wish(trials=2))
     nan = "if number == 2: return step(setup, rows, number, *rest) * float('nan')"
     break_child(nan)
-    work(store, order(tmp_path), quiet())
+    work(store, order(tmp_path), quiet(), EAGER)
     first, second = trials_of(store)
     assert first.state is second.state is TrialState.FAIL
     assert "the loss became nan in epoch 2" in first.user_attrs["reason"]
@@ -296,7 +291,7 @@ def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_f
 ) -> None:
     create(store, wish(trials=1))
     break_child("if number == 2: raise KeyError('odd')")
-    outcome = work(store, order(tmp_path), quiet())
+    outcome = work(store, order(tmp_path), quiet(), EAGER)
     trials = trials_of(store)
     assert [t.state for t in trials] == [TrialState.FAIL] * 3
     for trial in trials:
@@ -317,7 +312,7 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
         gate.touch()
 
     with meanwhile(wait):
-        work(store, order(tmp_path), quiet())
+        work(store, order(tmp_path), quiet(), EAGER)
     first, again = trials_of(store)
     assert "said nothing for 5 s" in first.user_attrs["reason"]
     assert (again.state, again.user_attrs["resumed_from_epoch"]) == (TrialState.COMPLETE, 4)
@@ -343,7 +338,7 @@ def test_a_study_is_paused_resumed_and_stopped_between_two_epochs(
         set_command(store, "tiny", "stop")
 
     with meanwhile(command):
-        outcome = work(store, order(tmp_path), quiet(said))
+        outcome = work(store, order(tmp_path), quiet(said), EAGER)
     assert outcome.finished == 0
     first, second, third = trials_of(store)
     assert first.user_attrs["reason"] == "the study was paused during the training"
@@ -352,14 +347,14 @@ def test_a_study_is_paused_resumed_and_stopped_between_two_epochs(
     assert third.state is TrialState.WAITING
     for words in ("is paused; go on with", "goes on", "is stopped; allow it again with"):
         assert words in said.getvalue()
-    again = work(store, order(tmp_path), quiet())
+    again = work(store, order(tmp_path), quiet(), EAGER)
     assert (again.finished, len(trials_of(store))) == (0, 3)
 
 
 def test_the_newest_of_both_checkpoints_is_taken_and_both_are_removed(store: Store, tmp_path: Path) -> None:
     from search.training.checkpoint import Snapshot, write_snapshot
 
-    first, second = (Checkpoint(store.artifacts, tmp_path / home, "f00d", 7, print) for home in ("a", "b"))
+    first, second = (Checkpoint(store.artifacts, tmp_path / home, "f00d", 7) for home in ("a", "b"))
     assert first.path == local_path(tmp_path / "a", "f00d", 7)
     assert not first.fetch()
     for epoch, checkpoint in ((3, first), (5, second)):
@@ -377,17 +372,18 @@ def test_the_newest_of_both_checkpoints_is_taken_and_both_are_removed(store: Sto
     assert not second.fetch()
 
 
-def test_an_artifact_store_that_is_away_does_not_keep_a_training_from_going_on(store: Store, tmp_path: Path) -> None:
+def test_an_artifact_store_that_is_away_does_not_keep_a_training_from_going_on(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from search.training.checkpoint import Snapshot, write_snapshot
 
-    said: list[str] = []
-    checkpoint = Checkpoint(store.artifacts, tmp_path, "f00d", 7, said.append)
+    checkpoint = Checkpoint(store.artifacts, tmp_path, "f00d", 7)
     write_snapshot(checkpoint.path, Snapshot(epoch=3, tensors={}, document={}))
     shutil.rmtree(store.artifacts_url)
     Path(store.artifacts_url).write_text("not a folder")
     assert not checkpoint.flush(5.0)
     assert checkpoint.fetch()
-    assert len(said) == 2
+    assert len(caplog.records) == 2
 
 
 def test_only_the_best_pruned_trials_keep_their_checkpoints(store: Store, tmp_path: Path) -> None:
@@ -395,7 +391,7 @@ def test_only_the_best_pruned_trials_keep_their_checkpoints(store: Store, tmp_pa
 
     trials: list[FrozenTrial] = []
     for number, value in enumerate((0.3, 0.1, 0.5, 0.4, 0.2, 0.6)):
-        checkpoint = Checkpoint(store.artifacts, tmp_path, "f00d", number, print)
+        checkpoint = Checkpoint(store.artifacts, tmp_path, "f00d", number)
         write_snapshot(checkpoint.path, Snapshot(epoch=1, tensors={}, document={}))
         trial = create_trial(state=TrialState.PRUNED, value=value)
         trial.number = number
@@ -432,7 +428,7 @@ def test_a_rung_counts_once_for_all_lives_of_a_trial(store: Store, wish: Callabl
         study.pruner = RetryAwarePruner(SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
         seen = []
         for value in (0.5, 0.4, 0.6, 0.55, 0.45, 0.7):
-            trial = ask(study)
+            trial = study.ask()
             for step in (1, 3, 9):
                 trial.report(value, step)
                 seen.append(trial.should_prune())
@@ -454,23 +450,17 @@ def test_a_pruner_knows_a_trial_by_its_first_number(store: Store, created: Creat
             return False
 
     study = optuna.load_study(study_name="tiny", storage=store.trials, pruner=RetryAwarePruner(Spy()))
-    first, second = ask(study), ask(study)
+    first, second = study.ask(), study.ask()
     again = cut_off(study, first, 1, 0.5)
     second.should_prune()
     assert again.number == 2
     assert seen == [(0, [0, 1]), (1, [0, 1])]
 
 
-def ask(study: optuna.Study) -> optuna.Trial:
-    with pytest.warns(UserWarning, match="Heartbeat"):
-        return study.ask()
-
-
 def cut_off(study: optuna.Study, trial: optuna.Trial, reached: int, value: float) -> optuna.Trial:
     """Kill the trial, and let its next life catch up with what it had reached."""
-    study.tell(trial, state=TrialState.FAIL)
-    requeue(study, study.get_trials()[trial.number])
-    again = ask(study)
+    assert reclaim(storage_of(study), study_id_of(study), study.get_trials()[trial.number], "lost")
+    again = study.ask()
     for step in (1, 3, 9):
         if step <= reached:
             again.report(value, step)
@@ -487,9 +477,9 @@ def test_the_limit_of_an_epoch_is_a_number_of_seconds() -> None:
 
 
 def test_a_silent_child_is_given_twenty_of_the_slowest_epochs() -> None:
-    board = HostState()
-    assert board.silence == 600.0
-    board.took(45.0)
-    board.took(2.0)
-    assert board.silence == 900.0
-    assert HostState(epoch_limit=7.0).silence == 7.0
+    state = HostState()
+    assert state.silence_limit == 600.0
+    state.epoch_took(45.0)
+    state.epoch_took(2.0)
+    assert state.silence_limit == 900.0
+    assert HostState(epoch_limit=7.0).silence_limit == 7.0

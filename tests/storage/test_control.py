@@ -17,15 +17,15 @@ import pytest
 from optuna.artifacts import upload_artifact
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import event, func, insert, select, update
 
 from storage.artifacts.artifact_store import artifact_ids
 from storage.database.engine import transaction
+from storage.database.optuna_schema import TRIAL_STARTED_UTC, TrialModel, trial_id_of
 from storage.database.schema import AttemptTable, EpochTable, Table
 from storage.errors import StudyError
 from storage.process_identity import worker_id
 from storage.store import Store, open_store
-from storage.studies.attempts import finish_run, start_run
 from storage.studies.control import COMMAND, command, delete_study, set_command
 from storage.studies.epochs import add_epoch
 from storage.studies.hosts import leave, register
@@ -39,8 +39,7 @@ from storage.studies.studies import (
     study_id,
 )
 from storage.studies.summaries import study_summaries
-from storage.trials.retries import promise
-from support.studies import DATASET, EPOCH, worker_row
+from support.studies import DATASET, EPOCH, begin, end, worker_row
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed to be used")  # of study.ask
 
@@ -67,18 +66,17 @@ def rows(store: Store) -> dict[str, int]:
 def train(store: Store, name: str, folder: Path) -> None:
     """A study with a finished trial and a running one: curves, weights, a picture, a worker, its data set."""
     study = load(store, name)
-    trial = study.ask({"lr": optuna.distributions.FloatDistribution(0.0, 1.0)})
+    trial = begin(store, name, host=name)
+    trial.suggest_float("lr", 0.0, 1.0)
     trial.set_user_attr("reason", "none")
     trial.report(0.4, 1)
     (folder / "panel.png").write_bytes(b"picture")
     upload_artifact(artifact_store=store.artifacts, file_path=str(folder / "panel.png"), study_or_trial=trial)
     upload_artifact(artifact_store=store.artifacts, file_path=str(folder / "panel.png"), study_or_trial=study)
-    run = start_run(store, study=name, trial=trial.number, worker=name, device="cpu")
-    add_epoch(store, run, EPOCH)
+    add_epoch(store, trial_id_of(trial), EPOCH)
     store.artifacts.write(f"weights-{name}", io.BytesIO(b"weights"))
-    finish_run(store, run, state="complete", value=0.4, weights_artifact=f"weights-{name}")
-    study.tell(trial, 0.4)
-    store.trials.record_heartbeat(study.ask()._trial_id)  # type: ignore[attr-defined]
+    assert end(store, trial, host=name, state="complete", value=0.4, weights_artifact=f"weights-{name}")
+    study.ask()
     register(store, worker_row(id=name, study=name))
     leave(store, name)
     store.artifacts.write(DATASET.artifact_id, io.BytesIO(b"data"))
@@ -205,14 +203,14 @@ def test_a_large_study_is_deleted_quickly(mars: Store) -> None:
         session.execute(
             insert(AttemptTable),
             [
-                {"id": t + 1, "study_id": number, "trial": t, "worker": "w", "device": "cpu", "state": "complete"}
-                | {"reason": "", "parameters": 1, "weights_artifact": "", "started": now}
+                {"trial_id": t + 1, "study_id": number, "trial": t, "host": "w", "device": "cpu", "state": "complete"}
+                | {"reason": "", "parameters": 1, "weights_artifact": "", "started": now, "heard": now}
                 for t in trials
             ],
         )
         session.execute(
             insert(EpochTable),
-            [{"run_id": t + 1, "number": e, "iou": [0.5], "recorded": now} for t in trials for e in epochs],
+            [{"trial_id": t + 1, "number": e, "iou": [0.5], "recorded": now} for t in trials for e in epochs],
         )
     statements: list[str] = []
     event.listen(mars.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
@@ -256,29 +254,25 @@ def test_the_workers_that_are_there_are_told(mars: Store) -> None:
 
 def test_a_trial_is_stranded_when_its_worker_or_its_heartbeat_is_gone(mars: Store) -> None:
     study = load(mars, "mars")
-    ids = [study.ask()._trial_id for _ in range(5)]
     here, dead = worker_id(), worker_id()
     for name, pid in ((here, os.getpid()), (dead, 2**22 + 1)):
         register(mars, worker_row(id=name, pid=pid))
-    for number, name in enumerate((here, dead, here, here)):
-        start_run(mars, study="mars", trial=number, worker=name, device="cpu")
-    long_ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
-    with transaction(mars.engine) as session:
-        session.execute(insert(models.TrialHeartbeatModel), [{"trial_id": ids[2], "heartbeat": long_ago}])
-        for trial in (2, 3):  # the third has a stale heartbeat, the fourth none at all
-            session.get_one(models.TrialModel, ids[trial])._datetime_start_utc = long_ago
+    ids = [trial_id_of(begin(mars, host=name)) for name in (here, dead, here)]
+    ids += [trial_id_of(study.ask()) for _ in range(2)]
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    with transaction(mars.engine) as session:  # the third has not been heard of for long, the fourth never was
+        session.get_one(AttemptTable, ids[2]).heard = long_ago
+        begun = update(TrialModel).where(TrialModel.trial_id == ids[3])
+        session.execute(begun.values({TRIAL_STARTED_UTC: long_ago.replace(tzinfo=None)}))
     assert stale_trials_of(mars, "mars") == (1, 2, 3)
     for trial in (1, 2, 3):
         study._storage.set_trial_state_values(ids[trial], TrialState.FAIL)
     assert stale_trials_of(mars, "mars") == ()
 
 
-def fail(study: optuna.Study, reason: str, *, promised: bool = False) -> None:
+def fail(study: optuna.Study, reason: str) -> None:
     trial = study.ask()
-    if reason:
-        trial.set_user_attr("reason", reason)
-    if promised:
-        promise(trial, own_fault=False)
+    trial.set_user_attr("reason", reason)
     study.tell(trial, state=TrialState.FAIL)
 
 
@@ -292,8 +286,6 @@ def test_the_list_of_studies_counts_as_optuna_does(mars: Store, plan: StudyConfi
     fail(study, "diverged")
     study.add_trial(optuna.create_trial(state=TrialState.WAITING, system_attrs={"retry_history": [3]}))
     fail(study, "diverged")  # the retry, and for good
-    fail(study, "interrupted", promised=True)  # comes back, but its copy is not there yet
-    fail(study, "")  # found dead, so it comes back, too
     study.ask()
     first, second = study_summaries(mars)
     assert (first.study, first.target, first.finished, first.running, first.best) == ("mars", 12, 4, 1, 0.5)

@@ -6,7 +6,6 @@ The driver's own functions are replaced, so that SQLAlchemy, Optuna and we see w
 from __future__ import annotations
 
 import inspect
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -27,18 +26,18 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Engine, event, text
 
 from search.training.epoch import EpochRecord
+from storage.database.optuna_schema import trial_id_of
 from storage.database.retry import RetryPolicy
-from storage.errors import DatabaseError
 from storage.store import Store
 from storage.studies import studies
-from storage.studies.attempts import finish_run, runs, start_run
+from storage.studies.attempts import attempts
 from storage.studies.epochs import add_epoch, curve
 from storage.studies.hosts import leave, register, workers
 from storage.studies.studies import StudyConfig, create_study, list_studies, load_config
 from storage.trials.idempotency import MADE
 from storage.trials.retrying_storage import REPEATABLE
 from storage.trials.trial_storage import TrialStorage
-from support.studies import EPOCH, worker_row
+from support.studies import EPOCH, begin, end, worker_row
 
 MAXIMIZE = [StudyDirection.MAXIMIZE]
 DISTRIBUTION = FloatDistribution(0, 1)
@@ -170,7 +169,7 @@ def test_no_method_that_talks_to_the_database_is_left_without_patience() -> None
         for name, method in inspect.getmembers(RDBStorage, inspect.isfunction)
         if "_create_scoped_session(" in inspect.getsource(method)
     }
-    assert {"_create_new_trial", "set_trial_state_values", "record_heartbeat"} <= talking
+    assert {"_create_new_trial", "set_trial_state_values"} <= talking
     own = {name for name in talking if getattr(TrialStorage, name) is not getattr(RDBStorage, name)}
     assert talking == own
     assert set(REPEATABLE) < talking
@@ -306,7 +305,6 @@ def test_what_may_be_repeated_is_there_once(empty: TrialStorage, study: int, tro
         lambda: cached.set_trial_system_attr(trial, "b", 2),
         lambda: cached.set_study_user_attr(study, "c", 3),
         lambda: cached.set_study_system_attr(study, "d", 4),
-        lambda: cached.record_heartbeat(trial),
     ]
     for count, write in enumerate(writes, 1):
         trouble.at_commit(when)
@@ -316,8 +314,6 @@ def test_what_may_be_repeated_is_there_once(empty: TrialStorage, study: int, tro
     assert (found.params, found.intermediate_values) == ({"x": 0.25}, {1: 0.5})
     assert (found.user_attrs, found.system_attrs) == ({"a": [1]}, {"b": 2})
     assert (cached.get_study_user_attrs(study), cached.get_study_system_attrs(study)) == ({"c": 3}, {"d": 4})
-    with empty.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM trial_heartbeats")).scalar() == 1
 
 
 def test_the_marks_are_seen_by_nobody(empty: TrialStorage, study: int) -> None:
@@ -335,20 +331,6 @@ def test_the_marks_are_seen_by_nobody(empty: TrialStorage, study: int) -> None:
     ]
     assert seen == [{"fixed_params": {"x": 0.5}, "retry_history": [0]}] * 4
     assert empty.get_all_studies()[0].system_attrs == {}
-
-
-def test_a_heartbeat_outlives_a_database_that_does_not_come_back(
-    empty: TrialStorage, study: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    trial = empty.create_new_trial(study)
-    with trouble_for(empty) as trouble, monkeypatch.context() as patched:
-        patched.setattr(empty, "patience", RetryPolicy(0.05, shortest_s=0.001, longest_s=0.01))
-        patched.setattr(trouble, "_due", lambda: True)
-        empty.record_heartbeat(trial)
-        with pytest.raises(DatabaseError):
-            empty.get_trial(trial)
-    assert re.search(f"no heartbeat of trial {trial}", caplog.text)
-    empty.record_heartbeat(trial)
 
 
 NOW = datetime.now(UTC)
@@ -374,13 +356,13 @@ def test_our_own_tables_hold_everything_once(store: Store, plan: StudyConfig, fa
     assert once(lambda: create_study(store, plan)) is True
     assert once(lambda: create_study(store, replace(plan, trials=99))) is False
     assert once(lambda: load_config(store, "mars")).trials == 99
-    run = once(lambda: start_run(store, study="mars", trial=0, worker="w", device="cpu"))
-    once(lambda: add_epoch(store, run, EPOCH))
-    once(lambda: finish_run(store, run, state="complete", value=0.5))
+    trial = once(lambda: begin(store))
+    once(lambda: add_epoch(store, trial_id_of(trial), EPOCH))
+    once(lambda: end(store, trial, state="complete", value=0.5))
     once(lambda: register(store, WORKER))
     once(lambda: leave(store, "w"))
-    assert [(found.id, found.state, found.value) for found in once(lambda: runs(store, "mars"))] == [
-        (run, "complete", 0.5)
+    assert [(found.trial, found.state, found.value) for found in once(lambda: attempts(store, "mars"))] == [
+        (0, "complete", 0.5)
     ]
     assert once(lambda: curve(store, "mars", 0, EpochRecord)) == (EPOCH,)
     assert [found.state for found in once(lambda: workers(store, "mars"))] == ["left"]

@@ -20,13 +20,16 @@ from sqlalchemy.orm import Session
 
 from search.training.epoch import EpochRecord
 from storage.database.engine import alone
+from storage.database.optuna_schema import trial_id_of
 from storage.database.retry import RetryPolicy
 from storage.store import Store, open_store
-from storage.studies.attempts import finish_run, runs, start_run
+from storage.studies.attempts import Holder, attempts, claim_trial
 from storage.studies.epochs import add_epoch, curve
 from storage.studies.hosts import beat, register
+from storage.studies.liveness import stale_trials_of
 from storage.studies.studies import StudyConfig, create_study
-from support.studies import EPOCH, worker_row
+from storage.trials.retrying_storage import RetryingStorage
+from support.studies import EPOCH, begin, end, worker_row
 from support.waiting import wait_for
 
 EPOCHS = 4
@@ -91,19 +94,16 @@ def search(store: Store, stop: Callable[[], bool]) -> list[int]:
     study = optuna.load_study(study_name="mars", storage=store.trials, sampler=optuna.samplers.RandomSampler())
     mine = []
 
-    def objective(trial: optuna.Trial) -> float:
-        x = trial.suggest_float("x", 0, 1)
-        run = start_run(store, study="mars", trial=trial.number, worker="w", device="cpu")
-        for epoch in range(1, EPOCHS + 1):
-            add_epoch(store, run, replace(EPOCH, number=epoch, miou=x))
-            trial.report(x, epoch)
-        beat(store, "w", str(trial.number))
-        finish_run(store, run, state="complete", value=x)
-        mine.append(trial.number)
-        return x
-
     while not stop():
-        study.optimize(objective, n_trials=1)
+        trial = claim_trial(study, Holder(host="w", device="cpu"))
+        assert trial is not None
+        x = trial.suggest_float("x", 0, 1)
+        for epoch in range(1, EPOCHS + 1):
+            add_epoch(store, trial_id_of(trial), replace(EPOCH, number=epoch, miou=x))
+            trial.report(x, epoch)
+        beat(store, "w", str(trial.number), (trial.number,))
+        assert end(store, trial, state="complete", value=x)
+        mine.append(trial.number)
     return mine
 
 
@@ -140,8 +140,8 @@ def assert_nothing_lost_nothing_doubled(store: Store, ended: list[int]) -> None:
     trials = store.trials.get_all_trials(1)
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
     assert [trial.number for trial in trials] == list(range(len(trials))) == sorted(ended)
-    assert [run.trial for run in sorted(runs(store, "mars"), key=lambda run: run.trial)] == sorted(ended)
-    assert {run.state for run in runs(store, "mars")} == {"complete"}
+    assert [run.trial for run in sorted(attempts(store, "mars"), key=lambda run: run.trial)] == sorted(ended)
+    assert {run.state for run in attempts(store, "mars")} == {"complete"}
     for trial in trials:
         assert trial.intermediate_values == dict.fromkeys(range(1, EPOCHS + 1), trial.value)
         assert [(row.number, row.miou) for row in curve(store, "mars", trial.number, EpochRecord)] == [
@@ -249,19 +249,16 @@ def test_a_worker_that_falls_silent_in_a_transaction_loses_its_locks(
     store.close()
 
 
-def test_after_a_crash_nobody_is_taken_for_dead_who_had_no_way_to_be_heard(server: Server, mars: Store) -> None:
-    backend = mars.trials._backend
-    trial = mars.trials.create_new_trial(1)
-    mars.trials.record_heartbeat(trial)
+def test_after_a_crash_nobody_is_taken_for_dead_who_had_no_way_to_be_heard(
+    server: Server, mars: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(mars)
     with mars.engine.begin() as connection:
-        connection.execute(text("UPDATE trial_heartbeats SET heartbeat = heartbeat - interval '1 hour'"))
-    backend.heartbeat_interval, backend.grace_period = 1000, 2000
+        connection.execute(text("UPDATE marsearch_attempts SET heard = heard - interval '1 hour'"))
     server.crash()
-    assert backend._get_stale_trial_ids(1) == []
-    backend.heartbeat_interval, backend.grace_period = 1, 1
-    wait_for(lambda: backend._get_stale_trial_ids(1) == [trial])
-    mars.trials.record_heartbeat(trial)
-    assert backend._get_stale_trial_ids(1) == []
+    assert stale_trials_of(mars, "mars") == ()
+    monkeypatch.setattr(RetryingStorage, "recently_unavailable", lambda storage: False)
+    assert stale_trials_of(mars, "mars") == (0,)
 
 
 def test_a_host_that_must_leave_does_not_wait_for_a_server_that_is_gone(mars: Store) -> None:
@@ -271,8 +268,7 @@ def test_a_host_that_must_leave_does_not_wait_for_a_server_that_is_gone(mars: St
     mars.engine.dispose()
     mars.engine.pool._creator = _refused  # type: ignore[attr-defined]
     began = time.monotonic()
-    beat(mars, "w", "0")
-    mars.trials.record_heartbeat(1)
+    beat(mars, "w", "0", (0,))
     assert time.monotonic() - began < 20
 
 

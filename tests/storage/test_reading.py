@@ -21,7 +21,7 @@ def storage(store_url: str) -> Iterator[TrialStorage]:
     from storage.database.engine import prepare_folder
 
     prepare_folder(store_url)
-    opened = TrialStorage(store_url, heartbeat_interval=None)
+    opened = TrialStorage(store_url)
     yield opened
     opened.engine.dispose()
 

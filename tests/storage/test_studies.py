@@ -12,10 +12,11 @@ from sqlalchemy import text
 
 from search.training.epoch import EpochRecord
 from storage.database.engine import transaction
+from storage.database.optuna_schema import trial_id_of
 from storage.database.schema import StudyTable
 from storage.errors import StudyError
 from storage.store import Store, open_store
-from storage.studies.attempts import runs, start_run
+from storage.studies.attempts import attempts
 from storage.studies.epochs import add_epoch, curve
 from storage.studies.studies import (
     FIXED,
@@ -27,6 +28,7 @@ from storage.studies.studies import (
     load_config,
     put_dataset,
 )
+from support.studies import begin
 
 OTHER = {
     "data_digest": "f" * 64,
@@ -134,16 +136,16 @@ def test_a_creation_that_died_half_way_is_finished(store: Store, plan: StudyConf
 
 def test_a_study_deleted_through_optuna_leaves_nothing_to_the_next(store: Store, plan: StudyConfig) -> None:
     create_study(store, plan)
-    run = start_run(store, study="mars", trial=0, worker="w", device="cpu")
+    trial = trial_id_of(begin(store))
     nothing = dict.fromkeys(("train_loss", "validation_loss", "miou", "miou_strict", "lr", "seconds"), 0.0)
-    add_epoch(store, run, EpochRecord(number=1, iou=(), memory_mb=0.0, **nothing))
+    add_epoch(store, trial, EpochRecord(number=1, iou=(), memory_mb=0.0, **nothing))
     optuna.delete_study(study_name="mars", storage=store.trials)
     with pytest.raises(StudyError, match="unknown study"):
         load_config(store, "mars")
     assert list_studies(store) == ()
     assert create_study(store, replace(plan, sampler="random")) is True
     assert load_config(store, "mars").sampler == "random"
-    assert runs(store, "mars") == ()
+    assert attempts(store, "mars") == ()
     assert curve(store, "mars", 0, EpochRecord) == ()
 
 

@@ -6,7 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import optuna
+
 from search.training.epoch import EpochRecord
+from storage.database.optuna_schema import trial_id_of
+from storage.store import Store
+from storage.studies.attempts import Ending, Holder, claim_trial, settle
 from storage.studies.hosts import Worker
 from storage.studies.studies import DatasetRecord, StudyConfig
 
@@ -75,3 +80,16 @@ def worker_row(**changes: Any) -> Worker:
     now = datetime.now(UTC)
     known = {"id": "w", "study": "mars", "host": "elsewhere", "pid": 1, "device": "cpu", "slots": 1}
     return Worker(**known | {"started": now, "beat": now, "state": "working", "trials": ""} | changes)
+
+
+def begin(store: Store, study: str = "mars", host: str = "w", device: str = "cpu") -> optuna.Trial:
+    """The next trial of the study, claimed by this host."""
+    trial = claim_trial(optuna.load_study(study_name=study, storage=store.trials), Holder(host=host, device=device))
+    assert trial is not None
+    return trial
+
+
+def end(store: Store, trial: optuna.Trial, host: str = "w", **ending: Any) -> bool:
+    """Settle the trial as its host; whether it still was its host's."""
+    frozen = store.trials.get_trial(trial_id_of(trial))
+    return settle(store, trial.study, frozen, host, Ending(**ending))

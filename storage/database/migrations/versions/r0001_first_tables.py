@@ -51,11 +51,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("study", name="uq_marsearch_plans_study"),
     )
     op.create_table(
-        "marsearch_runs",
-        sa.Column("id", sa.Integer(), nullable=False),
+        "marsearch_attempts",
+        sa.Column("trial_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("study_id", sa.Integer(), nullable=False),
         sa.Column("trial", sa.Integer(), nullable=False),
-        sa.Column("worker", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=64), nullable=False),
         sa.Column("device", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -63,10 +63,11 @@ def upgrade() -> None:
         sa.Column("parameters", sa.BigInteger(), nullable=False),
         sa.Column("weights_artifact", sa.String(length=255), nullable=False),
         sa.Column("started", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("heard", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_marsearch_runs"),
+        sa.PrimaryKeyConstraint("trial_id", name="pk_marsearch_attempts"),
+        sa.UniqueConstraint("study_id", "trial", name="uq_marsearch_attempts_study_id"),
     )
-    op.create_index("ix_marsearch_runs_study_id_trial", "marsearch_runs", ["study_id", "trial"], unique=False)
     op.create_table(
         "marsearch_workers",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -84,7 +85,7 @@ def upgrade() -> None:
     op.create_index("ix_marsearch_workers_study_id_state", "marsearch_workers", ["study_id", "state"], unique=False)
     op.create_table(
         "marsearch_epochs",
-        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("trial_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("train_loss", sa.Double(), nullable=True),
         sa.Column("validation_loss", sa.Double(), nullable=True),
@@ -97,13 +98,13 @@ def upgrade() -> None:
         sa.Column("memory_mb", sa.Double(), nullable=True),
         sa.Column("recorded", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["run_id"], ["marsearch_runs.id"], name="fk_marsearch_epochs_run_id", ondelete="CASCADE"
+            ["trial_id"], ["marsearch_attempts.trial_id"], name="fk_marsearch_epochs_trial_id", ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("run_id", "number", name="pk_marsearch_epochs"),
+        sa.PrimaryKeyConstraint("trial_id", "number", name="pk_marsearch_epochs"),
     )
 
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("epochs", "workers", "runs", "plans", "datasets"):
+    for table in ("epochs", "workers", "attempts", "plans", "datasets"):
         op.drop_table(f"marsearch_{table}")
