@@ -16,9 +16,9 @@ import pytest
 from search.cli import answer
 from storage.artifacts.artifact_store import open_artifacts
 from storage.store import Store, open_store
+from storage.studies.attempts import attempts, kept_weights
 from support.processes import Running, marsearch_command
 from support.waiting import wait_for
-from storage.studies.attempts import attempts, kept_weights
 
 EPOCHS = 60
 
