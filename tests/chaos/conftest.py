@@ -64,6 +64,7 @@ class Host:
     def __init__(self, scene, name):
         self.scene, self.name = scene, name
         self.log = scene.folder / f"{name}.log"
+        self.environment = {}  # on top of the scene's
         self.process = None
         self.done = False
         self.ended = []  # exit statuses that nobody of us caused
@@ -73,9 +74,8 @@ class Host:
         command = [sys.executable, "-m", "search.cli", "work", "chaos", "--workers", "2", "--device", "cpu"]
         home = str(self.scene.folder / self.name)
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.scene.folder, env=self.scene.environment | {"MARSEARCH_HOME": home}, stderr=log
-            )
+            environment = self.scene.environment | {"MARSEARCH_HOME": home} | self.environment
+            self.process = subprocess.Popen(command, cwd=self.scene.folder, env=environment, stderr=log)
         self._excused = False
 
     def tend(self):
@@ -129,16 +129,20 @@ class Scene:
         space.write_text(LONG_SPACE)
         self.command("create", "chaos", "--data", data, "--space", space, "--warm-start", "none", *options)
 
-    def command(self, *arguments):
-        """What a person asks at the command line."""
-        asked = subprocess.run(
+    def ask(self, *arguments, **variables):
+        """What a person asks at the command line, and how that ended."""
+        return subprocess.run(
             [sys.executable, "-m", "search.cli", *map(str, arguments)],
             cwd=self.folder,
-            env=self.environment | {"MARSEARCH_HOME": str(self.folder / "person")},
+            env=self.environment | {"MARSEARCH_HOME": str(self.folder / "person")} | variables,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def command(self, *arguments):
+        """What a person asks, and is answered."""
+        asked = self.ask(*arguments)
         assert asked.returncode == 0, asked.stderr
         return asked.stdout
 
