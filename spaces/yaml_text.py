@@ -79,7 +79,7 @@ def load_mapping(text: str, name: str) -> dict[str, Any]:
         raise SpaceError(f"{name}: {len(text):,} characters of YAML, at most {LARGEST_TEXT:,} are read")
     try:
         # _Loader derives from SafeLoader: it builds plain values only.
-        value = yaml.load(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506
     except (yaml.YAMLError, RecursionError) as error:
         raise SpaceError(sentence(f"{name}: not readable as YAML ({error})")) from error
     value = {} if value is None else value

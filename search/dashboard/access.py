@@ -15,7 +15,7 @@ from pathlib import Path
 from search.errors import UsageError
 
 SHORTEST = 8  # characters of a password
-PASSWORD = "MARSEARCH_DASHBOARD_PASSWORD"
+PASSWORD = "MARSEARCH_DASHBOARD_PASSWORD"  # noqa: S105
 VIEWER = "MARSEARCH_DASHBOARD_VIEWER_PASSWORD"
 HOSTS = "MARSEARCH_DASHBOARD_HOSTS"
 

@@ -16,8 +16,6 @@ from search.outcome.panel import class_legend, compose, lay_out, put, visible
 if TYPE_CHECKING:
     from spaces.facts import DataFacts
 
-CLASS_SHARES = "class_shares.png"
-OUTLIERS = "outliers.png"
 OUTLIERS_SHOWN = 12
 
 

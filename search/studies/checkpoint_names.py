@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.store import Store
 from storage.studies.studies import find_study
 from storage.trials.retries import first_attempt
+from storage.trials.trial_times import utc
 
 FOLDER = "checkpoints"  # in a host's home
 KEPT_PRUNED = 3  # the best pruned trials whose checkpoints stay in the artifact store
@@ -40,8 +41,8 @@ def artifact_of(stem: str, first: int) -> str:
 
 def needed(trials: Sequence[FrozenTrial]) -> set[int]:
     """The first attempts of the trials of a study whose checkpoints are needed, or were a moment ago."""
-    recent = datetime.now() - SETTLED  # Optuna's times are local
-    going_on = [t for t in trials if t.datetime_complete is None or t.datetime_complete > recent]
+    recent = datetime.now(UTC) - SETTLED
+    going_on = [t for t in trials if t.datetime_complete is None or utc(t.datetime_complete) > recent]
     return {first_attempt(trial) for trial in (*going_on, *best_pruned(trials)[:KEPT_PRUNED])}
 
 

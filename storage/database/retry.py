@@ -133,7 +133,7 @@ class RetryPolicy:
 
     def _pause(self, tries: int, failed: float, limit: float) -> bool:
         """Wait before the next try; False when the time for tries is over."""
-        pause = min(self.longest_s, self.shortest_s * 2 ** min(tries - 1, 30)) * random.uniform(0.5, 1)
+        pause = min(self.longest_s, self.shortest_s * 2 ** min(tries - 1, 30)) * random.uniform(0.5, 1)  # noqa: S311
         with self._changed:
             left = self._end(failed, limit) - time.monotonic()
             if left <= 0:

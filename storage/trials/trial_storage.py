@@ -219,7 +219,7 @@ def _prepare(study_id: int, session: Session) -> Any:
     """A running trial with the next number, in one statement: everyone else waits for it under the study's lock."""
     table: Any = TrialModel
     number = select(func.count(table.trial_id)).where(table.study_id == study_id).scalar_subquery()
-    trial = table(study_id=study_id, number=number, state=TrialState.RUNNING, datetime_start=datetime.now())
+    trial = table(study_id=study_id, number=number, state=TrialState.RUNNING, datetime_start=datetime.now())  # noqa: DTZ005
     session.add(trial)
     session.flush()
     return trial

@@ -20,7 +20,7 @@ def local_time(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
     whole = moment.replace(tzinfo=UTC, microsecond=0).timestamp()
-    return datetime.fromtimestamp(whole).replace(microsecond=moment.microsecond)
+    return datetime.fromtimestamp(whole).replace(microsecond=moment.microsecond)  # noqa: DTZ006
 
 
 def seconds_of(trial: Any) -> float | None:

@@ -24,14 +24,6 @@ _SMALLEST_MAP = 3
 """Side that the two last convolutions, each of which takes one pixel off, turn into one patch."""
 
 
-def receptive_field(layers: int) -> int:
-    """Side in pixels of the patch that one logit sees: 9 * 2 ** layers - 2, that is 16, 34, 70 for 1, 2, 3 layers.
-
-    Counted back from one patch: the two convolutions of stride 1 see 7, and each halving turns r into 2 * r + 2.
-    """
-    return 9 * (1 << layers) - 2
-
-
 def fitting_layers(layers: int, height: int, width: int) -> int:
     """As many of the halvings as leave at least one patch of an image of height x width pixels, both 8 or more.
 
