@@ -20,7 +20,7 @@ from storage.studies.attempts import attempts, kept_weights
 from support.processes import Running, marsearch_command
 from support.waiting import wait_for
 
-EPOCHS = 60
+EPOCHS = 30
 
 
 @pytest.fixture
@@ -47,17 +47,17 @@ def test_a_study_in_a_bucket_moves_between_hosts_and_leaves_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     space.write_text(space.read_text().replace("batch_size: 16", "batch_size: 4, patience: 2000"))
-    options = ("--trials", "3", "--epochs", EPOCHS, "--pruner", "none", "--warm-start", "none", "--keep", "2")
+    options = ("--trials", "2", "--epochs", EPOCHS, "--pruner", "none", "--warm-start", "none", "--keep", "1")
     assert command("create", "mars", "--data", data, "--space", space, *options) == 0
 
     with _opened(sqlite_url, s3_url) as store:
-        _work(store, tmp_path / "first", 10, signal.SIGTERM, expected=0)
+        _work(store, tmp_path / "first", 6, signal.SIGTERM, expected=0)
         assert [name for name in _keys(s3_url) if name.startswith("checkpoint-")]
-        _work(store, tmp_path / "second", 15, signal.SIGKILL, expected=-signal.SIGKILL)
-        assert "finished: 3 of 3" in _work(store, tmp_path / "second", 10_000, signal.SIGKILL, expected=0)
+        _work(store, tmp_path / "second", 10, signal.SIGKILL, expected=-signal.SIGKILL)
+        assert "finished: 2 of 2" in _work(store, tmp_path / "second", 10_000, signal.SIGKILL, expected=0)
         weights = {kept.artifact for kept in kept_weights(store, "mars")}
-        assert len([run for run in attempts(store, "mars") if run.state == "complete"]) == 3
-    assert len(weights) == 2
+        assert len([run for run in attempts(store, "mars") if run.state == "complete"]) == 2
+    assert len(weights) == 1
     assert weights <= set(_keys(s3_url))
     assert not [name for name in _keys(s3_url) if name.startswith("checkpoint-")]
     capsys.readouterr()

@@ -21,9 +21,9 @@ from search.dashboard.board.snapshot import MOST, Board, Scored
 from search.dashboard.view import ViewStorage
 from search.outcome.panel import draw_panel
 from spaces import DataFacts
+from storage.process_identity import machine
 from storage.store import Store
 from storage.studies.hosts import Worker, register
-from storage.studies.reaper import machine
 from storage.studies.studies import create_study
 
 from .conftest import PASSWORD, VIEWER, Client, plan

@@ -31,7 +31,7 @@ Case = tuple[Path, Any, str]  # where, what, and the family of networks it is tr
 NAMES = ("sky", "soil", "sand", "rock")
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("sky",))
 SHARES = [0.3, 0.3, 0.3, 0.1]
-SIZES = ((64, 128), (37, 51))
+SIZES = ((32, 48), (19, 27))  # halved without a rest, and not
 FAMILIES = tuple(dict(children(Recipe))["model"].options)  # type: ignore[union-attr]
 # What some axes need beyond the smallest network, so that their values differ.
 NEEDS: dict[str, dict[str, Any]] = {

@@ -223,9 +223,13 @@ EXPORTED: dict[str, tuple[Architecture, bool]] = {
     "marsseg": (MarsSeg(filters=4, depth=2, growth=1.0, halvings=1, decoder_filters=8), True),
 }
 """Both of torch's exporters; the slow one, which does not trace, on the smallest networks."""
+SLOW = ("unetpp", "unet3plus", "deeplab")
 
 
-@pytest.mark.parametrize(("model", "dynamo"), EXPORTED.values(), ids=EXPORTED.keys())
+@pytest.mark.parametrize(
+    ("model", "dynamo"),
+    [pytest.param(*case, id=name, marks=[pytest.mark.long] * (name in SLOW)) for name, case in EXPORTED.items()],
+)
 def test_the_exported_file_gives_the_same_logits_for_any_batch(
     model: Architecture, dynamo: bool, tmp_path: Path
 ) -> None:

@@ -43,8 +43,8 @@ def samples(count: int, seed: int) -> list[Recipe]:
     return [space.suggest(study.ask(), seed=k) for k in range(count)]
 
 
-def test_sixty_random_recipes_build() -> None:
-    recipes = samples(60, seed=0)
+def test_random_recipes_of_every_family_build() -> None:
+    recipes = samples(24, seed=2)
     assert len({recipe.model.family for recipe in recipes}) == 8
     for recipe in recipes:
         check(recipe)

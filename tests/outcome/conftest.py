@@ -17,7 +17,8 @@ from search.training.epoch import EpochRecord
 from search.training.metrics import scores
 from spaces.facts import DataFacts
 from spaces.modules.networks.network import build_network
-from spaces.recipe import Optimisation, Recipe, UNet
+from spaces.recipe import Optimisation, Recipe
+from spaces.recipe.architecture import UNet
 
 
 @pytest.fixture(scope="session")

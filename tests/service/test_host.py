@@ -32,6 +32,7 @@ from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
 from storage.studies.hosts import workers
 from storage.trials.retries import earlier_attempts
+from support.commands import kept_handlers
 from support.waiting import wait_for
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
@@ -60,17 +61,6 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         thread.join()
-
-
-@contextmanager
-def handlers() -> Iterator[None]:
-    """A host that leaves keeps its hands on the signals; this process goes on, and wants them back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path: Path) -> None:
@@ -163,7 +153,7 @@ def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., 
         wait_for(lambda: any(curve(store, "tiny", run.trial, EpochRecord) for run in attempts(store, "tiny")))
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with meanwhile(stop), handlers():
+    with meanwhile(stop), kept_handlers():
         outcome = work(store, order(tmp_path, workers=1), quiet())
     assert outcome.finished < outcome.target
     assert children() == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,17 @@ from search.cli import answer
 from .processes import Ended
 
 Command = Callable[..., Ended]
+
+
+@contextmanager
+def kept_handlers() -> Iterator[None]:
+    """A host keeps its handlers of signals when it leaves; the process of the tests goes on, and needs its own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def command_here(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
@@ -26,7 +39,8 @@ def command_here(folder: Path, capsys: pytest.CaptureFixture[str]) -> Command:
             for name, value in ({"COLUMNS": "120"} | variables).items():
                 patch.setenv(name, value)
             capsys.readouterr()
-            status = answer([str(argument) for argument in arguments])
+            with kept_handlers():
+                status = answer([str(argument) for argument in arguments])
         return Ended(status, *capsys.readouterr())
 
     return run

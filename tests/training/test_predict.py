@@ -8,7 +8,8 @@ from search.training.arrays import TrainingData
 from search.training.fit import fit
 from search.training.predict import predict_labels, probabilities
 from spaces.modules.networks.network import Network, build_network
-from spaces.recipe import Optimisation, Recipe, UNet
+from spaces.recipe import Optimisation, Recipe
+from spaces.recipe.architecture import UNet
 
 
 @pytest.fixture(scope="module")
