@@ -13,8 +13,8 @@ import optuna
 from search.cluster.hosts import ClusterHosts
 from search.cluster.placement import Slots
 from search.errors import TrainingFailed, UsageError
+from search.host.endings import Endings
 from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_timeout
-from search.host.progress import sentence
 from search.host.shutdown import Signals, counted_signals
 from search.studies.queries import count
 from storage.errors import StudyError
@@ -54,7 +54,7 @@ class StudyWatch:
         self._store = store
         self._study = study
         self._target = target
-        self._logged: set[int] | None = None
+        self._endings = Endings(target)
 
     def look(self) -> None:
         """Read the study."""
@@ -67,10 +67,8 @@ class StudyWatch:
             return
         self.finished = count(trials).finished
         self.over = stopped or self.finished >= self._target
-        ended = {trial.number: trial for trial in trials if trial.state.is_finished()}
-        for number in sorted(set(ended) - (set(ended) if self._logged is None else self._logged)):
-            log.info("%s", sentence(ended[number], self.finished, self._target))
-        self._logged = set(ended)
+        for _, line in self._endings.look(trials):
+            log.info("%s", line)
 
 
 def work(ray: Any, store: Store, options: RayWorkOptions) -> tuple[int, int]:

@@ -8,10 +8,11 @@ from typing import Self
 
 from optuna.trial import FrozenTrial
 
-from search.host.progress import Progress, sentence
+from search.host.progress import Progress
 from search.host.state import HostState
 from search.log import log_fields, tell
 from search.studies.queries import count
+from storage.trials.trial_times import seconds_of
 
 
 class LogProgress(Progress):
@@ -37,9 +38,9 @@ class LogProgress(Progress):
                 where = {"slot": training.worker, "epoch": training.epoch, "epochs": training.epochs}
                 self._tell(f"trial {training.trial} trains", "trial began", trial=training.trial, **where)
         finished = count(trials).finished
-        for trial in self._ended(trials):
+        for trial, line in self._endings(target).look(trials):
             here = {"here": trial.number in state.trained, "finished": finished, "target": target}
-            self._tell(sentence(trial, finished, target), "trial ended", **fields(trial), **here)
+            self._tell(line, "trial ended", **fields(trial), **here)
 
     def _tell(self, message: str, event: str, **known: object) -> None:
         tell(message, event, study=self._study, worker=self._host, **known)
@@ -52,6 +53,6 @@ def fields(trial: FrozenTrial) -> dict[str, object]:
         "state": trial.state.name.lower(),
         "value": trial.values[0] if trial.values else None,
         "epochs": trial.user_attrs.get("epochs", trial.last_step),
-        "seconds": round(trial.duration.total_seconds(), 3) if trial.duration is not None else None,
+        "seconds": None if (seconds := seconds_of(trial)) is None else round(seconds, 3),
         "reason": trial.user_attrs.get("reason"),
     }

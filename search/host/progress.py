@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search.host.endings import Endings
 from search.host.state import HostState
 from search.log import log_lines
 from search.studies.queries import best_of, count, remaining_seconds
@@ -28,7 +29,7 @@ class Progress:
         self._study = study
         self._console = console or Console(file=sys.stderr)
         self._live = Live(console=self._console, refresh_per_second=4, transient=False, auto_refresh=False)
-        self._seen: set[int] | None = None
+        self._seen: Endings | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -55,26 +56,12 @@ class Progress:
         if self._console.is_terminal:
             self._live.update(render(self._study, trials, state, target, workers), refresh=True)
             return
-        for trial in self._ended(trials):
-            self.message(sentence(trial, count(trials).finished, target))
+        for _, line in self._endings(target).look(trials):
+            self.message(line)
 
-    def _ended(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        """The trials that have ended since it was asked last."""
-        ended = {t.number for t in trials if t.state.is_finished()}
-        new = ended - (ended if self._seen is None else self._seen)
-        self._seen = ended | (self._seen or set())
-        return [t for t in trials if t.number in new]
-
-
-def sentence(trial: FrozenTrial, finished: int, target: int) -> str:
-    """One line on a trial that has ended."""
-    took = f", {trial.duration.total_seconds():.0f} s" if trial.duration is not None else ""
-    what = {
-        TrialState.COMPLETE: f"complete, {trial.value or 0.0:.4f}",
-        TrialState.PRUNED: str(trial.user_attrs.get("reason", "pruned")),
-        TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', 'no reason is known')}",
-    }[trial.state]
-    return f"{finished}/{target}  trial {trial.number} {what}{took}"
+    def _endings(self, target: int) -> Endings:
+        self._seen = self._seen or Endings(target)
+        return self._seen
 
 
 def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> Group:
