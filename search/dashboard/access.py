@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -11,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+
+from bottle import parse_auth
 
 from search.errors import UsageError
 
@@ -113,13 +113,8 @@ def _secret(environment: Mapping[str, str], name: str) -> str:
 
 
 def _password(authorization: str) -> str:
-    scheme, _, coded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return ""
+    login = parse_auth(authorization)
+    return login[1] if login else ""
 
 
 def _same(given: str, known: str) -> bool:

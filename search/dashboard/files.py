@@ -6,11 +6,17 @@ from functools import cache
 from importlib import resources
 from typing import BinaryIO
 
-from search.dashboard.response import Response, refusal, tag_of
+from bottle import HTTPError, HTTPResponse
+
+from search.dashboard.response import HTML, document, refusal
 from storage.artifacts.artifact_store import ArtifactStore, not_found
 
 KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 LINK = b'<script defer src="/board/link.js"></script></body>'  # a way from there to our page
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; object-src 'none'; connect-src 'self';"
+    " style-src 'self' data: 'unsafe-inline'; script-src 'self' 'unsafe-eval'"  # for its parallel coordinates
+)
 
 
 class Artifacts:
@@ -24,8 +30,6 @@ class Artifacts:
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """The file's bytes. Raises an answer 404 when it is missing."""
-        from bottle import HTTPError
-
         try:
             return self._inside.open_reader(artifact_id)
         except not_found() as error:
@@ -43,26 +47,24 @@ class Artifacts:
             return
 
 
-@cache
-def own_file(name: str) -> Response:
+def own_file(name: str) -> HTTPResponse:
     """One of the style and scripts of our page; 404 for another name."""
-    file = resources.files(__package__).joinpath("board", "static", name)
-    if not file.is_file():
-        return refusal(404, "there is no such file")
-    return _tagged(file.read_bytes(), KINDS[name.rpartition(".")[2]])
+    body = _static(name)
+    return refusal(404, "there is no such file") if body is None else document(body, KINDS[name.rpartition(".")[2]])
+
+
+def dashboard_page() -> HTTPResponse:
+    """The one page of optuna-dashboard, with a link to ours, under the policy that optuna-dashboard gives it."""
+    return document(_dashboard(), HTML, {"Content-Security-Policy": POLICY})
 
 
 @cache
-def dashboard_page() -> Response:
-    """The one page of optuna-dashboard, with a link to ours, under the policy that optuna-dashboard gives it."""
+def _static(name: str) -> bytes | None:
+    file = resources.files(__package__).joinpath("board", "static", name)
+    return file.read_bytes() if file.is_file() else None
+
+
+@cache
+def _dashboard() -> bytes:
     page = resources.files("optuna_dashboard").joinpath("index.html").read_bytes()
-    policy = (
-        "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; object-src 'none'; connect-src 'self';"
-        " style-src 'self' data: 'unsafe-inline'; script-src 'self' 'unsafe-eval'"  # for its parallel coordinates
-    )
-    answer = _tagged(page.replace(b"</body>", LINK), "text/html; charset=utf-8")
-    return Response(kind=answer.kind, body=answer.body, tag=answer.tag, headers=(("Content-Security-Policy", policy),))
-
-
-def _tagged(body: bytes, kind: str) -> Response:
-    return Response(kind=kind, body=body, tag=tag_of(body))
+    return page.replace(b"</body>", LINK)

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from search.studies.cleanup import remove_study
 from search.studies.queries import STALE
+from storage.database.optuna_schema import trial_id_of
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.liveness import stale_trials_of
@@ -69,16 +70,32 @@ class ViewStorage(_CachedStorage):
             raise ValueError("no feasible trial is completed yet")
         return best
 
-    def delete_study(self, study_id: int) -> None:
-        """Delete the study, one of ours with its runs and all its files.
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        """Create a study of plain Optuna. Raises StudyError for a name that some database or terminal cannot write."""
+        if study_name is not None:
+            check_name(study_name)
+        return super().create_new_study(directions, study_name)
 
-        Raises StudyError while hosts work on it, KeyError when there is none of that id.
+    def delete_study(self, study_id: int) -> None:
+        """Delete a study of plain Optuna; whatever else optuna-dashboard does, it does not delete one of ours.
+
+        Raises StudyError for one of ours, KeyError when there is none of that id.
+        """
+        name = self.our_name(study_id)
+        if name is not None:
+            raise StudyError(f"{name} is a study of marsearch, which is deleted with all its files or not at all")
+        super().delete_study(study_id)
+        self.forget(study_id)
+
+    def remove(self, study_id: int) -> None:
+        """Delete a study of ours with its attempts and all its files.
+
+        Raises StudyError while hosts work on it and for a study of plain Optuna, KeyError when there is none.
         """
         name = self.our_name(study_id)
         if name is None:
-            super().delete_study(study_id)
-        else:
-            remove_study(self.store, self._home, name, force=False)
+            raise StudyError(f"study {study_id} was not created by marsearch")
+        remove_study(self.store, self._home, name, force=False)
         self.forget(study_id)
 
     def our_name(self, number: int) -> str | None:
@@ -142,10 +159,10 @@ class ViewStorage(_CachedStorage):
         self._add_trials_to_cache(study_id, [shown(trial, trial.number in lost) for trial in found])
         for trial in found:
             if trial.state.is_finished():
-                info.last_finished_trial_id = max(info.last_finished_trial_id, trial._trial_id)
-                info.unfinished_trial_ids.discard(trial._trial_id)
+                info.last_finished_trial_id = max(info.last_finished_trial_id, trial_id_of(trial))
+                info.unfinished_trial_ids.discard(trial_id_of(trial))
             else:
-                info.unfinished_trial_ids.add(trial._trial_id)
+                info.unfinished_trial_ids.add(trial_id_of(trial))
 
     def _lost(self, study_id: int, found: Sequence[FrozenTrial]) -> frozenset[int]:
         if all(trial.state is not TrialState.RUNNING for trial in found):

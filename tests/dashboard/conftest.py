@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from search.dashboard import view as view_module
 from search.dashboard.access import Access
 from search.dashboard.application import build_application
+from search.dashboard.login import Login
 from search.dashboard.view import ViewStorage
 from spaces import DataFacts, bind, dump_domains
 from storage.store import Store, open_store
@@ -151,10 +152,10 @@ class Client:
 @pytest.fixture
 def open_client(store: Store, tmp_path: Path) -> Client:
     """Without any password."""
-    return Client(build_application(store, tmp_path, Access()))
+    return Client(build_application(store, tmp_path, Login(Access())))
 
 
 @pytest.fixture
 def client(store: Store, tmp_path: Path) -> Client:
     """With both passwords."""
-    return Client(build_application(store, tmp_path, Access(password=PASSWORD, viewer=VIEWER)))
+    return Client(build_application(store, tmp_path, Login(Access(password=PASSWORD, viewer=VIEWER))))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import wsgi
+from sqlalchemy import update
 
 from search.dashboard.poll import trial_json as module
 from search.dashboard.poll.detail import Details
 from search.dashboard.view import ViewStorage
+from storage.database.optuna_schema import TRIAL_COMPLETED_UTC, TRIAL_STARTED_UTC, TrialModel
 from storage.store import Store
 
 from .conftest import PASSWORD, Client
@@ -27,6 +31,9 @@ def without_distributions(document: dict[str, Any]) -> dict[str, Any]:
     for trial in document["trials"] + document["best_trials"]:
         for param in trial["params"]:
             param.pop("distribution", None)
+        for name in ("datetime_start", "datetime_complete"):  # ours tell the zone
+            if name in trial:
+                trial[name] = datetime.fromisoformat(trial[name]).astimezone(UTC).isoformat()
     for name in ("intersection_search_space", "union_search_space"):  # the order of options is by chance there
         for axis in document[name]:
             axis["distribution"].get("choices", []).sort(key=str)
@@ -111,3 +118,31 @@ def test_a_question_that_makes_no_sense_is_refused(client: Client, query: str) -
 def test_a_study_that_is_not_there_is_not_found(client: Client) -> None:
     for path in ("/api/studies/77", "/board/77", f"/api/studies/{'9' * 18}"):
         assert client("GET", path, PASSWORD).status == 404
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_times_are_in_utc_and_say_so(
+    client: Client, train: Train, store: Store, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """Also of a trial in the hour that comes twice at the end of summer time: it does not end before it began."""
+    train(TrialState.COMPLETE, 0.1)
+    started = datetime(2025, 11, 2, 5, 50, tzinfo=UTC)  # 1:50 in New York, for the first time
+    store.transact(
+        lambda session: session.execute(
+            update(TrialModel).values({
+                TRIAL_STARTED_UTC: started.replace(tzinfo=None),
+                TRIAL_COMPLETED_UTC: (started + timedelta(minutes=40)).replace(tzinfo=None),
+            })
+        )
+    )  # fmt: skip
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        found = client("GET", "/api/studies/1", PASSWORD).json()["trials"][0]
+        page = client("GET", "/board/1", PASSWORD).body.decode()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found["datetime_start"] == "2025-11-02T05:50:00+00:00"
+    assert found["datetime_complete"] == "2025-11-02T06:30:00+00:00"
+    assert page

@@ -131,7 +131,7 @@ def test_a_study_that_others_deleted_is_not_taken_for_its_successor(
 def test_a_study_at_work_is_not_deleted(client: Client, store: Store, train: Train, path: str, tmp_path: Path) -> None:
     import os
 
-    from storage.studies.reaper import machine
+    from storage.process_identity import machine
 
     trial = train(TrialState.RUNNING)
     file = tmp_path / "a.png"

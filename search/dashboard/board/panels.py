@@ -16,6 +16,7 @@ from search.outcome.panel import COLUMNS, Grid, lay_out
 from spaces import DataFacts
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import ArtifactStore, not_found
+from storage.database.optuna_schema import trial_id_of
 from storage.errors import StorageError
 from storage.studies.studies import StudyConfig
 
@@ -62,7 +63,7 @@ class Panels:
         samples = min(PANEL_IMAGES, len(json.loads(config.split).get("validation", ())))
         grid = lay_out(samples, len(COLUMNS), facts.height, facts.width, legend=2) if samples else None
         return Panel(
-            url=f"/artifacts/{study_id}/{trial._trial_id}/{file}",
+            url=f"/artifacts/{study_id}/{trial_id_of(trial)}/{file}",
             width=size[0],
             height=size[1],
             grid=grid if grid is not None and (grid.width, grid.height) == size else None,

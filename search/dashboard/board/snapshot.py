@@ -17,6 +17,7 @@ from search.studies.queries import Counts, count, remaining_seconds
 from search.studies.reports import row_of, state_of, worker_report
 from search.studies.study import space_of
 from spaces import DataFacts, Space
+from storage.database.optuna_schema import study_id_of, trial_id_of
 from storage.errors import StudyError
 from storage.studies.control import command
 from storage.studies.hosts import LEFT, workers
@@ -89,7 +90,9 @@ class Board:
     def studies(self) -> tuple[Named, ...]:
         """The studies of marsearch, oldest first. Raises DatabaseError when the database stays away."""
         ours = set(list_studies(self._view.store))
-        found = (Named(id=s._study_id, name=s.study_name) for s in self._view.get_all_studies() if s.study_name in ours)
+        found = (
+            Named(id=study_id_of(s), name=s.study_name) for s in self._view.get_all_studies() if s.study_name in ours
+        )
         return tuple(sorted(found, key=lambda study: study.id))
 
     def look(self, study_id: int, top: int | None = None) -> StudySnapshot:
@@ -126,7 +129,7 @@ class Board:
     def _placed(self, config: StudyConfig, facts: DataFacts, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
         return LeaderboardEntry(
             row=row_of(config, _space(config), trial),
-            trial_id=trial._trial_id,
+            trial_id=trial_id_of(trial),
             iou=_iou(trial, facts.class_names),
             panel=self._panels.of(study_id, trial, config, facts),
         )

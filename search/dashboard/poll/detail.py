@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from search.dashboard.poll.axes import Axes
 from search.dashboard.poll.trial_json import artifacts, trial_json
 from search.dashboard.response import tag_of
 from search.dashboard.view import ViewStorage, best_feasible
+from storage.database.optuna_schema import FrozenStudy, study_id_of, trial_id_of
 
 MOST_STUDIES = 8  # whose trials stay ready
 _NOTE = re.compile(r"dashboard:(?:artifacts:)?(?P<trial>[0-9]+):")
@@ -59,7 +59,7 @@ class Details:
 
     def answer(self, study_id: int, after: int) -> Answer | None:
         """The study, with its trials from number `after` on; None where optuna-dashboard has to answer itself."""
-        study = next((s for s in self._view.get_all_studies() if s._study_id == study_id), None)
+        study = next((s for s in self._view.get_all_studies() if study_id_of(s) == study_id), None)
         if study is None or len(study.directions) > 1 or _PREFERENTIAL in study.system_attrs:
             self.forget(study_id)
             return None
@@ -95,29 +95,29 @@ def _parts(ready: _Ready, study: FrozenStudy, trials: Sequence[FrozenTrial]) -> 
     noted = {int(found["trial"]) for key in study.system_attrs if (found := _NOTE.match(key))}
     parts = []
     for trial in trials:
-        part = ready.trials.get(trial._trial_id)
-        if part is None or trial._trial_id in noted:
+        part = ready.trials.get(trial_id_of(trial))
+        if part is None or trial_id_of(trial) in noted:
             part = _part(study, trial, noted)
-            if trial.state.is_finished() and trial._trial_id not in noted:
-                ready.trials[trial._trial_id] = part
+            if trial.state.is_finished() and trial_id_of(trial) not in noted:
+                ready.trials[trial_id_of(trial)] = part
         parts.append(part)
     return parts
 
 
 def _part(study: FrozenStudy, trial: FrozenTrial, noted: set[int]) -> bytes:
-    if trial._trial_id not in noted:
-        return trial_json(study._study_id, trial, None, [])
+    if trial_id_of(trial) not in noted:
+        return trial_json(study_id_of(study), trial, None, [])
     from optuna_dashboard._note import get_note_from_system_attrs
 
-    note: Mapping[str, Any] = get_note_from_system_attrs(study.system_attrs, trial._trial_id)
-    more = artifacts(study.system_attrs, f"dashboard:artifacts:{trial._trial_id}:")
-    return trial_json(study._study_id, trial, note, more)
+    note: Mapping[str, Any] = get_note_from_system_attrs(study.system_attrs, trial_id_of(trial))
+    more = artifacts(study.system_attrs, f"dashboard:artifacts:{trial_id_of(trial)}:")
+    return trial_json(study_id_of(study), trial, note, more)
 
 
 def _common(ready: _Ready, trials: Sequence[FrozenTrial]) -> None:
-    new = [trial for trial in trials if trial._trial_id not in ready.added]
+    new = [trial for trial in trials if trial_id_of(trial) not in ready.added]
     ready.axes.add(new)
-    ready.added.update(trial._trial_id for trial in new if trial.state.is_finished())
+    ready.added.update(trial_id_of(trial) for trial in new if trial.state.is_finished())
 
 
 def _head(study: FrozenStudy, axes: Axes) -> bytes:

@@ -16,6 +16,9 @@ from typing import Any
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from storage.database.optuna_schema import trial_id_of
+from storage.trials.trial_times import utc
+
 LONGEST = 4096  # characters of an attribute's value
 _KINDS = {kind: str(kind) for kind in (bool, int, float, str, type(None))}  # asked for half a million times
 _NO_NOTE = {"version": 0, "body": ""}
@@ -26,7 +29,7 @@ def trial_json(study_id: int, trial: FrozenTrial, note: Mapping[str, Any] | None
     """The trial in JSON. note: of the trial, None for none. more: files that the dashboard noted at the study."""
     system, axes = trial.system_attrs, trial.distributions
     document: dict[str, Any] = {
-        "trial_id": trial._trial_id,
+        "trial_id": trial_id_of(trial),
         "study_id": study_id,
         "number": trial.number,
         "state": trial.state.name.capitalize(),
@@ -80,5 +83,6 @@ def _number(value: float) -> float | str:
 
 
 def _times(start: datetime | None, complete: datetime | None) -> dict[str, str]:
+    """In UTC with the zone: a browser takes a time without one for its own zone's."""
     moments = {"datetime_start": start, "datetime_complete": complete}
-    return {name: moment.isoformat() for name, moment in moments.items() if moment is not None}
+    return {name: utc(moment).isoformat() for name, moment in moments.items() if moment is not None}

@@ -1,0 +1,75 @@
+"""Work that takes long: one piece at a time in the process, and what was made is kept for a while."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+
+from search.errors import SearchError
+
+RETRY_AFTER_S = 5
+
+
+class Busy(SearchError):
+    """Another plot is being drawn: ask again in a few seconds."""
+
+    def __init__(self) -> None:
+        super().__init__("another plot is being drawn at the moment: ask again in a few seconds")
+        self.retry_after_s = RETRY_AFTER_S
+
+
+class Exclusive:
+    """Makes one thing at a time and keeps the latest.
+
+    waiting: how many threads may wait for their turn, so that the others stay free. wait_s: for how long they wait.
+    most_bytes: of all that is kept.
+    """
+
+    def __init__(self, *, waiting: int = 2, wait_s: float = 2.0, most_bytes: int = 64 << 20) -> None:
+        self._places = threading.BoundedSemaphore(waiting + 1)
+        self._turn = threading.Lock()
+        self._wait_s = wait_s
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """What was made for the key; made now where nothing is kept. Raises Busy when others are before us."""
+        found = self._find(key)
+        if found is not None:
+            return found
+        with self.turn():
+            found = self._find(key)  # somebody before us may have asked for the same
+            if found is None:
+                found = make()
+                self._keep(key, found)
+            return found
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Be the only one here. Raises Busy when others are before us."""
+        if not self._places.acquire(blocking=False):
+            raise Busy
+        try:
+            if not self._turn.acquire(timeout=self._wait_s):
+                raise Busy
+            try:
+                yield
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
+
+    def _find(self, key: Hashable) -> bytes | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _keep(self, key: Hashable, made: bytes) -> None:
+        with self._lock:
+            self._kept[key] = made
+            while sum(map(len, self._kept.values())) > self._most_bytes:
+                self._kept.popitem(last=False)
