@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 FROZEN := pyproject.toml constraints.txt
-JOBS ?= 2
+# Processes of tests, for two cores: one of three always waits for something.
+JOBS ?= 3
 # One torch thread per test process: two processes that share two cores are slower with more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+BESIDE := -n $(JOBS) --dist worksteal
 
-.PHONY: help demo env test test-long static check fix bench clean
+.PHONY: help demo env test test-long test-faults static check fix bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,10 +35,14 @@ env: ## .env for docker-compose, passwords at random; one that is there stays
 	echo "wrote .env with new passwords, for $$files; your data goes into ./data"
 
 test: $(VENV)/.installed ## every test but the long ones
-	$(PYTEST) -n $(JOBS) -m 'not long'
+	$(PYTEST) $(BESIDE) -m 'not long'
 
 test-long: $(VENV)/.installed ## the tests that take minutes
 	$(PYTEST) -m long --timeout 1800
+
+test-faults: $(VENV)/.installed ## one seed of chaos, and Optuna's suite for storages while statements fail: ten minutes
+	$(PYTEST) 'tests/chaos/test_chaos.py::test_nothing_is_lost_whatever_happens[0]'
+	$(PYTEST) $(BESIDE) tests/storage/test_injected_failures.py -k 'TestTroubledTrialStorage and after-3'
 
 static: $(VENV)/.installed ## lint, format, types, import borders
 	$(BIN)/ruff check .
@@ -44,7 +50,7 @@ static: $(VENV)/.installed ## lint, format, types, import borders
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: static test ## all that CI runs
+check: static test ## all that CI runs but test-faults
 
 fix: $(VENV)/.installed ## repair what can be repaired by machine
 	$(BIN)/ruff check --fix .

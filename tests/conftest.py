@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 BUCKET = "mars-artifacts"
+
+
+ABSENT_IN_CI = ("needs a GPU", "MARSEARCH_TEST_DATA")
+START_PROCESSES = ("chaos", "cluster", "cli", "commands", "host", "reproduction", "security", "service", "worker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that wait for processes come first, so that none is the last one to run."""
+    items.sort(key=lambda item: item.path.parent.name not in START_PROCESSES)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a test that is skipped for want of a program is a failure: `.ci/run` installs them all."""
+    report = yield
+    reason = str(report.longrepr)
+    if os.environ.get("CI") and report.skipped and not any(absent in reason for absent in ABSENT_IN_CI):
+        report.outcome, report.longrepr = "failed", f"skipped in CI: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -37,12 +37,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 @pytest.fixture
 def ray():
-    """Ray's module; on CI it must be there."""
-    if not os.environ.get("CI"):
-        pytest.importorskip("ray")
-    import ray
-
-    return ray
+    return pytest.importorskip("ray")
 
 
 class Scene:

@@ -20,9 +20,7 @@ FILES = ("docker-compose.yml", "docker-compose.gpu.yml")
 PASSWORDS = {"POSTGRES_PASSWORD": "a/b@c:d", "MARSEARCH_DASHBOARD_PASSWORD": "e/f@g:h"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
-docker_compose = pytest.mark.skipif(
-    shutil.which("docker-compose") is None and not os.environ.get("CI"), reason="docker-compose is not installed"
-)
+docker_compose = pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
 
 
 def surroundings(**variables: str) -> dict[str, str]:

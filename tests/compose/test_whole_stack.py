@@ -29,7 +29,7 @@ from search.training.epoch import EpochRecord
 from storage.store import open_store
 from storage.studies.epochs import curve
 
-from .conftest import ROOT, Engine, Index, missing, run, wait_until
+from .conftest import ROOT, Engine, Index, run, wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -143,7 +143,7 @@ class Stack:
 def stack(engine: Engine, index: Index) -> Iterator[Stack]:
     """A clean clone with a space file, in which nothing has been started; removed with all that it made."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        missing("a clean clone needs git and a repository")
+        pytest.skip("a clean clone needs git and a repository")
     home = Path(tempfile.mkdtemp(prefix="compose-"))
     home.chmod(0o755)
     folder = home / f"marsearch{os.getpid()}"

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from storage.database.engine import alone, engine_options, read_url, redact, transaction
 from storage.errors import DatabaseError
 from storage.store import Store, open_store
+from support.waiting import within
 
 OPEN = """
 import sys
@@ -115,14 +116,14 @@ def test_a_closed_port_is_reported_at_once(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(DatabaseError, match=rf"postgresql://me:\*\*\*@127.0.0.1:{port}/db .*refused"):
         open_store(f"postgresql://me:secret@127.0.0.1:{port}/db", str(tmp_path))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < within(5)
 
 
 def test_a_mute_server_is_reported_within_ten_seconds(mute_server: int, tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(DatabaseError, match=r"me:\*\*\*@127.0.0.1"):
         open_store(f"postgresql://me:secret@127.0.0.1:{mute_server}/db?connect_timeout=2", str(tmp_path))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < within(10)
 
 
 def test_a_driver_that_hangs_is_reported_in_time(

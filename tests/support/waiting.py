@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,3 +22,8 @@ def wait_for(condition: Callable[[], T], seconds: float = LIMIT_S, *, what: obje
             min(0.01 + waited / 20, 0.2)
         )  # what comes at once is seen at once; what takes long is not in the way
     return value
+
+
+def within(seconds: float) -> float:
+    """A promised time as it may be measured: on a machine with more to do than cores, so much longer."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
