@@ -46,7 +46,7 @@ def test_help_answers_quickly() -> None:
 import sys, time
 from search.cli import answer
 answer(["--help"])
-print(time.process_time(), [name for name in ("torch", "optuna", "sqlalchemy", "matplotlib") if name in sys.modules])
+print(time.process_time(), [name for name in ("torch", "sqlalchemy", "matplotlib", "pandas") if name in sys.modules])
 """
     seconds, loaded = run_python(code).splitlines()[-1].split(" ", 1)
     assert loaded == "[]"
