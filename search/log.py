@@ -29,7 +29,8 @@ _SHORTEST_SECRET = 4  # characters; shorter ones would black out half of every s
 _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "event"}
 
 PACKAGES = ("search", "storage")  # whose records of level INFO are shown; of other packages, those of WARNING
-EVENTS = {"search.host": "said", "search.worker": "said", "search.cluster": "ray"}  # of their records; others: ``log``
+EVENTS = {"search.host": "said", "search.worker": "said", "search.reproduction": "said", "search.cluster": "ray"}
+"""The events of their records; those of others are ``log``."""
 
 _log = logging.getLogger("search")
 
@@ -38,19 +39,19 @@ _log = logging.getLogger("search")
 def log_lines(write: Callable[[str], object]) -> Iterator[None]:
     """Pass the records of our packages to ``write`` while the block lasts, one message without a line end at a time.
 
-    Any thread may log, so ``write`` may be called by any.
+    Any thread may log, so ``write`` may be called by any. A block within the block takes its place.
     """
-    handler = LineHandler(write)
     loggers = [logging.getLogger(name) for name in PACKAGES]
-    levels = [logger.level for logger in loggers]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    handler = LineHandler(write)
     for logger in loggers:
-        logger.addHandler(handler)
+        logger.handlers[:] = [*(h for h in logger.handlers if not isinstance(h, LineHandler)), handler]
         logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.removeHandler(handler)
+        for logger, (level, handlers) in zip(loggers, before, strict=True):
+            logger.handlers[:] = handlers
             logger.setLevel(level)
 
 

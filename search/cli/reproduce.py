@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from search.cli import options
+from search.log import log_to_stderr, tell
 
 Table = Annotated[
     Literal["B1", "C1", "E3", "A4", "D7", "all"], typer.Option(help="a table by report and number, or all of them")
@@ -48,14 +49,12 @@ def reproduce(
     options.quiet_optuna()
     stop = threading.Event()
 
-    def say(line: str) -> None:
-        typer.echo(line, err=True)
-
     wanted = [found for name, found in TABLES.items() if table in (name, "all")]
-    for done in train_tables(wanted, request, stop=stop, say=say) if wanted else ():
-        typer.echo(as_markdown(done), nl=False)
-    if table in ("D7", "all") and not stop.is_set():
-        typer.echo(searches_as_markdown(search_again(request, trials, stop=stop, say=say)), nl=False)
-    say(f"tables, pictures and results are in {out}")
+    with log_to_stderr():
+        for done in train_tables(wanted, request, stop=stop) if wanted else ():
+            typer.echo(as_markdown(done), nl=False)
+        if table in ("D7", "all") and not stop.is_set():
+            typer.echo(searches_as_markdown(search_again(request, trials, stop=stop)), nl=False)
+    tell(f"tables, pictures and results are in {out}", "said")
     if stop.is_set():
-        say("stopped; the same command again continues where it was")
+        tell("stopped; the same command again continues where it was", "said")

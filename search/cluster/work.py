@@ -15,7 +15,7 @@ from search.cluster.placement import Slots
 from search.errors import TrainingFailed, UsageError
 from search.host.endings import Endings
 from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_timeout
-from search.host.shutdown import Signals, counted_signals
+from search.host.shutdown import BUDGET, Signals, counted_signals
 from search.studies.queries import count
 from storage.errors import StudyError
 from storage.store import Store
@@ -24,7 +24,6 @@ from storage.studies.studies import load_config
 
 POLL_S = 0.25  # between two looks at signals and hosts
 STUDY_POLL_S = 2.0  # between two looks at the study
-SHUTDOWN_S = 12.0  # hosts have ten seconds to shut down, and their nodes two to report it
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +82,9 @@ def work(ray: Any, store: Store, options: RayWorkOptions) -> tuple[int, int]:
     hosts = ClusterHosts(ray, options.slots, _arguments(options), environment)
     study, errors = StudyWatch(store, options.study, target), list[BaseException]()
     with counted_signals() as signals:
-        with periodic_tasks((PeriodicTask(name="look", seconds=STUDY_POLL_S, act=study.look),), errors.append):
+        with periodic_tasks(
+            (PeriodicTask(name="reading the study", seconds=STUDY_POLL_S, act=study.look),), errors.append
+        ):
             try:
                 _supervise(hosts, options, study, signals, errors)
             except ray.exceptions.RayError as error:
@@ -122,7 +123,7 @@ def _supervise(
 
 def _shut_down(hosts: ClusterHosts, signals: Signals) -> None:
     """Let every host shut down in order, and at once when a second signal comes."""
-    seen, end = signals.count, time.monotonic() + SHUTDOWN_S
+    seen, end = signals.count, time.monotonic() + BUDGET.cluster
     hosts.stop()
     while hosts.alive() and time.monotonic() < end:
         if signals.count > seen:

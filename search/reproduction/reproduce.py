@@ -22,21 +22,18 @@ from spaces import Recipe, load_preset
 from storage.data.dataset import Dataset, read_dataset
 from storage.data.subset import rarest_class
 
-Say = Callable[[str], None]
-
 
 def reproduce(
     tables: Sequence[PaperTable],
     request: Request,
     *,
     stop: threading.Event,
-    say: Say,
     load: Callable[[str], Recipe] = load_preset,
 ) -> tuple[Reproduction, ...]:
     """Train the rows of the tables and write ``NAME.md``, ``.csv`` and ``.png`` of each into the request's folder.
 
     Trainings whose results lie in ``runs`` are not repeated. stop: set by a signal too; what is finished by then is
-    written all the same. say: takes a line per finished training. load: gives a preset's recipe.
+    written all the same. load: gives a preset's recipe.
     Raises DataError, SpaceError, UsageError, or TrainingFailed when no training at all ended well.
     """
     slots = places(request.device, request.workers, request.out / "logs")
@@ -50,7 +47,7 @@ def reproduce(
     }
     tasks = in_turn(planned.values())
     with stop_on_signals(stop):
-        results = train_missing(tasks, ref, slots, folder=request.out / "runs", stop=stop, say=say)
+        results = train_missing(tasks, ref, slots, folder=request.out / "runs", stop=stop)
     done = []
     for table in tables:
         rows = tuple(row_results(row, planned[row.preset], results) for row in table.rows)

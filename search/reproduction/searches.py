@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,12 +23,14 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from search.host import host
+from search.host.log_progress import LogProgress
 from search.host.progress import Progress
 from search.host.shutdown import stop_on_signals
+from search.log import is_json
 from search.reproduction import search_report
 from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
 from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, at_budget, make_task, narrow_filters
-from search.reproduction.reproduce import Say, prepare, write_report
+from search.reproduction.reproduce import prepare, write_report
 from search.reproduction.result import Result
 from search.reproduction.search_report import SAMPLERS, Search, Searches, Tried
 from search.reproduction.training import train_missing
@@ -38,8 +41,10 @@ from storage.data.dataset import Dataset, read_dataset, select_samples, write_da
 from storage.store import Store, open_store
 from storage.trials.retries import earlier_attempts
 
+log = logging.getLogger(__name__)
 
-def search_again(request: Request, trials: int, *, stop: threading.Event, say: Say) -> Searches:
+
+def search_again(request: Request, trials: int, *, stop: threading.Event) -> Searches:
     """Run the three studies to ``trials`` each, train report D's own best once, write ``D7.md``, ``.csv``, ``.png``.
 
     Raises DataError, SpaceError, StudyError, UsageError, or TrainingFailed when trainings only fail.
@@ -57,7 +62,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event, say: S
         targets = {sampler: min(trials, len(points)) if sampler == "grid" else trials for sampler in SAMPLERS}
         for sampler, target in targets.items():
             if not stop.is_set():
-                say(f"search by {sampler}: study {names[sampler]}, {target} trials")
+                log.info("search by %s: study %s, %d trials", sampler, names[sampler], target)
                 _work(store, names[sampler], target, request, stop)
         setting = replace(setting, part=replace(setting.part, train=opened.train, validation=opened.validation))
         ref = DatasetRef(data=opened.data, digest=opened.dataset.digest, facts=opened.space.facts)
@@ -65,7 +70,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event, say: S
         recipe = at_budget(load_preset(SEARCH_PRESET), request.budget, 0)
         task = make_task("d7-report-d-seed0", recipe, setting.part, ref.digest, preset=SEARCH_PRESET)
         with stop_on_signals(stop):
-            results = train_missing([task], ref, slots, folder=request.out / "runs", stop=stop, say=say)
+            results = train_missing([task], ref, slots, folder=request.out / "runs", stop=stop)
         tried = {sampler: _finished(store, opened, names[sampler]) for sampler in SAMPLERS}
     found = tuple(Search(sampler=sampler, target=targets[sampler], tried=tried[sampler]) for sampler in SAMPLERS)
     best = _trained(results[task.name]) if task.name in results else None
@@ -142,7 +147,7 @@ def _work(store: Store, name: str, target: int, request: Request, stop: threadin
     order = host.WorkOptions(
         study=name, workers=request.workers, trials=target, timeout=None, device=request.device, home=request.out
     )
-    outcome = host.work(store, order, Progress(name))
+    outcome = host.work(store, order, LogProgress(name) if is_json() else Progress(name))
     if outcome.finished < outcome.target:
         stop.set()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.errors import TrainingFailed
@@ -19,6 +20,8 @@ from spaces import dump_recipe
 
 MOST_DEATHS = 5  # workers in a row that may die before the next one is taken to do the same
 
+log = logging.getLogger(__name__)
+
 
 def train_missing(
     tasks: Sequence[Task],
@@ -27,17 +30,16 @@ def train_missing(
     *,
     folder: Path,
     stop: threading.Event,
-    say: Callable[[str], None],
 ) -> dict[str, Result]:
     """Train the tasks that the folder has no result of; all results there are, by the task's name.
 
-    stop: once set, trainings under way are given up and nothing is kept of them. say: takes a line per training.
+    stop: once set, trainings under way are given up and nothing is kept of them.
     Raises TrainingFailed when workers only die.
     """
     results = {task.name: known for task in tasks if (known := read_result(folder, task, dataset)) and known.final}
     lock, deaths = threading.Lock(), 0
     if results:
-        say(f"{len(results)} of {len(tasks)} trainings are there already")
+        log.info("%d of %d trainings are there already", len(results), len(tasks))
 
     def handle(worker: WorkerProcess, task: Task) -> None:
         nonlocal deaths
@@ -51,7 +53,7 @@ def train_missing(
             with lock:
                 write_result(folder, result)
                 results[task.name] = result
-                say(_line(result, tasks, results, len(slots)))
+                log.info("%s", _line(result, tasks, results, len(slots)))
                 deaths = deaths + 1 if died else 0
                 if deaths >= MOST_DEATHS:
                     raise TrainingFailed(f"{deaths} trainings in a row died, the last one with: {result.failure}")

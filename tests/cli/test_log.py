@@ -138,6 +138,17 @@ def test_records_of_our_packages_reach_the_progress_display_while_it_is_shown() 
     assert not host.isEnabledFor(logging.INFO)
 
 
+def test_a_display_within_a_display_takes_its_place() -> None:
+    outer: list[str] = []
+    inner: list[str] = []
+    log = logging.getLogger("search.host")
+    with log_lines(outer.append):
+        with log_lines(inner.append):
+            log.info("one")
+        log.info("two")
+    assert (outer, inner) == (["two"], ["one"])
+
+
 def test_a_display_that_fails_does_not_end_the_thread_that_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging, "raiseExceptions", False)
 

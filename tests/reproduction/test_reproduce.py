@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import TrainingFailed, UsageError
+from search.log import log_lines
 from search.reproduction import searches
 from search.reproduction.paper import SEARCH_BEST, SEARCH_PRESET, TABLES, PaperRow, PaperTable
 from search.reproduction.plan import Budget, DatasetRef, Part, Request, Task, at_budget, in_turn, make_task, split_parts
@@ -85,7 +86,8 @@ def budget_of(**changes: object) -> Budget:
 
 
 def train(tables: list[PaperTable], request: Request, lines: list[str]) -> tuple[Reproduction, ...]:
-    return reproduce(tables, request, stop=threading.Event(), say=lines.append, load=RECIPES.__getitem__)
+    with log_lines(lines.append):
+        return reproduce(tables, request, stop=threading.Event(), load=RECIPES.__getitem__)
 
 
 def stamps(out: Path) -> dict[str, int]:
@@ -195,12 +197,12 @@ def test_a_stop_keeps_what_is_there_and_says_what_is_missing(finished: Finish, t
     stop = threading.Event()
     stop.set()
     longer = dataclasses.replace(request, budget=budget_of(seeds=3))
-    (thin,) = reproduce([TABLE], longer, stop=stop, say=lambda _: None, load=RECIPES.__getitem__)
+    (thin,) = reproduce([TABLE], longer, stop=stop, load=RECIPES.__getitem__)
     assert thin.missing == 2
     assert repr(thin.rows[0].results) == repr(done.rows[0].results)
     assert "2 trainings are not done yet" in (request.out / "T9.md").read_text()
     empty = dataclasses.replace(request, out=tmp_path / "new")
-    (nothing,) = reproduce([TABLE], empty, stop=stop, say=lambda _: None, load=RECIPES.__getitem__)
+    (nothing,) = reproduce([TABLE], empty, stop=stop, load=RECIPES.__getitem__)
     assert nothing.missing == 8
     assert (tmp_path / "new" / "T9.png").exists()
 
@@ -297,7 +299,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], s
     tasks = [make_task(name, Recipe(), part([0], [1]), "d", preset=name) for name in names]
     slot = DeviceSlot(name="slot 1", device="cpu", environment={}, log=Path("log"))
     with tempfile.TemporaryDirectory() as folder:
-        results = train_missing(tasks, DATASET, [slot], folder=Path(folder), stop=stop, say=lambda _: None)
+        results = train_missing(tasks, DATASET, [slot], folder=Path(folder), stop=stop)
     return list(results.values())
 
 
@@ -390,7 +392,8 @@ def test_a_stopped_reproduction_continues_where_it_was(
     monkeypatch.setattr(pool, "WorkerProcess", Quick)
     request = request_of(tiny_data, tmp_path, workers=1)
     stop = threading.Event()
-    (thin,) = reproduce([TABLE], request, stop=stop, say=lambda _: stop.set(), load=RECIPES.__getitem__)
+    with log_lines(lambda _: stop.set()):
+        (thin,) = reproduce([TABLE], request, stop=stop, load=RECIPES.__getitem__)
     before = stamps(tmp_path)
     assert [name[:12] for name in before] == ["small-seed0-"]
     assert (thin.missing, len(asked)) == (7, 1)
@@ -557,13 +560,13 @@ def test_every_beginning_of_the_grids_order_is_even(seed: int) -> None:
 def test_the_three_studies_wait_with_the_same_budget(tiny_data: Path, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
-    done = searches.search_again(request_of(tiny_data, tmp_path), 5, stop=stop, say=lambda _: None)
+    done = searches.search_again(request_of(tiny_data, tmp_path), 5, stop=stop)
     assert [(search.sampler, search.target, search.tried) for search in done.searches] == [
         ("random", 5, ()),
         ("grid", 5, ()),
         ("tpe", 5, ()),
     ]
-    done = searches.search_again(request_of(tiny_data, tmp_path), 500, stop=stop, say=lambda _: None)
+    done = searches.search_again(request_of(tiny_data, tmp_path), 500, stop=stop)
     points = done.points
     assert [search.target for search in done.searches] == [500, points, 500]
     store = open_store(f"sqlite:///{tmp_path / 'd7.db'}", str(tmp_path / "d7-artifacts"))
@@ -578,10 +581,9 @@ def test_the_three_studies_wait_with_the_same_budget(tiny_data: Path, tmp_path: 
 @pytest.mark.long
 def test_d7_searches_three_ways_and_continues(tiny_data: Path, tmp_path: Path) -> None:
     request = request_of(tiny_data, tmp_path, epochs=1, width=0.25, workers=2)
-    lines: list[str] = []
-    first = searches.search_again(request, 2, stop=threading.Event(), say=lines.append)
+    first = searches.search_again(request, 2, stop=threading.Event())
     assert [len(search.tried) for search in first.searches] == [2, 2, 2]
-    more = searches.search_again(request, 3, stop=threading.Event(), say=lines.append)
+    more = searches.search_again(request, 3, stop=threading.Event())
     assert [len(search.tried) for search in more.searches] == [3, 3, 3]
     for before, after in zip(first.searches, more.searches, strict=True):
         assert after.tried[:2] == before.tried
