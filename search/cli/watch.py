@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -52,7 +51,7 @@ def trials(
         if format == "json":
             typer.echo(json.dumps(found))
         elif format == "csv":
-            _write_csv(found, sys.stdout)
+            _frame(found).to_csv(sys.stdout, index=False)
         else:
             _print_table(store, study)
 
@@ -128,13 +127,11 @@ def _training(worker: dict[str, Any]) -> str:
     return f": {told}" if told else ""
 
 
-def _write_csv(rows: list[dict[str, Any]], file: TextIO) -> None:
-    """A line per trial, a column per parameter that any of them has."""
+def _frame(rows: list[dict[str, Any]]) -> Any:
+    import pandas as pd
+
     flat = [{**row, **{f"params_{k}": v for k, v in row["params"].items()}} for row in rows]
-    columns = dict.fromkeys(name for row in flat for name in row if name != "params")
-    writer = csv.DictWriter(file, list(columns), extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
+    return pd.DataFrame([{k: v for k, v in row.items() if k != "params"} for row in flat])
 
 
 def _print_table(store: Store, study: str) -> None:
