@@ -1,4 +1,4 @@
-"""Who may do what: nobody without the password writes, and with a password set nobody without one reads."""
+"""Passwords, roles and host names of a dashboard, read from the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOSTS = "MARSEARCH_DASHBOARD_HOSTS"
 
 
 class Role(IntEnum):
-    """What somebody may do; more includes less."""
+    """What the sender of a request may do; a higher role includes the lower ones."""
 
     NOBODY = 0
     VIEWER = 1
@@ -118,7 +118,7 @@ def _password(authorization: str) -> str:
 
 
 def _same(given: str, known: str) -> bool:
-    """Compared in a time that tells nothing of where they differ, nor of how long the known one is."""
+    """Compare in constant time, independent of where the texts differ and of the length of the known one."""
     one, other = (hashlib.sha256(text.encode()).digest() for text in (given, known))
     return hmac.compare_digest(one, other) and bool(known)
 

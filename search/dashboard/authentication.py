@@ -1,4 +1,4 @@
-"""A WSGI middleware that every request passes: a host that we go by, a login, and no writing for another site."""
+"""WSGI middleware that checks the host name, the login, and the origin of writing requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRITING = ("POST", "PUT", "DELETE")
 
 @dataclass(frozen=True)
 class Authentication:
-    """Passes on what its sender may ask for. bound: the address that the server listens on."""
+    """Passes on permitted requests. bound: the address that the server listens on."""
 
     inside: Application
     login: Login

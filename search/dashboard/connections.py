@@ -1,4 +1,4 @@
-"""Connections that nobody can hold on to: deadlines for what is sent, room for newcomers, no body without a login.
+"""Limits on connections: deadlines for header and body, eviction of idle ones, no body without permission.
 
 waitress reads a request whole before it asks the application, and closes a connection only when nothing comes at all.
 """
@@ -21,8 +21,8 @@ MaySend = Callable[[Mapping[str, str], str], bool]
 class Limits:
     """What a connection may take.
 
-    header_s, body_s: until the header of a request has come, and its body, from when the connection was free. most: how
-    many there may be; for one more, the one is closed that has been waited for the longest.
+    header_s, body_s: time until a request's header and body are complete, counted from when the connection became idle.
+    most: number of connections; one more evicts the connection that has been idle for longest.
     """
 
     header_s: float = 15.0
@@ -31,9 +31,9 @@ class Limits:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """A parser that asks after the header whether the sender may send a body; without leave it is not read.
+    """A parser that checks after the header whether the sender may send a body; otherwise the body is not read.
 
-    The application then answers at once, as it would with the body, and the connection ends.
+    The application then answers at once, as it would with the body, and the connection is closed.
     """
 
     completed: bool
@@ -69,14 +69,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self._make_room()
 
     @property
-    def waited_for(self) -> bool:
-        """Whether we wait for the other side: there is nothing to work on and nothing to send."""
+    def idle(self) -> bool:
+        """Whether the server waits for the client: no request is in work and no output is pending."""
         return not (self.requests or self.total_outbufs_len or self.will_close)
 
     def readable(self) -> bool:
         """Asked by waitress in every round, at least once a second: the place to close what has taken too long."""
         now = time.monotonic()
-        if not self.waited_for:
+        if not self.idle:
             self.free_since = now
         elif now - self.free_since > self._patience_s():
             self.will_close = True
@@ -89,7 +89,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def _make_room(self) -> None:
         others = [channel for channel in self.server.active_channels.values() if channel is not self]
         if len(others) >= self.limits.most:
-            idle = [channel for channel in others if channel.waited_for]
+            idle = [channel for channel in others if channel.idle]
             if idle:
                 min(idle, key=lambda channel: channel.free_since).will_close = True
 

@@ -1,4 +1,4 @@
-"""Work that takes long: one piece at a time in the process, and what was made is kept for a while."""
+"""Expensive computations: one at a time per process, with a bounded cache of results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RETRY_AFTER_S = 5
 
 
 class Busy(SearchError):
-    """Another plot is being drawn: ask again in a few seconds."""
+    """Another expensive computation is running: retry in a few seconds."""
 
     def __init__(self) -> None:
         super().__init__("another plot is being drawn at the moment: ask again in a few seconds")
@@ -21,10 +21,10 @@ class Busy(SearchError):
 
 
 class Exclusive:
-    """Makes one thing at a time and keeps the latest.
+    """Runs one computation at a time and caches results, least recently used first out.
 
     waiting: how many threads may wait for their turn, so that the others stay free. wait_s: for how long they wait.
-    most_bytes: of all that is kept.
+    most_bytes: of all cached results.
     """
 
     def __init__(self, *, waiting: int = 2, wait_s: float = 2.0, most_bytes: int = 64 << 20) -> None:
@@ -36,12 +36,12 @@ class Exclusive:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """What was made for the key; made now where nothing is kept. Raises Busy when others are before us."""
+        """The cached result for the key, computed by `make` if there is none. Raises Busy."""
         found = self._find(key)
         if found is not None:
             return found
         with self.turn():
-            found = self._find(key)  # somebody before us may have asked for the same
+            found = self._find(key)  # computed by another thread meanwhile
             if found is None:
                 found = make()
                 self._keep(key, found)
@@ -49,7 +49,7 @@ class Exclusive:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Be the only one here. Raises Busy when others are before us."""
+        """Hold the turn. Raises Busy when too many wait already, or the turn did not come within `wait_s`."""
         if not self._places.acquire(blocking=False):
             raise Busy
         try:

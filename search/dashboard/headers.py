@@ -1,4 +1,4 @@
-"""Headers that keep a page what it is: no guessed types, no frames of others, no scripts from uploaded files."""
+"""Security headers on every response: no guessed types, no foreign frames, no scripts from uploaded files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NEVER = ("access-control-allow-origin", "server")
 
 @dataclass(frozen=True)
 class SafeHeaders:
-    """Adds what is missing to every answer, and takes away what opens doors."""
+    """WSGI middleware that adds the missing security headers and removes harmful ones."""
 
     inside: Application
 
@@ -42,7 +42,7 @@ class SafeHeaders:
 
 
 def complete(path: str, status: str, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The headers of an answer with all that it should have."""
+    """The headers of a response, completed."""
     given = {name.lower(): value for name, value in headers}
     more = dict(EVERYWHERE)
     if path.startswith("/artifacts/"):
@@ -60,7 +60,7 @@ def _missing(name: str, given: dict[str, str]) -> bool:
 
 
 def _of_file(status: str, kind: str) -> dict[str, str]:
-    """Anybody's file: shown if it is a picture or plain text, saved otherwise, and no script in it ever runs."""
+    """Headers of an uploaded file: pictures and plain text are displayed, others downloaded; scripts never run."""
     found = {"Content-Security-Policy": FILE}
     if status.startswith("200"):
         found["Cache-Control"] = FOREVER

@@ -1,4 +1,4 @@
-"""Who a request comes from: its password, how many were wrong before, and whether this browser has logged in before."""
+"""The role of a request's sender, with a rate limit for wrong passwords that spares browsers that logged in before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 
 class TooManyGuesses(SearchError):
-    """Too many wrong passwords came from there: the next one is looked at later, be it right or wrong."""
+    """Too many wrong passwords from this client: no password of it is checked until the delay is over."""
 
     def __init__(self, wait_s: float) -> None:
         self.retry_after_s = max(1, round(wait_s + 0.5))
@@ -27,7 +27,7 @@ class TooManyGuesses(SearchError):
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """What a request says of its sender. address: where it comes from. authorization, cookie: as sent, "" for none."""
+    """What a request carries. address: of the client. authorization, cookie: the headers, "" for none."""
 
     address: str
     authorization: str = field(default="", repr=False)
@@ -36,11 +36,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Login:
-    """Tells the role of a sender.
+    """Determines the role of a sender.
 
-    A browser that has logged in keeps a cookie, which opens nothing: with it, it does not wait for the guesses of
-    strangers at the same address, such as a proxy's. The cookie is the same for all of a role at an address, so that
-    nobody gets a fresh allowance by logging in again.
+    After a login a browser gets a cookie. It grants no access; it only gives the browser a rate limit apart from
+    strangers at the same address, such as behind a proxy. It is a function of address and role, so that another login
+    gives no fresh allowance.
     """
 
     access: Access
@@ -62,7 +62,7 @@ class Login:
         return role
 
     def new_cookie(self, role: Role, sent: Credentials) -> str:
-        """The header that makes a browser known; "" where it is so already, or where there are no passwords."""
+        """The value of Set-Cookie after a login; "" if the browser has that cookie, or there are no passwords."""
         if not self.access.closed or role is Role.NOBODY or self._known(sent) is role:
             return ""
         return f"{COOKIE}={self._proof(role, sent.address)}; Path=/; HttpOnly; SameSite=Strict"

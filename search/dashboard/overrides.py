@@ -1,6 +1,6 @@
-"""What marsearch answers in the place of optuna-dashboard, route by route.
+"""Routes of optuna-dashboard that marsearch answers itself or guards.
 
-A Bottle plugin: it sees the route that Bottle has chosen, so that no other spelling of a path leads around it.
+A Bottle plugin wraps the route that Bottle has matched, so no spelling of a path bypasses it.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class Overrides:
         }
 
     def setup(self, app: Any) -> None:
-        """Check that every route that is answered in another way is there: another version may have moved it."""
+        """Check that every overridden route exists: another version of optuna-dashboard may have moved it."""
         missing = set(self._ours) - {(route.method, route.rule) for route in app.routes}
         if missing:
             raise RuntimeError(f"this version of optuna-dashboard has no {missing}")
         self._app = app
 
     def apply(self, callback: _View, route: Route) -> _View:
-        """What answers at this route."""
+        """The callback for this route."""
         of_json = getattr(callback, "__wrapped__", None)  # without optuna-dashboard's own handling of errors
         view: _View = of_json or callback
         ours = self._ours.get((route.method, route.rule))
@@ -77,10 +77,10 @@ class Overrides:
             try:
                 return view(**named)
             except Exception as error:
-                return _told(error)
+                return _error_response(error)
             finally:
                 if request.method in WRITING:
-                    self._view.look_again()
+                    self._view.expire()
 
         return answer
 
@@ -98,8 +98,8 @@ class Overrides:
         return detail
 
     def _forget_theirs(self, study_id: int) -> None:
-        """Clear optuna-dashboard's cache, which goes by the id, when that id was given to another study."""
-        self._view.get_all_trials(study_id, deepcopy=False)  # which is when the view finds out
+        """Clear optuna-dashboard's cache, keyed by id, when the id now belongs to another study."""
+        self._view.get_all_trials(study_id, deepcopy=False)  # detects a reused id
         before, now = self._generations.get(study_id), self._view.generation(study_id)
         self._generations[study_id] = now
         if before != now:
@@ -124,7 +124,7 @@ class Overrides:
         return create
 
     def _rename(self, theirs: _View) -> _View:
-        """optuna-dashboard renames by making a copy and deleting the study: its config, attempts and files would go."""
+        """optuna-dashboard renames by copying and deleting the study: its config, attempts and files would be lost."""
 
         def rename(study_id: int) -> Any:
             ours = self._view.our_name(study_id)
@@ -162,8 +162,8 @@ def _check_new_name() -> None:
         raise UsageError(str(error)) from error
 
 
-def _told(error: Exception) -> HTTPResponse:
-    """The answer to a person for what went wrong."""
+def _error_response(error: Exception) -> HTTPResponse:
+    """The error response for an exception."""
     if isinstance(error, HTTPResponse):
         return error
     if isinstance(error, Busy):

@@ -1,4 +1,4 @@
-"""Answers in the form of Bottle: a reason in JSON, or a body that is sent once and compressed if that is understood."""
+"""Responses for Bottle: a refusal as JSON, or a document with ETag and gzip."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ JSON = "application/json"
 
 
 def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
-    """Why something is not done, in the form that the pages of optuna-dashboard show to a person."""
+    """An error response with its reason, in the form that the pages of optuna-dashboard display."""
     return HTTPResponse(json.dumps({"reason": reason}), status, {"Content-Type": JSON, **(headers or {})})
 
 
 def document(body: bytes, kind: str, headers: Mapping[str, str] | None = None, tag: str = "") -> HTTPResponse:
-    """The body as the answer to the request that Bottle handles now; without a body if the browser has it already.
+    """The response to Bottle's current request: 304 if the client has the body, compressed if it accepts gzip.
 
-    kind: the media type. tag: the same for the same body only; made of the body if it is not given.
+    kind: the media type. tag: for the ETag, by default a digest of the body.
     """
     tag = tag or tag_of(body)
     found = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding", **(headers or {})}
@@ -41,12 +41,12 @@ def document(body: bytes, kind: str, headers: Mapping[str, str] | None = None, t
 
 
 def tag_of(body: bytes) -> str:
-    """A short text that is the same for the same body only."""
+    """A short digest of the body, for the ETag."""
     return blake2b(body, digest_size=12).hexdigest()
 
 
 def send(answer: HTTPResponse, environ: Environ, start_response: StartResponse) -> list[bytes]:
-    """Give an answer outside of Bottle, as a WSGI application does."""
+    """Send a response outside of Bottle, as a WSGI application does."""
     body = answer.body.encode() if isinstance(answer.body, str) else answer.body
     start_response(answer.status_line, [*answer.headerlist, ("Content-Length", str(len(body)))])
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

@@ -18,9 +18,9 @@ from storage.store import Store
 
 THREADS = 8  # three of them at most are in a long plot, see `search.dashboard.exclusive`
 ANSWER_S = 5.0  # a browser is told then that the database is away
-LARGEST_BODY = 16 << 20  # bytes of a request of somebody who may write; an upload grows by a third
-IDLE_S = 60  # a connection is closed then that nobody reads from
-NEVER = 1 << 40  # bytes: a thread does not wait for a slow reader, what it made goes to a file
+LARGEST_BODY = 16 << 20  # bytes of a request by a writer; base64 makes an upload a third larger
+IDLE_S = 60  # a connection without any traffic is closed then
+NEVER = 1 << 40  # bytes: a thread never blocks on a slow reader; output overflows to a temporary file
 
 
 def serve(store: Store, home: Path, access: Access, host: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""Who guesses passwords waits for longer and longer: is refused, that is, so that no thread waits with them."""
+"""Rate limit for wrong passwords: a growing delay per client and overall, enforced by refusal, so no thread blocks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Throttle:
     def wait_s(self, client: str, *, stranger: bool) -> float:
         """For how long the client's next password is not looked at; 0 for no time.
 
-        stranger: has never logged in here; only strangers wait for each other.
+        stranger: has never logged in; only strangers share the overall delay.
         """
         with self._lock:
             now = self._clock()

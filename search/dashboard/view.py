@@ -30,7 +30,7 @@ from storage.trials.retries import database_of, earlier_attempts
 from storage.trials.trial_rows import Distributions, identity, read_trials
 
 POINTS = 12  # of a curve, which is enough to see where it goes
-FRESH_S = 1.0  # many browsers that ask at once read the database once
+FRESH_S = 1.0  # so long the trials read from the database are served to all clients
 LOST = "its worker is gone; the trial comes back as a new one"
 
 _CONSTRAINTS = "constraints"  # Optuna's old name for all of them, and how its new names begin
@@ -113,11 +113,11 @@ class ViewStorage(_CachedStorage):
             self._forget(study_id)
 
     def generation(self, study_id: int) -> int:
-        """Changes when what was read of the study is no longer so: the study is gone, its id given to another one."""
+        """A counter that changes when the study is gone or its id belongs to another study."""
         return self._generations[study_id]
 
-    def look_again(self) -> None:
-        """Read the database at the next question, however soon it comes: somebody has just written."""
+    def expire(self) -> None:
+        """Read the database again at the next request, since something was written."""
         self._read_at.clear()
 
     def _forget(self, study_id: int) -> None:
@@ -172,7 +172,7 @@ class ViewStorage(_CachedStorage):
 
 
 def shown(trial: FrozenTrial, lost: bool) -> FrozenTrial:
-    """The trial as people should see it, a new one.
+    """A copy of the trial as the pages show it.
 
     Its constraints stand where optuna-dashboard looks for them; a copy of a failed trial says of which. lost: nobody
     trains it any more; it is as good as failed, and will be as soon as a host looks.

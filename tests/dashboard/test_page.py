@@ -17,7 +17,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.dashboard.board.chart import draw_chart
-from search.dashboard.board.snapshot import MOST, Board, Scored
+from search.dashboard.board.snapshot import MOST, Board, ScoredTrial
 from search.dashboard.view import ViewStorage
 from search.outcome.panel import draw_panel
 from spaces import DataFacts
@@ -143,9 +143,9 @@ def test_so_many_trials_are_compared_as_asked_for(view: ViewStorage, client: Cli
     for number in range(MOST + 2):
         train(TrialState.COMPLETE, number / 100)
     board = Board(view)
-    assert [leader.row.number for leader in board.look(1, 3).leaders] == [13, 12, 11]
-    assert len(board.look(1, 99).leaders) == MOST
-    assert len(board.look(1, 0).leaders) == 5
+    assert [leader.row.number for leader in board.look(1, 3).leaderboard.entries] == [13, 12, 11]
+    assert len(board.look(1, 99).leaderboard.entries) == MOST
+    assert len(board.look(1, 0).leaderboard.entries) == 5
     for query in ("top=3", "top=-1", "top=x", "top=99999999", "top="):
         assert client("GET", f"/board/1?{query}", PASSWORD).status == 200
 
@@ -181,7 +181,7 @@ def test_a_file_that_is_no_picture_is_left_out(
 @pytest.mark.parametrize("count", [1, 2, 300, 50_000])
 def test_the_chart_stays_small_and_inside(count: int) -> None:
     names = (*(f"class {k} {EVIL}" for k in range(30)),)
-    scored = [Scored(number=n, iou=(*(min(1.0, n / count + k / 100) for k in range(29)), None), best=n % 7 == 0)
+    scored = [ScoredTrial(number=n, iou=(*(min(1.0, n / count + k / 100) for k in range(29)), None), best=n % 7 == 0)
               for n in range(count)]  # fmt: skip
     drawn = draw_chart(scored[:20_000] if count > 20_000 else scored, names, ["#112233"] * 30)
     assert len(drawn) < 3_000_000

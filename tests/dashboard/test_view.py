@@ -64,7 +64,7 @@ def test_a_trial_that_nobody_trains_does_not_hold_up_the_browser(
     trials = client("GET", "/api/studies/1", PASSWORD).json()["trials"]
     assert [trial["state"] for trial in trials] == ["Fail", "Complete", "Running"]
     assert {"key": "reason", "value": LOST} in trials[0]["user_attrs"]
-    counts = Board(view).look(1).counts
+    counts = Board(view).look(1).progress.counts
     assert (counts.failed, counts.waiting, counts.running) == (0, 1, 1)  # it comes back
 
 
@@ -76,7 +76,7 @@ def test_many_who_ask_at_once_read_the_database_once(
     assert len(view.get_all_trials(1)) == 1
     train(TrialState.COMPLETE, 0.2)
     assert len(view.get_all_trials(1)) == 1
-    view.look_again()
+    view.expire()
     assert len(view.get_all_trials(1)) == 2
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.dashboard.board.rendering import render
-from search.dashboard.board.snapshot import Scored
+from search.dashboard.board.snapshot import ScoredTrial
 
 WIDTH, HEIGHT = 1000, 340  # of the drawing, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 28, 46  # kept free around the plot
@@ -48,7 +48,7 @@ class _Scale:
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - iou / self.highest), 1)
 
 
-def draw_chart(scored: Sequence[Scored], names: Sequence[str], colours: Sequence[str]) -> str:
+def draw_chart(scored: Sequence[ScoredTrial], names: Sequence[str], colours: Sequence[str]) -> str:
     """The chart as SVG text: a dot for each trial (of very many, a selection), a line for the best trial until then.
 
     names, colours: of the classes, in the order of the trials' IoUs. Without a trial there is a word instead.
@@ -58,7 +58,7 @@ def draw_chart(scored: Sequence[Scored], names: Sequence[str], colours: Sequence
     return render("chart.html", chart=chart, **frame)
 
 
-def _plan(scored: Sequence[Scored], names: Sequence[str], colours: Sequence[str]) -> Chart:
+def _plan(scored: Sequence[ScoredTrial], names: Sequence[str], colours: Sequence[str]) -> Chart:
     found = [value for trial in scored for value in trial.iou if value is not None]
     scale = _Scale(last=scored[-1].number, highest=max(0.1, min(1.0, -(-max(found, default=1.0) * 10 // 1) / 10)))
     tenths = range(0, round(scale.highest * 10) + 1, 2 if scale.highest > 0.5 else 1)
@@ -77,7 +77,7 @@ def _ticks(last: int) -> list[int]:
     return list(range(0, last + 1, step))
 
 
-def _curve(scored: Sequence[Scored], label: int, name: str, colour: str, scale: _Scale) -> Curve:
+def _curve(scored: Sequence[ScoredTrial], label: int, name: str, colour: str, scale: _Scale) -> Curve:
     """A class. All dots are one path: a line of no length is drawn as its round end."""
     some = scored[:: -(-len(scored) // MOST_DOTS)]
     dots = [f"M{scale.x(t.number)} {scale.y(v)}h0" for t in some if (v := t.iou[label]) is not None]

@@ -1,4 +1,4 @@
-"""Our pages' templates: Jinja2 with autoescape, so that no name becomes part of a page."""
+"""Jinja2 templates of our pages, with autoescape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search.host.progress import clock
 
 
 def render(template: str, **values: Any) -> Markup:
-    """The template with these values; every text among them is escaped."""
+    """The rendered template; every value is escaped."""
     return Markup(_environment().get_template(template).render(values))  # noqa: S704 - made with autoescape
 
 

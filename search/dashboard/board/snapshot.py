@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.dashboard.board.panels import Panel, Panels
 from search.dashboard.view import ViewStorage, feasible
-from search.outcome.colours import class_colours
 from search.outcome.leaderboard import Row
 from search.studies.queries import Counts, count, remaining_seconds
 from search.studies.reports import row_of, state_of, worker_report
@@ -20,17 +19,17 @@ from spaces import DataFacts, Space
 from storage.database.optuna_schema import study_id_of, trial_id_of
 from storage.errors import StudyError
 from storage.studies.control import command
-from storage.studies.hosts import LEFT, workers
+from storage.studies.hosts import LEFT, Worker, workers
 from storage.studies.liveness import alive
 from storage.studies.studies import StudyConfig, list_studies, load_config
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
 MOST = 12
-LISTED_S = 3600.0  # for so long a worker that was lost has a line of its own
+LISTED_S = 3600.0  # for so long a host that was lost has a line of its own
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named:
+class StudyRef:
     """A study that marsearch created, with Optuna's id."""
 
     id: int
@@ -48,7 +47,7 @@ class LeaderboardEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class ScoredTrial:
     """What the chart needs of a complete trial. iou: as in `LeaderboardEntry`. best: the best one when it ended."""
 
     number: int
@@ -57,27 +56,45 @@ class Scored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudySnapshot:
-    """A study as the page shows it.
+class Progress:
+    """How far a study is. state: as `search.studies.reports.state_of` has it. remaining_s: None without an estimate."""
 
-    counts, finished, target: trials. remaining_s: an estimate, None without one. best: None before there is a feasible
-    one. colours: of the classes, ``#RRGGBB``. workers: as `search.studies.reports.worker_report` tells them, those
-    there and those lost lately. left, lost: how many others there were.
-    """
-
-    study: Named
-    config: StudyConfig
-    facts: DataFacts
     state: str
     counts: Counts
     remaining_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard:
+    """The best trials, best first. top: how many were asked for."""
+
     top: int
-    leaders: tuple[LeaderboardEntry, ...]
-    scored: tuple[Scored, ...]
-    colours: tuple[str, ...]
-    workers: tuple[dict[str, Any], ...]
+    entries: tuple[LeaderboardEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosts:
+    """The hosts of a study. listed: those at work and those lost lately, as `worker_report` has them.
+
+    left, lost: how many others there were.
+    """
+
+    listed: tuple[dict[str, Any], ...]
     left: int
     lost: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySnapshot:
+    """A study as the page shows it. scored: the trials of the chart, by number."""
+
+    study: StudyRef
+    config: StudyConfig
+    facts: DataFacts
+    progress: Progress
+    leaderboard: Leaderboard
+    scored: tuple[ScoredTrial, ...]
+    hosts: Hosts
 
 
 class Board:
@@ -87,11 +104,11 @@ class Board:
         self._view = view
         self._panels = Panels(view.store.artifacts)
 
-    def studies(self) -> tuple[Named, ...]:
+    def studies(self) -> tuple[StudyRef, ...]:
         """The studies of marsearch, oldest first. Raises DatabaseError when the database stays away."""
         ours = set(list_studies(self._view.store))
         found = (
-            Named(id=study_id_of(s), name=s.study_name) for s in self._view.get_all_studies() if s.study_name in ours
+            StudyRef(id=study_id_of(s), name=s.study_name) for s in self._view.get_all_studies() if s.study_name in ours
         )
         return tuple(sorted(found, key=lambda study: study.id))
 
@@ -103,30 +120,29 @@ class Board:
         name = self._view.our_name(study_id)
         if name is None:
             raise StudyError(f"study {study_id} was not created by marsearch")
-        config, shown = load_config(self._view.store, name), min(MOST, max(1, top or TOP))
+        config = load_config(self._view.store, name)
         facts, trials = facts_of(config), self._view.get_all_trials(study_id, deepcopy=False)
-        counts, known = count(trials), workers(self._view.store, name)
-        there = [worker for worker in known if alive(worker)]
-        said = command(self._view.store, name)
-        told = [worker_report(worker) for worker in known]
-        slots = sum(worker.slots for worker in there)
+        known, shown = workers(self._view.store, name), min(MOST, max(1, top or TOP))
+        entries = tuple(self._entry(config, facts, study_id, trial) for trial in leaders(trials, shown))
         return StudySnapshot(
-            study=Named(id=study_id, name=name),
+            study=StudyRef(id=study_id, name=name),
             config=config,
             facts=facts,
-            state=state_of(counts.finished, config.trials, said, there),
-            counts=counts,
-            remaining_s=remaining_seconds(trials, config.trials, slots) if there else None,
-            top=shown,
-            leaders=tuple(self._placed(config, facts, study_id, trial) for trial in leaders(trials, shown)),
+            progress=self._progress(config, trials, [worker for worker in known if alive(worker)]),
+            leaderboard=Leaderboard(top=shown, entries=entries),
             scored=scored(trials, facts.class_names),
-            colours=class_colours(facts),
-            workers=tuple(worker for worker in told if _listed(worker)),
-            left=sum(worker["state"] == LEFT for worker in told),
-            lost=sum(worker["state"] == "lost" and not _listed(worker) for worker in told),
+            hosts=_hosts([worker_report(worker) for worker in known]),
         )
 
-    def _placed(self, config: StudyConfig, facts: DataFacts, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
+    def _progress(self, config: StudyConfig, trials: Sequence[FrozenTrial], there: Sequence[Worker]) -> Progress:
+        counts, slots = count(trials), sum(worker.slots for worker in there)
+        return Progress(
+            state=state_of(counts.finished, config.trials, command(self._view.store, config.study), there),
+            counts=counts,
+            remaining_s=remaining_seconds(trials, config.trials, slots) if there else None,
+        )
+
+    def _entry(self, config: StudyConfig, facts: DataFacts, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
         return LeaderboardEntry(
             row=row_of(config, _space(config), trial),
             trial_id=trial_id_of(trial),
@@ -141,12 +157,12 @@ def leaders(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
     return sorted(good, key=lambda t: (-t.values[0], t.user_attrs.get("parameters", 0), t.number))[:most]
 
 
-def scored(trials: Sequence[FrozenTrial], classes: Sequence[str]) -> tuple[Scored, ...]:
+def scored(trials: Sequence[FrozenTrial], classes: Sequence[str]) -> tuple[ScoredTrial, ...]:
     """The complete, feasible trials in order of their numbers, with the marks of those that were the best by then."""
     found, highest = [], -1.0
     for trial in trials:
         if trial.state is TrialState.COMPLETE and trial.values and feasible(trial):
-            found.append(Scored(number=trial.number, iou=_iou(trial, classes), best=trial.values[0] > highest))
+            found.append(ScoredTrial(number=trial.number, iou=_iou(trial, classes), best=trial.values[0] > highest))
             highest = max(highest, trial.values[0])
     return tuple(found)
 
@@ -156,8 +172,16 @@ def _iou(trial: FrozenTrial, classes: Sequence[str]) -> tuple[float | None, ...]
     return tuple(float(value) if isinstance(value, int | float) else None for value in known)
 
 
-def _listed(worker: dict[str, Any]) -> bool:
-    return bool(worker["state"] != LEFT and (worker["state"] != "lost" or worker["beat_age_s"] <= LISTED_S))
+def _hosts(told: Sequence[dict[str, Any]]) -> Hosts:
+    return Hosts(
+        listed=tuple(host for host in told if _listed(host)),
+        left=sum(host["state"] == LEFT for host in told),
+        lost=sum(host["state"] == "lost" and not _listed(host) for host in told),
+    )
+
+
+def _listed(host: dict[str, Any]) -> bool:
+    return bool(host["state"] != LEFT and (host["state"] != "lost" or host["beat_age_s"] <= LISTED_S))
 
 
 @lru_cache(maxsize=8)

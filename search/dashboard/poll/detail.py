@@ -36,7 +36,7 @@ class Answer:
 
 
 @dataclass
-class _Ready:
+class _CachedStudy:
     """What is ready of one study: its trials' JSON by id, and what they have in common.
 
     generation: of the study in the view; another one is another study that got the same id.
@@ -54,7 +54,7 @@ class Details:
 
     def __init__(self, view: ViewStorage) -> None:
         self._view = view
-        self._ready: OrderedDict[int, _Ready] = OrderedDict()
+        self._ready: OrderedDict[int, _CachedStudy] = OrderedDict()
         self._lock = threading.Lock()
 
     def answer(self, study_id: int, after: int) -> Answer | None:
@@ -79,18 +79,18 @@ class Details:
         with self._lock:
             self._ready.pop(study_id, None)
 
-    def _of(self, study_id: int, generation: int) -> _Ready:
+    def _of(self, study_id: int, generation: int) -> _CachedStudy:
         with self._lock:
             ready = self._ready.get(study_id)
             if ready is None or ready.generation != generation:
-                ready = self._ready[study_id] = _Ready(generation)
+                ready = self._ready[study_id] = _CachedStudy(generation)
             self._ready.move_to_end(study_id)
             if len(self._ready) > MOST_STUDIES:
                 self._ready.popitem(last=False)
             return ready
 
 
-def _parts(ready: _Ready, study: FrozenStudy, trials: Sequence[FrozenTrial]) -> list[bytes]:
+def _parts(ready: _CachedStudy, study: FrozenStudy, trials: Sequence[FrozenTrial]) -> list[bytes]:
     """Each trial's JSON; of finished ones what is ready, unless somebody has noted something at them."""
     noted = {int(found["trial"]) for key in study.system_attrs if (found := _NOTE.match(key))}
     parts = []
@@ -114,7 +114,7 @@ def _part(study: FrozenStudy, trial: FrozenTrial, noted: set[int]) -> bytes:
     return trial_json(study_id_of(study), trial, note, more)
 
 
-def _common(ready: _Ready, trials: Sequence[FrozenTrial]) -> None:
+def _common(ready: _CachedStudy, trials: Sequence[FrozenTrial]) -> None:
     new = [trial for trial in trials if trial_id_of(trial) not in ready.added]
     ready.axes.add(new)
     ready.added.update(trial_id_of(trial) for trial in new if trial.state.is_finished())
