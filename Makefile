@@ -38,7 +38,7 @@ test: $(VENV)/.installed ## every test but the long ones
 	$(PYTEST) $(BESIDE) -m 'not long'
 
 test-long: $(VENV)/.installed ## the tests that take minutes
-	$(PYTEST) -m long --timeout 1800
+	TEST_EXAMPLES=all $(PYTEST) -m 'long or hypothesis' --timeout 1800
 
 test-faults: $(VENV)/.installed ## one seed of chaos, and Optuna's suite for storages while statements fail: ten minutes
 	$(PYTEST) 'tests/chaos/test_chaos.py::test_nothing_is_lost_whatever_happens[0]'

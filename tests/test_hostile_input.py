@@ -20,17 +20,18 @@ from hypothesis import strategies as st
 from search.cli import answer
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
+from support.examples import examples
 
 ROOT = Path(__file__).parents[1]
 TEXTS = [path.read_text("utf-8") for path in sorted((ROOT / "examples").glob("*.yaml"))]
 RECIPES = [(ROOT / "spaces" / "presets" / f"{name}.yaml").read_text("utf-8") for name in ("baseline", "report-c-unet")]
 
 
-def inputs(examples):
+def inputs(count):
     """So many of them, the same ones each time."""
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(
-        max_examples=examples,
+        max_examples=examples(count),
         derandomize=True,
         database=None,
         deadline=None,

@@ -23,6 +23,8 @@ except ModuleNotFoundError as error:
     mend = f"pip uninstall {theirs}, then pip install --force-reinstall --no-deps marsearch"
     raise SystemExit(f"marsearch: another package called {theirs} is in the way of ours: {mend}") from None
 
+LONGEST = 2000  # characters of a message; a wrong value that it quotes may have more
+
 app = typer.Typer(
     name="marsearch",
     help="Hyperparameter search for semantic segmentation trained from scratch.",
@@ -110,6 +112,8 @@ def answer(arguments: list[str]) -> int:
 def _say(text: str, status: int = 2) -> int:
     line = " ".join(text.split())  # what it quotes may hold what a terminal obeys
     shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+    if len(shown) > LONGEST:
+        shown = f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}"
     complain(f"marsearch: {shown}", status=status)
     return status
 

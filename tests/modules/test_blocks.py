@@ -34,6 +34,7 @@ from spaces.modules.layers.norms import group_count
 from spaces.modules.layers.skips import build_skip
 from spaces.modules.layers.upsampling import build_upsampling, max_unpool
 from spaces.recipe.architecture import Block, Bottleneck, UNet, Upsampling
+from support.examples import examples
 
 Build = Callable[[str, int, int, Style], nn.Module]
 
@@ -222,7 +223,7 @@ def test_dilated_paths_reach_1_2_4_and_8_pixels_far() -> None:
     assert reached == {(rate * i, rate * j) for rate in (1, 2, 4, 8) for i in (-1, 0, 1) for j in (-1, 0, 1)}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(height=st.integers(1, 20), width=st.integers(1, 20), bins=st.integers(1, 6))
 def test_pooling_to_bins_is_torchs_adaptive_pooling(height: int, width: int, bins: int) -> None:
     maps = random(2, 3, height, width, seed=height * 100 + width)
@@ -306,7 +307,7 @@ def test_interpolation_and_its_convolution_commute(kind: str) -> None:
     torch.testing.assert_close(upsampling(maps, random(2, 3, 8, 10)), expected)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(
     height=st.integers(1, 6), width=st.integers(1, 6), levels=st.sampled_from([1, 2, 5, 1000]), seed=st.integers(0, 999)
 )

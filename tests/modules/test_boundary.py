@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spaces.modules.losses.boundary import boundary, signed_distances
 from spaces.modules.losses.targets import IGNORED
+from support.examples import examples
 
 
 def reference_distances(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -57,7 +58,7 @@ def targets(draw: st.DrawFn) -> tuple[np.ndarray, int]:
     return target, classes
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(case=targets())
 def test_the_maps_agree_with_all_pairs_of_pixels(case: tuple[np.ndarray, int]) -> None:
     target, classes = case
@@ -70,7 +71,7 @@ def test_the_maps_agree_with_all_pairs_of_pixels(case: tuple[np.ndarray, int]) -
     assert maps.abs().max() <= 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(case=targets(), seed=st.integers(0, 2**32))
 def test_the_loss_agrees_with_the_reference(case: tuple[np.ndarray, int], seed: int) -> None:
     target, classes = case
@@ -127,7 +128,7 @@ def test_pixels_that_do_not_count_are_no_boundary() -> None:
     assert maps[2].tolist() == [0] * 5
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(case=targets(), seed=st.integers(0, 2**32))
 def test_no_prediction_is_better_than_the_truth(case: tuple[np.ndarray, int], seed: int) -> None:
     target, classes = torch.tensor(case[0]), case[1]

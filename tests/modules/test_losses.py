@@ -19,6 +19,7 @@ from spaces.modules.losses.lovasz import lovasz
 from spaces.modules.losses.overlap import dice, tversky
 from spaces.modules.losses.targets import IGNORED
 from spaces.modules.losses.terms import bce, cross_entropy, focal, mae
+from support.examples import examples
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray]
 Pixels = list[tuple[np.ndarray, int]]
@@ -171,7 +172,7 @@ def random_case(classes: int = 5, images: int = 3) -> tuple[Tensor, Tensor, Tens
 
 @pytest.mark.parametrize("name", REFERENCES)
 def test_each_term_agrees_with_its_reference(name: str) -> None:
-    @settings(deadline=None, max_examples=40)
+    @settings(deadline=None, max_examples=examples(40))
     @given(case=cases())
     def agrees(case: Case) -> None:
         logits, target, weights = tensors(case)
@@ -185,7 +186,7 @@ def test_each_term_agrees_with_its_reference(name: str) -> None:
 
 @each_term
 def test_pixels_that_do_not_count_have_no_say(name: str) -> None:
-    @settings(deadline=None, max_examples=15)
+    @settings(deadline=None, max_examples=examples(15))
     @given(case=cases())
     def holds(case: Case) -> None:
         logits, target, weights = tensors(case)
@@ -230,7 +231,7 @@ def test_the_order_of_the_classes_does_not_matter(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(TERMS) - {"boundary"}))
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=examples(10))
 @given(seed=st.integers(0, 2**32))
 def test_the_order_of_the_pixels_does_not_matter(name: str, seed: int) -> None:
     logits, target, weights = random_case()
@@ -242,7 +243,7 @@ def test_the_order_of_the_pixels_does_not_matter(name: str, seed: int) -> None:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(case=cases())
 def test_each_term_stays_in_its_range(case: Case) -> None:
     logits, target, weights = tensors(case)
@@ -310,7 +311,7 @@ def test_large_batches_keep_their_digits_in_float32() -> None:
             assert term(logits, target, weights).item() == pytest.approx(precise, rel=1e-5), name
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(case=cases())
 def test_dice_is_tversky_with_even_halves(case: Case) -> None:
     logits, target, weights = tensors(case)

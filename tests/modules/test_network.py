@@ -25,6 +25,7 @@ from spaces.modules.networks.network import Network, build_network, count_parame
 from spaces.recipe import Background, Recipe
 from spaces.recipe.architecture import Architecture, DualUNet, Generator, Pix2Pix, UNet, UNetPlusPlus, WNet
 from spaces.recipe.loss import Level, Loss
+from support.examples import examples
 
 FAMILIES = get_args(get_args(Generator)[0])
 
@@ -64,7 +65,7 @@ def test_a_1x1_bottleneck_trains_on_one_image(norm: str) -> None:
     assert network.eval()(torch.rand(1, 1, 8, 8)).isfinite().all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(height=st.integers(8, 70), width=st.integers(8, 70), depth=st.integers(2, 5))
 def test_padding_repeats_the_border_and_is_cropped(height: int, width: int, depth: int) -> None:
     recipe = Recipe(model=UNet(filters=4, depth=depth, growth=1.0))
@@ -262,7 +263,7 @@ def test_the_networks_labels_follow_the_threshold() -> None:
     assert "threshold" in network.state_dict()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     classes=st.integers(2, 5),
     excluded=st.integers(0, 4),

@@ -11,6 +11,7 @@ from torch import nn
 from spaces.facts import DataFacts
 from spaces.modules.networks.patchgan import PatchGan, build_discriminator, fitting_layers
 from spaces.recipe.architecture import Pix2Pix
+from support.examples import examples
 
 
 def data_facts(height: int, width: int, channels: int = 1, classes: int = 4) -> DataFacts:
@@ -49,7 +50,7 @@ def test_a_patch_sees_16_34_or_70_pixels(layers: int, side: int) -> None:
     assert int(seen.sum()) == side**2
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(height=st.integers(8, 40), width=st.integers(8, 40), layers=st.integers(1, 3))
 def test_every_image_gives_a_patch_and_one_more_halving_would_not(height: int, width: int, layers: int) -> None:
     model = Pix2Pix(discriminator_filters=8, discriminator_layers=layers)

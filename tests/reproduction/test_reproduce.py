@@ -44,6 +44,7 @@ from storage.data.outliers import find_outliers
 from storage.data.subset import choose_tiles, rarest_class
 from storage.data.synthetic import synthesise
 from storage.store import open_store
+from support.examples import examples
 from support.waiting import wait_for
 
 FOLDS = ("fold1of2", "fold2of2")
@@ -467,7 +468,7 @@ def test_the_time_left_goes_by_what_each_preset_took() -> None:
     assert seconds_left(tasks, {"a0": took("a0", 1.0, "out of memory")}, 1) == 0  # nothing is known yet
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(shows=st.lists(st.booleans(), min_size=1, max_size=40), data=st.data())
 def test_a_subset_keeps_the_share_of_the_rarest_class(shows: list[bool], data: st.DataObject) -> None:
     masks = np.zeros((len(shows), 8, 8), np.uint8)

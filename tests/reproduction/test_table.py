@@ -27,6 +27,7 @@ from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
 from spaces import Recipe, load_preset
 from spaces.facts import DataFacts
+from support.examples import examples
 
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=CLASSES, excluded=("background",))
 
@@ -186,7 +187,7 @@ def test_fewer_than_two_rows_have_no_ordering(entries: list[Entry]) -> None:
     assert found.sentence == "losses: fewer than two rows are finished, there is no ordering to compare."
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(numbers=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.floats(0, 2)), min_size=2, max_size=7))
 def test_verdicts_cover_every_pair_and_turn_with_the_table(numbers: list[tuple[int, int, float]]) -> None:
     entries = [entry(str(number), paper, ours, spread) for number, (paper, ours, spread) in enumerate(numbers)]

@@ -96,6 +96,7 @@ def test_a_study_may_have_any_name_that_can_be_written(
     engine.dispose()
 
 
+@pytest.mark.parametrize("store_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True)
 def test_a_name_that_cannot_be_written_is_refused_everywhere(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in REFUSED:
         for command in (

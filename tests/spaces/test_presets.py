@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spaces import FINALS, DataFacts, Recipe, SpaceError, bind, load_preset, preset_names
 from spaces.nnunet import batch_size, halvings, numbers_per_image, plan
 from spaces.recipe.loss import Dice, Focal, Level, Term
+from support.examples import examples
 
 TABLES = {
     "b1": ("baseline", "expanded", "augmentation", "dice-focal", "squeeze", "fine-coarse", "normalisation", "weighted"),
@@ -223,7 +224,7 @@ def test_nnunet_halves_until_an_edge_would_be_under_four_pixels(height: int, wid
     assert halvings(DataFacts(channels=1, height=height, width=width, class_names=("a", "b"))) == depth
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     height=st.integers(8, 3000),
     width=st.integers(8, 3000),

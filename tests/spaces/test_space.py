@@ -16,6 +16,7 @@ from spaces import DataFacts, Recipe, Space, SpaceError, bind, dump_recipe, load
 from spaces.domain import Default
 from spaces.recipe.loss import Terms
 from spaces.tree import Leaf, Optional, PerClass, walk
+from support.examples import examples
 
 Sample = Callable[[Space, int], tuple[Recipe, dict[str, Any]]]
 
@@ -48,7 +49,7 @@ ONE_NETWORK = """filters: 8, growth: 2, block: plain, activation: relu, dropout:
 PIX2PIX = """model: {family: pix2pix, generator: {family: [unet, wnet], depth: 3}}"""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), which=st.sampled_from(["whole", "wide", "narrow", "pix2pix"]))
 def test_a_recipe_and_its_parameters_stand_for_each_other(
     mars: DataFacts, wide: str, sample: Sample, seed: int, which: str

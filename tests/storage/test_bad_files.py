@@ -18,6 +18,7 @@ from numpy.lib import format as npy
 from storage.data import npz
 from storage.data.dataset import read_dataset
 from storage.errors import DataError
+from support.examples import examples
 
 GOOD = {
     "images": np.zeros((4, 8, 8), dtype=np.uint8),
@@ -133,7 +134,7 @@ def test_every_truncation_is_refused(tmp_path, packed):
         assert "truncated or damaged" in refusal(tmp_path / "cut.npz")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data())
 def test_flipped_bytes_never_crash(tmp_path_factory, data):
     file = io.BytesIO()

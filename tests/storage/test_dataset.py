@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from storage.data.dataset import build_dataset, class_shares, read_dataset, write_dataset
 from storage.data.layouts import HOMEWORK_CLASSES
 from storage.errors import DataError
+from support.examples import examples
 
 NAMES = ("ground", "rock", "ice")
 
@@ -53,7 +54,7 @@ def datasets(draw):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(dataset=datasets())
 def test_a_written_file_reads_back_the_same(dataset, tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "set.npz"

@@ -12,6 +12,7 @@ from storage.data.outliers import find_outliers
 from storage.data.split import split_dataset, split_folds
 from storage.data.synthetic import synthesise
 from storage.errors import DataError
+from support.examples import examples
 
 CLASSES = 4
 
@@ -36,7 +37,7 @@ def cases(draw):
     return make(classes, groups), np.array(spoiled)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(case=cases(), seed=st.integers(0, 2**31), holdout=st.sampled_from([0.0, 0.1, 0.3]))
 def test_every_split_keeps_its_promises(case, seed, holdout):
     dataset, contaminated = case
@@ -63,7 +64,7 @@ def test_every_split_keeps_its_promises(case, seed, holdout):
     assert split.method == ("stratified" if dataset.group is None else "group")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data(), seed=st.integers(0, 1000))
 def test_a_rare_class_is_on_both_sides(data, seed):
     groups = data.draw(st.integers(4, 30))
@@ -130,7 +131,7 @@ def test_too_few_groups_or_samples():
         split_dataset(make([{1}] * 3), seed=0, contaminated=np.ones(3, dtype=bool))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(case=cases(), seed=st.integers(0, 2**31), folds=st.integers(2, 5))
 def test_folds_score_every_clean_sample_once_and_never_divide_a_group(case, seed, folds):
     dataset, contaminated = case

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from search.training.metrics import confusion_matrix, scores
 from spaces.facts import DataFacts
+from support.examples import examples
 
 Case = tuple[np.ndarray, np.ndarray, DataFacts, int | None]
 
@@ -48,7 +49,7 @@ def scored(case: Case):
     return scores(counts, facts)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(case=cases())
 def test_scores_agree_with_the_reference(case: Case) -> None:
     truth, prediction, facts, ignore = case
