@@ -27,7 +27,8 @@ from sqlalchemy.orm import Session
 from spaces import DataFacts, bind, dump_domains
 from storage.database.schema import AttemptTable
 from storage.store import Store, open_store
-from storage.studies.studies import StudyConfig, create_study, study_id
+from storage.studies.config import StudyConfig
+from storage.studies.studies import create_study, study_id
 from storage.trials.finish import RUNNING
 
 CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
@@ -62,7 +63,15 @@ def fill(store: Store, trials: int, epochs: int, *, zombie: bool = False, name: 
 
 
 def _plan(name: str, trials: int, epochs: int, facts: DataFacts) -> StudyConfig:
-    split = json.dumps({"train": list(range(100)), "validation": list(range(100, 125)), "holdout": []})
+    split = json.dumps(
+        {
+            "train": list(range(100)),
+            "validation": list(range(100, 125)),
+            "holdout": [],
+            "method": "stratified",
+            "seed": 1,
+        }
+    )
     return StudyConfig(
         study=name,
         data_digest="d" * 64,

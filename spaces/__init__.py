@@ -1,6 +1,6 @@
 """What can be tried: recipes, the search space they span, and the presets in it. Importing it loads no torch."""
 
-from spaces.bind import bind
+from spaces.bind import adapt, bind
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.presets import FINALS, load_preset, preset_names
@@ -15,6 +15,7 @@ __all__ = [
     "Recipe",
     "Space",
     "SpaceError",
+    "adapt",
     "bind",
     "dump_domains",
     "dump_recipe",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.distributions import CategoricalDistribution
 
@@ -17,6 +17,8 @@ from spaces.recipe.part import Part
 from spaces.space import Space
 from spaces.tree import Leaf, Node, Optional, PerClass, Plain, Section, children
 from spaces.yaml_text import load_mapping, sentence
+
+P = TypeVar("P", bound=Part)
 
 _ON_OR_OFF = CategoricalDistribution((True, False))
 
@@ -144,13 +146,34 @@ def _asked_use(path: str, asked: Any) -> Domain:
     return Searched(_ON_OR_OFF)
 
 
+def meaningless(facts: DataFacts) -> dict[str, bool | float]:
+    """The axes that mean nothing for data with these facts, with the value that each is fixed to."""
+    if facts.excluded:
+        return {}
+    return {"loss.ignore_excluded": False, "background.use": False, "class_weights.background": 1.0}
+
+
+def adapt(recipe: Recipe, facts: DataFacts) -> Recipe:
+    """The recipe without the values that mean nothing for data with these facts."""
+    for path, value in meaningless(facts).items():
+        recipe = _with_value(recipe, path, value)
+    return recipe
+
+
+def _with_value(part: P, path: str, value: bool | float) -> P:
+    name, _, rest = path.partition(".")
+    inner = getattr(part, name)
+    if rest == "use":
+        return part.model_copy(update={name: None}) if value is False else part
+    return part.model_copy(update={name: _with_value(inner, rest, value) if rest else value})
+
+
 def _sensible(facts: DataFacts, domains: dict[str, Domain]) -> dict[str, Domain]:
     """Close the axes that mean nothing on this data, and refuse what could build no recipe."""
     if not facts.excluded:
         if not is_off(domains["background.use"]):
             raise SpaceError("background: the data leaves no class out of the mean, so there is no background to find")
-        domains |= {"loss.ignore_excluded": Fixed(False), "background.use": Fixed(False)}
-        domains |= {"class_weights.background": Fixed(1.0)}
+        domains |= {path: Fixed(value) for path, value in meaningless(facts).items()}
         isolate = domains["data.oversample.isolate"]
         if isinstance(isolate, Searched):  # nor a label to turn the other pixels into, unless a file knows of one
             domains["data.oversample.isolate"] = Default(False, isolate.distribution)

@@ -63,9 +63,10 @@ class Space:
     def params(self, recipe: Recipe) -> dict[str, Scalar]:
         """The parameters with which `suggest` would give this recipe (the seed aside).
 
-        Raises SpaceError, naming the dotted path, when the recipe lies outside this space.
+        Raises SpaceError, naming the dotted path of each conflict, when the recipe lies outside this space.
         """
         found: dict[str, Scalar] = {}
+        conflicts: list[str] = []
 
         def read(path: str, domain: Domain) -> Scalar | None:
             value = _value_at(recipe, path)
@@ -73,17 +74,23 @@ class Space:
                 value = 1.0  # a class without a factor
             if isinstance(domain, Fixed):
                 if type(value) is not type(domain.value) or value != domain.value:
-                    raise SpaceError(f"{path}: the recipe has {value!r}, this study fixes it to {domain.value!r}")
+                    conflicts.append(f"{path}: the recipe has {value!r}, this study fixes it to {domain.value!r}")
             elif value is None or (isinstance(domain, Default) and value == domain.value):
                 return value
             elif not contains(domain.distribution, value):
                 allowed = describe(domain.distribution)
-                raise SpaceError(f"{path}: the recipe has {value!r}, this study allows {allowed}")
+                conflicts.append(f"{path}: the recipe has {value!r}, this study allows {allowed}")
             else:
                 found[path] = value
             return value
 
-        self._assemble(read)
+        try:
+            self._assemble(read)
+        except KeyError:  # a family that the study leaves out has no axes here
+            if not conflicts:
+                raise
+        if conflicts:
+            raise SpaceError("; ".join(conflicts))
         self._check_classes(recipe)
         return found
 

@@ -13,6 +13,7 @@ import typer
 from search.cli import app
 from spaces import preset_names
 from spaces.catalogue import COMMAND, markdown
+from storage.studies.config import declared
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text()
@@ -72,6 +73,15 @@ def test_defaults_of_each_option_are_documented(name: str) -> None:
     cells = dict(re.findall(r"^\| `(--[a-z-]+)[^|]*` \| ([^|]*) \|", section(name), re.MULTILINE))
     plain = {p.opts[0]: str(p.default) for p in CLI[name].params if type(p.default) in (int, float, str)}
     assert {option: cells.get(option) for option in plain} == plain
+
+
+def test_the_options_of_a_study_are_documented_as_they_are_declared() -> None:
+    rows = re.findall(r"^\| `(--[a-z-]+) ([^`]*)` \| ([^|]*) \|", section("marsearch create"), re.MULTILINE)
+    options = [field for field in declared("fixed", "changeable", "initial") if field.name != "space"]
+    assert [row[0] for row in rows] == ["--data", "--space", *(field.option for field in options)]
+    words = {option: default for option, _, default in rows}
+    for field in options:
+        assert words[field.option] == str(field.default) or field.default is None
 
 
 def test_no_command_is_documented_that_is_gone() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli import options
-from search.cli.options import open_storage
+from search.cli.options import open_storage, refuse_same_file
 from search.errors import UsageError
 
 
@@ -22,7 +22,7 @@ def train(
 ) -> None:
     """Train one recipe without a study."""
     from search.commands.train import train_one
-    from search.studies.study import read_recipe
+    from search.studies.recipes import read_recipe
     from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset
 
@@ -61,6 +61,7 @@ def predict(
     from storage.data.dataset import read_dataset
 
     check_prediction_path(out)
+    refuse_same_file(file, out)
     opened = read_bundle(bundle)
     dataset = read_dataset(file)
     if dataset.test_images is None or not len(dataset.test_images):

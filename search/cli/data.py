@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from search.cli import options
+from search.cli.options import refuse_same_file
 from search.errors import UsageError
 
 METHODS = ("mask", "mahalanobis", "mean")
@@ -103,6 +104,7 @@ def clean(
     from storage.data.dataset import read_dataset, write_dataset
     from storage.data.outliers import clean_dataset
 
+    refuse_same_file(file, out)
     dataset = read_dataset(file)
     _check_folder(out)
     kept = clean_dataset(dataset, method)

@@ -11,6 +11,7 @@ import typer
 from search.cli import options
 from search.cli.options import WORKER_S, open_storage
 from search.cli.study import make, serve
+from storage.studies.config import StudyConfig
 
 
 def demo(
@@ -24,10 +25,10 @@ def demo(
     from rich.console import Console
 
     from search.commands.export import export_trial
+    from search.host.host import WorkOptions
     from search.outcome.bundle import check_target
     from search.outcome.leaderboard import render
     from search.studies.reports import leaderboard
-    from search.studies.study import Wish
     from storage.data.dataset import write_dataset
     from storage.data.synthetic import synthesise
 
@@ -38,25 +39,12 @@ def demo(
         data.parent.mkdir(parents=True, exist_ok=True)
         write_dataset(synthesise(train=320, test=40, seed=0), data)
         space = (resources.files("search.cli") / "demo.yaml").read_text("utf-8")
-        make(
-            store,
-            Wish(
-                study="demo",
-                data=data,
-                space=space,
-                space_name="demo space",
-                sampler="tpe",
-                pruner="asha",
-                objective="miou",
-                trials=trials,
-                epochs=9,
-                warm_start="none",
-                holdout=0.0,
-                keep=20,
-                seed=0,
-            ),
+        config = StudyConfig(study="demo", space=space, trials=trials, epochs=9, warm_start="none")
+        make(store, config, data, "demo space")
+        order = WorkOptions(
+            study="demo", workers=workers, trials=trials, timeout=None, device="auto", home=settings.home
         )
-        finished = serve(store, settings, "demo", workers, trials, None, "auto")
+        finished = serve(store, order)
         render(leaderboard(store, "demo"), Console())
         if not finished:
             typer.echo("continue marsearch demo")

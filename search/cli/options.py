@@ -25,31 +25,9 @@ Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.n
 SpaceFile = Annotated[
     Path | None, typer.Option("--space", metavar="FILE", help="space file (.yaml); the whole space without it")
 ]
-Sampler = Annotated[Literal["tpe", "random", "grid"], typer.Option(help="how trials are chosen")]
-Pruner = Annotated[Literal["asha", "hyperband", "median", "none"], typer.Option(help="how hopeless trials are ended")]
-Metric = Annotated[Literal["miou", "miou_strict"], typer.Option(help="mean IoU that the study maximises")]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
 Epochs = Annotated[int, typer.Option("--epochs", metavar="N", min=1, max=2000, help="epochs of each training")]
-WarmStart = Annotated[str, typer.Option(metavar="reports|FILE|none", help="recipes that are tried first")]
-Holdout = Annotated[float, typer.Option(metavar="SHARE", min=0.0, max=0.5, help="share of samples no trial sees")]
-Keep = Annotated[int, typer.Option(metavar="K", min=1, help="weights are kept for the best K trials")]
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
-MaxParams = Annotated[
-    int | None,
-    typer.Option(
-        "--max-params", metavar="N", min=1, max=2**63 - 1, help="refuse networks with more parameters; default no limit"
-    ),
-]
-MaxGpuGb = Annotated[
-    float | None,
-    typer.Option(
-        "--max-gpu-gb",
-        metavar="X",
-        min=0.001,
-        max=1e6,
-        help="refuse trainings estimated to take more GPU memory, in GiB; default what the device has",
-    ),
-]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or 2 cores"),
@@ -94,6 +72,12 @@ def quiet_optuna() -> None:
     if is_json():
         optuna.logging.disable_default_handler()
         optuna.logging.enable_propagation()  # so that its errors keep their level
+
+
+def refuse_same_file(file: Path, out: Path) -> None:
+    """Raise UsageError when a command would write over the file that it reads, also by way of a link."""
+    if file.exists() and out.exists() and file.samefile(out):
+        raise UsageError(f"{out}: is the file {file} that is read, choose another place for what is written")
 
 
 def seconds(text: str | None) -> float | None:

@@ -8,54 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli import options
-from search.cli.options import WORKER_S, open_storage, read_text, seconds
+from search.cli.options import WORKER_S, open_storage, seconds
+from search.cli.study_options import takes_config
 from search.errors import UsageError
 from search.log import is_json, log_to_stderr, tell
 from search.settings import read_settings
+from storage.studies.config import StudyConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.settings import Settings
-    from search.studies.study import Created, Wish
+    from search.host.host import WorkOptions
     from storage.store import Store
 
 
-def create(
-    study: options.Study,
-    data: options.Data,
-    space: options.SpaceFile = None,
-    sampler: options.Sampler = "tpe",
-    pruner: options.Pruner = "asha",
-    objective: options.Metric = "miou",
-    trials: options.Trials = 100,
-    epochs: options.Epochs = 30,
-    warm_start: options.WarmStart = "reports",
-    holdout: options.Holdout = 0.0,
-    keep: options.Keep = 20,
-    seed: options.Seed = 0,
-    max_params: options.MaxParams = None,
-    max_gpu_gb: options.MaxGpuGb = None,
-) -> None:
+@takes_config
+def create(config: StudyConfig, space_name: str, data: options.Data) -> None:
     """Create a study; the same data and options again change nothing."""
-    wish = _wish(
-        study,
-        data,
-        space,
-        sampler,
-        pruner,
-        objective,
-        trials,
-        epochs,
-        warm_start,
-        holdout,
-        keep,
-        seed,
-        max_params,
-        max_gpu_gb,
-    )
     with open_storage() as (store, _):
-        make(store, wish)
+        make(store, config, data, space_name)
 
 
 def work(
@@ -68,6 +39,8 @@ def work(
     gpus_per_slot: options.GpusPerSlot = None,
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
+    from search.host.host import WorkOptions
+
     limit = seconds(timeout)
     if on == "ray":
         serve_on_ray(study, workers, trials, limit, device, gpus_per_slot)
@@ -75,49 +48,39 @@ def work(
     if gpus_per_slot == 0:
         raise UsageError("--gpus-per-slot 0 is for --on ray: here, --device cpu trains without a GPU")
     with open_storage(WORKER_S) as (store, settings):
-        serve(store, settings, study, workers, trials, limit, device, gpus_per_slot or 1.0)
+        order = WorkOptions(
+            study=study,
+            workers=workers,
+            trials=trials,
+            timeout=limit,
+            device=device,
+            home=settings.home,
+            gpus_per_slot=gpus_per_slot or 1.0,
+        )
+        serve(store, order)
 
 
+@takes_config
 def run(
-    study: options.Study,
+    config: StudyConfig,
+    space_name: str,
     data: options.Data,
-    space: options.SpaceFile = None,
-    sampler: options.Sampler = "tpe",
-    pruner: options.Pruner = "asha",
-    objective: options.Metric = "miou",
-    trials: options.Trials = 100,
-    epochs: options.Epochs = 30,
-    warm_start: options.WarmStart = "reports",
-    holdout: options.Holdout = 0.0,
-    keep: options.Keep = 20,
-    seed: options.Seed = 0,
-    max_params: options.MaxParams = None,
-    max_gpu_gb: options.MaxGpuGb = None,
     workers: options.Workers = None,
     timeout: options.Timeout = None,
     device: options.Device = "auto",
 ) -> None:
     """Create a study and work on it; the same command again continues."""
+    from search.host.host import WorkOptions
+    from search.worker.devices import places
+
     limit = seconds(timeout)
-    wish = _wish(
-        study,
-        data,
-        space,
-        sampler,
-        pruner,
-        objective,
-        trials,
-        epochs,
-        warm_start,
-        holdout,
-        keep,
-        seed,
-        max_params,
-        max_gpu_gb,
-    )
     with open_storage(WORKER_S) as (store, settings):
-        make(store, wish)
-        serve(store, settings, study, workers, None, limit, device)
+        places(device, workers, settings.home / "logs")  # a device that is not there is refused before anything is made
+        make(store, config, data, space_name)
+        order = WorkOptions(
+            study=config.study, workers=workers, trials=None, timeout=limit, device=device, home=settings.home
+        )
+        serve(store, order)
 
 
 def enqueue(
@@ -125,57 +88,40 @@ def enqueue(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)")],
 ) -> None:
     """Let the next free worker try a recipe."""
-    from search.studies import study as service
+    from search.studies.recipes import enqueue_named
 
     with open_storage() as (store, _):
-        service.enqueue_named(store, study, recipe)
+        enqueue_named(store, study, recipe)
         tell(f"{recipe} waits in study {study}", "recipe enqueued", study=study, recipe=recipe)
 
 
-def make(store: Store, wish: Wish) -> Created:
+def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None:
     """Create the study and say what came of it."""
+    from search.studies.create import create as create_study
     from search.studies.estimates import limits_note, weights_note
-    from search.studies.study import create as create_study
+    from search.studies.study import Study
 
-    created = create_study(store, wish)
+    created, name = create_study(store, config, data, space_name=space_name), config.study
     for note in created.notes:
-        tell(note, "note", study=wish.study)
-    if created.new:
-        made = f"study {wish.study} created in {store.url}; {weights_note(created.config)}"
-        tell(made, "study created", study=wish.study, target=created.config.trials)
-        if limits := limits_note(created.config):
-            tell(limits, "note", study=wish.study)
-    else:
-        tell(f"study {wish.study} is there already, with the same data and space", "study found", study=wish.study)
-    return created
+        tell(note, "note", study=name)
+    if not created.new:
+        tell(f"study {name} is there already, with the same data and space", "study found", study=name)
+        return
+    study = Study(created.config)
+    made = f"study {name} created in {store.url}; {weights_note(study)}"
+    tell(made, "study created", study=name, target=created.config.trials)
+    if limits := limits_note(study):
+        tell(limits, "note", study=name)
 
 
-def serve(
-    store: Store,
-    settings: Settings,
-    study: str,
-    workers: int | None,
-    trials: int | None,
-    timeout: float | None,
-    device: str,
-    gpus_per_slot: float = 1.0,
-) -> bool:
+def serve(store: Store, order: WorkOptions) -> bool:
     """Work on the study, say how it ended, and return whether it is finished."""
-    from search.host.host import WorkOptions, work
+    from search.host.host import work
     from search.host.log_progress import LogProgress
     from search.host.progress import Progress
 
-    order = WorkOptions(
-        study=study,
-        workers=workers,
-        trials=trials,
-        timeout=timeout,
-        device=device,
-        home=settings.home,
-        gpus_per_slot=gpus_per_slot,
-    )
-    outcome = work(store, order, LogProgress(study) if is_json() else Progress(study))
-    return _told(study, outcome.finished, outcome.target)
+    outcome = work(store, order, LogProgress(order.study) if is_json() else Progress(order.study))
+    return _told(order.study, outcome.finished, outcome.target)
 
 
 def serve_on_ray(
@@ -214,40 +160,3 @@ def _told(study: str, finished: int, target: int) -> bool:
     told = f"{ended}: {finished} of {target} trials of study {study}"
     tell(told, "work ended", study=study, ended=ended, finished=finished, target=target)
     return finished >= target
-
-
-def _wish(
-    study: str,
-    data: Path,
-    space: Path | None,
-    sampler: str,
-    pruner: str,
-    objective: str,
-    trials: int,
-    epochs: int,
-    warm_start: str,
-    holdout: float,
-    keep: int,
-    seed: int,
-    max_params: int | None,
-    max_gpu_gb: float | None,
-) -> Wish:
-    from search.studies.study import Wish
-
-    return Wish(
-        study=study,
-        data=data,
-        space=read_text(space),
-        space_name=str(space) if space is not None else "space",
-        sampler=sampler,
-        pruner=pruner,
-        objective=objective,
-        trials=trials,
-        epochs=epochs,
-        warm_start=warm_start,
-        holdout=holdout,
-        keep=keep,
-        seed=seed,
-        max_params=max_params,
-        max_gpu_gb=max_gpu_gb,
-    )

@@ -19,7 +19,7 @@ from search.host.results import CONFUSION_CSV
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
 from search.studies.queries import best_of
-from search.studies.study import OpenStudy, open_study, recipe_of
+from search.studies.study import OpenStudy, open_study
 from search.training.epoch import EpochRecord
 from search.training.metrics import scores
 from search.worker.job_files import normalisation
@@ -76,7 +76,7 @@ def _contents(
             f"trial {trial.number}: its weights in the artifact store are damaged ({error}): export another trial"
         ) from error
     return BundleContents(
-        recipe=recipe_of(opened.config, opened.space, trial),
+        recipe=opened.study.recipe(trial),
         facts=opened.space.facts,
         weights=tensors,
         mean=mean,

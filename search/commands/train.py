@@ -13,7 +13,7 @@ from search.errors import TrainingFailed, UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.figures import draw_trial
-from search.studies.study import VALIDATION_SHARE
+from search.studies.create import VALIDATION_SHARE
 from search.training.arrays import TrainingData
 from search.training.epoch import EpochRecord
 from search.training.fit import Diverged, fit

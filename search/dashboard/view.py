@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from search.studies.cleanup import remove_study
-from search.studies.queries import STALE
+from search.studies.queries import STALE, best_of
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import StudyError
 from storage.store import Store
@@ -65,7 +65,7 @@ class ViewStorage(_CachedStorage):
         if len(directions) > 1:
             raise RuntimeError("a study with several objectives has no single best trial")
         maximise = directions[0] == StudyDirection.MAXIMIZE
-        best = best_feasible(self.get_all_trials(study_id, deepcopy=False), maximise=maximise)
+        best = best_of(self.get_all_trials(study_id, deepcopy=False), maximise=maximise)
         if best is None:
             raise ValueError("no feasible trial is completed yet")
         return best
@@ -189,15 +189,3 @@ def shown(trial: FrozenTrial, lost: bool) -> FrozenTrial:
         seen.state, seen.datetime_complete = TrialState.FAIL, trial.datetime_start
     seen.user_attrs, seen.system_attrs = user, system
     return seen
-
-
-def best_feasible(trials: Sequence[FrozenTrial], *, maximise: bool) -> FrozenTrial | None:
-    """The complete trial of the best value that violates no constraint, the first of equals; None without one."""
-    sign = -1.0 if maximise else 1.0
-    good = (t for t in trials if t.state is TrialState.COMPLETE and t.values and feasible(t))
-    return min(good, key=lambda t: (sign * t.values[0], t.number), default=None)
-
-
-def feasible(trial: FrozenTrial) -> bool:
-    """Whether the trial violates none of its constraints."""
-    return all(value <= 0 for value in trial.constraints.values())

@@ -17,8 +17,9 @@ from search.host.context import HostContext
 from search.host.outcomes import Completed, Failed, Lost, Outcome, Pruned, Result, Retry
 from search.host.reporter import TrialReporter
 from search.host.state import INTERRUPTED, Training
-from search.studies.constraints import constraint_values, gpu_of, pixel_bytes_of, refusal
+from search.studies.constraints import constraint_values, pixel_bytes_of, refusal
 from search.studies.samplers import trial_seed
+from search.worker.gpu import gpu_of
 from search.worker.process import ChildDied, WorkerProcess
 from search.worker.protocol import (
     Checkpointing,
@@ -98,9 +99,8 @@ def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> str:
     """Note how far the recipe lies below or above the study's limits; why it is refused, "" when it is not."""
     config, gpu = context.opened.config, gpu_of(job.worker.place, context.settings.sharing)
     over = constraint_values(
+        context.opened.study,
         recipe,
-        context.opened.space.facts,
-        config,
         gpu.gb if gpu is not None else None,
         pixel_bytes=pixel_bytes_of(context.opened.dataset.images),
         bfloat16=gpu is None or gpu.bfloat16,

@@ -16,9 +16,10 @@ from optuna.study import Study
 from search.host.checkpoints import Checkpoint
 from search.host.state import HostState
 from search.host.uploads import Outbox
-from search.studies.constraints import Gpu, pixel_bytes_of
-from search.studies.pruners import RetryAwarePruner
-from search.studies.study import OpenStudy, load_study
+from search.studies.constraints import pixel_bytes_of
+from search.studies.load import load_study
+from search.studies.study import OpenStudy
+from search.worker.gpu import Gpu
 from search.worker.process import WorkerProcess
 from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError, StudyError
@@ -104,11 +105,10 @@ class HostContext:
 
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however many attempts it has had."""
-        study = load_study(
-            self.store, self.opened.config, self.settings.gpu, pixel_bytes_of(self.opened.dataset.images)
-        )
-        study.pruner = RetryAwarePruner(study.pruner)
-        return study
+        gpu, pixel_bytes = self.settings.gpu, pixel_bytes_of(self.opened.dataset.images)
+        if gpu is None:
+            return load_study(self.store, self.opened.study, pixel_bytes=pixel_bytes)
+        return load_study(self.store, self.opened.study, gpu.gb, pixel_bytes=pixel_bytes, bfloat16=gpu.bfloat16)
 
     def checkpoint(self, first: int) -> Checkpoint:
         """The checkpoint of the trial whose first attempt has that number."""

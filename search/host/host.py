@@ -24,9 +24,9 @@ from search.host.state import HostState
 from search.host.trial_loop import run_trials
 from search.host.uploads import Outbox
 from search.studies.checkpoint_names import stem_of
-from search.studies.constraints import Gpu, gpu_of
 from search.studies.study import OpenStudy, open_study
 from search.worker.devices import places
+from search.worker.gpu import Gpu, gpu_of
 from search.worker.process import DeviceSlot, WorkerProcess
 from storage.process_identity import worker_id
 from storage.store import Store

@@ -24,7 +24,7 @@ from spaces import DataFacts, Recipe, dump_recipe
 from storage.artifacts.artifact_store import ArtifactStore
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError
-from storage.studies.attempts import drop_weights, kept_weights
+from storage.studies.attempts import drop_weights, kept_weights, rank
 
 CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back where the trial does not say
 
@@ -45,7 +45,7 @@ def store_result(context: HostContext, trial: Trial, done: Completed, out: Path)
         attach_pictures(context.outbox, trial, context.opened, done.result.recipe, done.result.epochs, best, out)
     except ArtifactError as error:
         _logger.warning("trial %d has no pictures: %s", trial.number, error)
-    return _send_weights(context, trial, done.value, out)
+    return _send_weights(context, trial, rank(done.value, best.parameters, trial.number), out)
 
 
 def drop_surplus_weights(context: HostContext) -> None:
@@ -55,13 +55,12 @@ def drop_surplus_weights(context: HostContext) -> None:
             drop_weights(context.store, surplus.trial_id)
 
 
-def _send_weights(context: HostContext, trial: Trial, value: float, out: Path) -> str:
-    """Store the weights if the trial is among the best K so far; their id if they have arrived."""
+def _send_weights(context: HostContext, trial: Trial, place: tuple[float, float, int], out: Path) -> str:
+    """Store the weights if the trial is among the best K so far, by this rank; their id if they have arrived."""
     config = context.opened.config
     with context.state.weights:
         kept = kept_weights(context.store, config.study)
-    better = [other for other in kept if other.value is not None and other.value >= value]
-    if len(better) >= config.keep:
+    if sum(other.rank < place for other in kept) >= config.keep:
         return ""
     artifact = f"weights-{context.settings.stem}-{trial.number}.safetensors"
     try:

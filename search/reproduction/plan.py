@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
-from search.studies.study import VALIDATION_SHARE
+from search.studies.create import VALIDATION_SHARE
 from spaces import DataFacts, Recipe, dump_recipe
 from storage.data.dataset import Dataset
 from storage.data.outliers import find_outliers

@@ -34,11 +34,13 @@ from search.reproduction.reproduce import prepare, write_report
 from search.reproduction.result import Result
 from search.reproduction.search_report import SAMPLERS, Search, Searches, Tried
 from search.reproduction.training import train_missing
-from search.studies.study import OpenStudy, Wish, create, open_study
+from search.studies.create import create
+from search.studies.study import OpenStudy, open_study
 from search.worker.devices import places
 from spaces import Recipe, SpaceError, load_preset
 from storage.data.dataset import Dataset, read_dataset, select_samples, write_dataset
 from storage.store import Store, open_store
+from storage.studies.config import StudyConfig
 from storage.trials.retries import earlier_attempts
 
 log = logging.getLogger(__name__)
@@ -117,23 +119,19 @@ def _create(store: Store, sampler: str, data: Path, request: Request, trials: in
     """Create the study, or find it; other data, axes or epochs make another one. Returns its name."""
     text = space_text(request.budget)
     digest = hashlib.sha256(json.dumps([read_dataset(data).digest, text, request.budget.epochs]).encode()).hexdigest()
-    wish = Wish(
+    config = StudyConfig(
         study=f"d7-{sampler}-{digest[:6]}",
-        data=data,
         space=text,
-        space_name="the space of D7",
         sampler="tpe" if sampler == "tpe" else "random",  # the grid's points are enqueued here, in our own order
         pruner="none",
-        objective="miou",
         trials=trials,
         epochs=request.budget.epochs,
         warm_start="none",
-        holdout=0.0,
         keep=1,
         seed=SPLIT_SEED,
     )
-    create(store, wish)
-    return wish.study
+    create(store, config, data, space_name="the space of D7")
+    return config.study
 
 
 def _enqueue(store: Store, name: str, points: Sequence[Mapping[str, Scalar]]) -> None:

@@ -9,22 +9,21 @@ import optuna
 
 from search.studies.constraints import constraint_values, countable
 from search.studies.samplers import trial_seed
-from search.studies.study import space_of
+from search.studies.study import Study
 from spaces import Recipe, Space
-from storage.studies.studies import StudyConfig
 
 SAMPLES = 24
 
 
-def weights_note(config: StudyConfig) -> str:
+def weights_note(study: Study) -> str:
     """A sentence on the disk that the weights of the best K trials take, from random recipes of the space.
 
     Only how many are kept where there is no torch to count with.
     """
+    config = study.config
     if not countable():
         return f"the weights of the best {config.keep} trials will be kept"
-    space = space_of(config)
-    sizes = [weights_bytes(recipe, space) for recipe in _random_recipes(space, config.seed)]
+    sizes = [weights_bytes(recipe, study.space) for recipe in _random_recipes(study.space, config.seed)]
     typical, most = statistics.median(sizes) * config.keep, max(sizes) * config.keep
     return (
         f"the weights of the best {config.keep} trials will take about {_spelled(typical)},"
@@ -32,23 +31,21 @@ def weights_note(config: StudyConfig) -> str:
     )
 
 
-def limits_note(config: StudyConfig) -> str:
+def limits_note(study: Study) -> str:
     """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
 
     What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
     advice. Where there is no torch to count with, the sentence says who looks.
     """
+    config = study.config
     options = {"--max-params": config.max_params, "--max-gpu-gb": config.max_gpu_gb}
     named = " and ".join(f"{name} {value:,}" for name, value in options.items() if value is not None)
     if not named:
         return ""
     if not countable():
         return f"{named}: each worker looks before it trains"
-    space = space_of(config)
-    every = [
-        constraint_values(recipe, space.facts, config, None, pixel_bytes=1)
-        for recipe in _random_recipes(space, config.seed)
-    ]
+    recipes = _random_recipes(study.space, config.seed)
+    every = [constraint_values(study, recipe, None, pixel_bytes=1) for recipe in recipes]
     refused = sum(any(value > 0 for value in over.values()) for over in every)
     if refused == SAMPLES:
         return f"{named}: refuses all of {SAMPLES} random recipes; a larger limit or a narrower space finds more"

@@ -1,39 +1,105 @@
-"""A pruner that sees each trial once, however often it was cut off and taken up again.
+"""When a study gives a trial up: its pruners, which see each trial once, however many attempts it has had.
 
-A trial that was lost stays in the study as a failed one with the rungs it had reached, and its copy reaches them again:
-to Optuna's pruners these are two competitors. Here the copy has its origin's number, and its earlier lives only lend it
-the rungs that it has not reported yet.
+An attempt that was cut off stays in the study as a failed trial with the rungs that it had reached, and the retry
+reaches them again: to Optuna's pruners these are two competitors. Here the retry has the number of the first attempt,
+and the attempts before only lend it the rungs that it has not reported yet.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
-from optuna.pruners import BasePruner
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from search.studies.queries import feasible
+from storage.studies.config import StudyConfig
 from storage.trials.retries import first_attempt
+
+REDUCTION = 3  # eta of successive halving (arXiv 1810.05934 uses 3 and 4)
 
 _RUNG = "completed_rung_"  # how successive halving names what it notes at a trial
 
 
 class RetryAwarePruner(BasePruner):
-    """A pruner's verdict on a trial as if none had ever been cut off."""
+    """A pruner that sees each trial once, and whose verdict on the first trials of a study is not carried out.
 
-    def __init__(self, pruner: BasePruner) -> None:
+    startup: so many trials run to their end, since there is nothing yet to compare with. The pruner is asked all the
+    same: successive halving notes which trial reached which rung.
+    """
+
+    def __init__(self, pruner: BasePruner, startup: int = 0) -> None:
         self._pruner = pruner
+        self._startup = startup
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
-        view = copy.copy(study)
-        view._storage = _Lives(study._storage, first_attempt(trial))  # type: ignore[assignment]
-        return self._pruner.prune(view, _as_origin(trial))
+        view, first = _merged_view(study, trial), _as_first_attempt(trial)
+        return self._pruner.prune(view, first) and _before(view, first, self._startup) >= self._startup
 
 
-class _Lives:
-    """The study's storage, with one trial for all lives of each."""
+class RetryAwareHyperband(HyperbandPruner):
+    """The same for Hyperband, as one: Optuna's samplers learn only from trials of a bracket when they find Hyperband.
+
+    A retry is in the bracket of its first attempt.
+    """
+
+    def __init__(self, *, min_resource: int, max_resource: int, startup: int = 0) -> None:
+        super().__init__(min_resource, max_resource, REDUCTION)
+        self._startup = startup
+        self._try_initialization(None)  # type: ignore[arg-type]  # or every trial is in bracket 0 until one is judged
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
+        view, first = _merged_view(study, trial), _as_first_attempt(trial)
+        return super().prune(view, first) and _before(view, first, self._startup) >= self._startup
+
+    def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
+        return super()._get_bracket_id(study, _as_first_attempt(trial))
+
+
+def build_pruner(config: StudyConfig) -> BasePruner:
+    """The study's pruner, over epochs counted from one."""
+    least, most, startup = min_resource(config.epochs), config.epochs, startup_trials(config.trials)
+    if config.pruner == "hyperband":
+        return RetryAwareHyperband(min_resource=least, max_resource=most, startup=startup)
+    builds: dict[str, Callable[[], BasePruner]] = {
+        "asha": lambda: SuccessiveHalvingPruner(min_resource=least, reduction_factor=REDUCTION),
+        "median": lambda: MedianPruner(n_startup_trials=0, n_warmup_steps=least, n_min_trials=2),
+        "none": NopPruner,
+    }
+    return RetryAwarePruner(builds[config.pruner](), startup)
+
+
+def startup_trials(trials: int) -> int:
+    """How many trials of a study run to their end whatever they score: a quarter, from 2 to 5."""
+    return max(2, min(5, trials // 4))
+
+
+def min_resource(epochs: int) -> int:
+    """The first rung in epochs: a ninth of the budget, at least one."""
+    return max(1, round(epochs / REDUCTION**2))
+
+
+def rungs(config: StudyConfig) -> frozenset[int]:
+    """The epochs at which Optuna hears of a training; the whole curve is in our own table."""
+    if config.pruner == "none":
+        return frozenset({config.epochs})
+    if config.pruner == "median":
+        return frozenset(range(min_resource(config.epochs), config.epochs + 1, max(1, config.epochs // 10))) | {
+            config.epochs
+        }
+    steps = {config.epochs}
+    step = min_resource(config.epochs)
+    while step < config.epochs:
+        steps.add(step)
+        step *= REDUCTION
+    return frozenset(steps)
+
+
+class _MergedAttempts:
+    """The study's storage, with one trial for all attempts of each."""
 
     def __init__(self, storage: Any, asking: int) -> None:
         self._storage = storage
@@ -50,20 +116,36 @@ class _Lives:
         return [trial for trial in merged if states is None or trial.state in states]
 
 
+def _merged_view(study: Study, trial: FrozenTrial) -> Study:
+    view = copy.copy(study)
+    view._storage = _MergedAttempts(study._storage, first_attempt(trial))  # type: ignore[assignment]
+    return view
+
+
 def _merged(trials: Iterable[FrozenTrial], asking: int) -> list[FrozenTrial]:
-    """One trial for all of its attempts. The one that asks brings no rungs from before, it is about to report."""
-    lives: dict[int, list[FrozenTrial]] = {}
+    """The last attempt of each trial. The trial that asks brings no earlier rungs, it is about to report them."""
+    attempts: dict[int, list[FrozenTrial]] = {}
     for trial in trials:
-        lives.setdefault(first_attempt(trial), []).append(trial)
-    return [_as_origin(own[-1], () if first == asking else own[:-1]) for first, own in lives.items()]
+        attempts.setdefault(first_attempt(trial), []).append(trial)
+    return [_as_first_attempt(own[-1], () if first == asking else own[:-1]) for first, own in attempts.items()]
 
 
-def _as_origin(trial: FrozenTrial, earlier: Iterable[FrozenTrial] = ()) -> FrozenTrial:
+def _as_first_attempt(trial: FrozenTrial, earlier: Iterable[FrozenTrial] = ()) -> FrozenTrial:
     first = first_attempt(trial)
     if first == trial.number:
         return trial
     seen = copy.copy(trial)
     seen.number = first
-    rungs = {key: value for life in earlier for key, value in life.system_attrs.items() if key.startswith(_RUNG)}
+    rungs = {key: value for other in earlier for key, value in other.system_attrs.items() if key.startswith(_RUNG)}
     seen._system_attrs = rungs | dict(trial.system_attrs)
     return seen
+
+
+def _before(study: Study, trial: FrozenTrial, enough: int) -> int:
+    """How many trials before this one were allowed to train, if fewer than enough.
+
+    Trials that a limit refused (`search.studies.constraints`) trained nothing and are not counted.
+    """
+    if trial.number < enough:
+        return trial.number
+    return sum(feasible(other) for other in study.get_trials(deepcopy=False) if other.number < trial.number)

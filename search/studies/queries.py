@@ -1,13 +1,15 @@
-"""How far a study is, counted from the study itself."""
+"""How far a study is and which of its trials is the best: the one place that counts and ranks trials."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.trials.retries import earlier_attempts
+from storage.trials.trial_times import seconds_of
 
 STALE = "marsearch:stale"  # system attribute by which a view marks a lost trial that it shows as failed
 
@@ -42,23 +44,37 @@ def count(trials: Sequence[FrozenTrial]) -> Counts:
     )
 
 
-def best_of(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The complete, feasible trial of the highest value; None before there is one."""
-    good = [
-        t
-        for t in trials
-        if t.state is TrialState.COMPLETE and t.value is not None and all(v <= 0 for v in t.constraints.values())
-    ]
-    return max(good, key=lambda t: (t.value or 0.0, -t.number), default=None)
+def feasible(trial: FrozenTrial) -> bool:
+    """Whether the trial keeps every limit; one that has not been measured against any does."""
+    return all(value <= 0 for value in trial.constraints.values())
+
+
+def ranked(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> list[FrozenTrial]:
+    """The complete trials that keep every limit, best first: of equals the smaller network, then the earlier trial.
+
+    `search.outcome.leaderboard.rank` has the same rule.
+    """
+    return sorted((t for t in trials if _scored(t)), key=lambda trial: _place(trial, maximise))
+
+
+def best_of(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> FrozenTrial | None:
+    """The first of `ranked`; None before there is one."""
+    return min((t for t in trials if _scored(t)), key=lambda trial: _place(trial, maximise), default=None)
+
+
+def _scored(trial: FrozenTrial) -> bool:
+    return trial.state is TrialState.COMPLETE and bool(trial.values) and feasible(trial)
+
+
+def _place(trial: FrozenTrial, maximise: bool) -> tuple[float, float, int]:
+    value = trial.values[0]
+    return -value if maximise else value, trial.user_attrs.get("parameters", math.inf), trial.number
 
 
 def remaining_seconds(trials: Sequence[FrozenTrial], target: int, workers: int) -> float | None:
     """Estimated time to the target from the mean duration of what has finished; None before anything has."""
-    done = [
-        t.duration.total_seconds()
-        for t in trials
-        if t.state in (TrialState.COMPLETE, TrialState.PRUNED) and t.duration is not None
-    ]
+    times = (seconds_of(t) for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED))
+    done = [seconds for seconds in times if seconds is not None]
     if not done:
         return None
     left = max(0, target - count(trials).finished)

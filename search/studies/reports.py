@@ -13,16 +13,18 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, summarise
 from search.studies.queries import best_of, count
-from search.studies.study import recipe_of, space_of
-from spaces import Space, SpaceError
+from search.studies.study import Study
+from spaces import SpaceError
 from storage.errors import StudyError
 from storage.store import Store
+from storage.studies.config import shown
 from storage.studies.control import Command, command
 from storage.studies.hosts import LEFT, Worker, workers
 from storage.studies.liveness import alive, attending, silence
-from storage.studies.studies import StudyConfig, load_config
+from storage.studies.studies import load_config
 from storage.studies.summaries import study_summaries
 from storage.trials.retries import earlier_attempts
+from storage.trials.trial_times import seconds_of
 
 State = Literal["running", "idle", "paused", "stopped", "finished"]
 
@@ -31,24 +33,18 @@ _TRAINING = re.compile(r"([0-9]+): ([0-9]+)/([0-9]+)")  # as a host writes what 
 
 def study_report(store: Store, name: str) -> dict[str, Any]:
     """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
-    config = load_config(store, name)
+    study = Study(load_config(store, name))
     trials = _trials(store, name)
     counts, best = count(trials), best_of(trials)
     known = workers(store, name)
-    return {
+    return shown(study.config) | {
         "study": name,
-        "state": state_of(counts.finished, config.trials, command(store, name), [w for w in known if alive(w)]),
-        "target": config.trials,
+        "state": state_of(counts.finished, study.config.trials, command(store, name), [w for w in known if alive(w)]),
+        "target": study.config.trials,
         "finished": counts.finished,
         "trials": asdict(counts),
-        "best": _best(config, best) if best is not None else None,
+        "best": _best(study, best) if best is not None else None,
         "workers": [worker_report(worker) for worker in known],
-        "objective": config.objective,
-        "sampler": config.sampler,
-        "pruner": config.pruner,
-        "epochs": config.epochs,
-        "data_digest": config.data_digest,
-        "space_digest": config.space_digest,
     }
 
 
@@ -92,32 +88,28 @@ def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
 
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
-    config = load_config(store, name)
-    try:
-        space = space_of(config)
-    except StudyError:
-        space = None
-    return tuple(row_of(config, space, trial) for trial in _trials(store, name))
+    study = Study(load_config(store, name))
+    return tuple(row_of(study, trial) for trial in _trials(store, name))
 
 
 def _trials(store: Store, name: str) -> list[FrozenTrial]:
     return optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
 
 
-def _best(config: StudyConfig, trial: FrozenTrial) -> dict[str, Any]:
+def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:
     return {
         "number": trial.number,
         "value": trial.value,
         "miou": trial.user_attrs.get("miou"),
         "miou_strict": trial.user_attrs.get("miou_strict"),
-        "recipe": _recipe(config, trial),
+        "recipe": _recipe(study, trial),
     }
 
 
-def _recipe(config: StudyConfig, trial: FrozenTrial) -> dict[str, Any] | None:
+def _recipe(study: Study, trial: FrozenTrial) -> dict[str, Any] | None:
     """The recipe for JSON; None where today's axes cannot say what an older study tried."""
     try:
-        return recipe_of(config, space_of(config), trial).model_dump(mode="json")
+        return study.recipe(trial).model_dump(mode="json")
     except (SpaceError, StudyError):
         return None
 
@@ -128,7 +120,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
         "state": trial.state.name.lower(),
         "value": _value(trial),
         "params": dict(trial.params),
-        "duration_s": trial.duration.total_seconds() if trial.duration is not None else None,
+        "duration_s": seconds_of(trial),
         "reason": trial.user_attrs.get("reason"),
         "resumed_from_epoch": trial.user_attrs.get("resumed_from_epoch"),
         "retry_of": earlier_attempts(trial)[-1] if earlier_attempts(trial) else None,
@@ -139,8 +131,8 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def row_of(config: StudyConfig, space: Space | None, trial: FrozenTrial) -> Row:
-    """The trial's row of the leaderboard. space: from `search.studies.study.space_of`, None where that fails."""
+def row_of(study: Study, trial: FrozenTrial) -> Row:
+    """The trial's row of the leaderboard."""
     known = trial.user_attrs
     return Row(
         number=trial.number,
@@ -150,16 +142,16 @@ def row_of(config: StudyConfig, space: Space | None, trial: FrozenTrial) -> Row:
         miou_strict=known.get("miou_strict"),
         epochs=known.get("epochs", trial.last_step) or 0,
         parameters=known.get("parameters"),
-        seconds=trial.duration.total_seconds() if trial.duration is not None else None,
-        summary=_summary(config, space, trial),
+        seconds=seconds_of(trial),
+        summary=_summary(study, trial),
     )
 
 
-def _summary(config: StudyConfig, space: Space | None, trial: FrozenTrial) -> str:
+def _summary(study: Study, trial: FrozenTrial) -> str:
     try:
-        return summarise(recipe_of(config, space, trial)) if space is not None else ""
-    except SpaceError:
-        return ""  # waiting, or still being sampled: not all parameters are there
+        return summarise(study.recipe(trial))
+    except (SpaceError, StudyError):
+        return ""  # not all parameters are there yet, or today's axes cannot express the study's space
 
 
 def _value(trial: FrozenTrial) -> float | None:

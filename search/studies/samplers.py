@@ -1,4 +1,4 @@
-"""How a study chooses what to try and when to give up: samplers, pruners and their rungs."""
+"""How a study chooses what to try."""
 
 from __future__ import annotations
 
@@ -7,38 +7,12 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from search.studies.feasible import Candidate, FeasibleSampler
-from storage.studies.studies import StudyConfig
-
-SAMPLERS = ("tpe", "random", "grid")
-PRUNERS = ("asha", "hyperband", "median", "none")
-REDUCTION = 3  # eta of successive halving (arXiv 1810.05934 uses 3 and 4)
-
-
-class StartupPruner(BasePruner):
-    """A pruner whose verdict on the first trials of a study is not carried out: there is nothing yet to compare with.
-
-    It is asked all the same, since successive halving notes which trial reached which rung. Trials that a limit
-    refused (`search.studies.constraints`) trained nothing and are not counted among the first.
-    """
-
-    def __init__(self, pruner: BasePruner, startup: int) -> None:
-        self._pruner = pruner
-        self._startup = startup
-
-    def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
-        return self._pruner.prune(study, trial) and self._others(study, trial) >= self._startup
-
-    def _others(self, study: Study, trial: FrozenTrial) -> int:
-        """How many trials before this one were allowed to train."""
-        if trial.number < self._startup:
-            return trial.number
-        return sum(feasible(other) for other in study.get_trials(deepcopy=False) if other.number < trial.number)
+from storage.studies.config import StudyConfig
 
 
 class SeededSampler(BaseSampler):
@@ -73,11 +47,6 @@ class SeededSampler(BaseSampler):
         self._sampler.after_trial(study, trial, state, values)
 
 
-def feasible(trial: FrozenTrial) -> bool:
-    """Whether the trial keeps every limit; one that has not been measured against any does."""
-    return all(value <= 0 for value in trial.constraints.values())
-
-
 def trial_seed(study_seed: int, number: int) -> int:
     """The seed of a trial's recipe and sampler, in [0, 2**63)."""
     return int(np.random.SeedSequence([study_seed, number]).generate_state(1, np.uint64)[0]) >> 1
@@ -97,44 +66,6 @@ def build_sampler(config: StudyConfig, violation: Callable[[Candidate], float] |
     if violation is None:
         return SeededSampler(make, config.seed)
     return SeededSampler(lambda seed: FeasibleSampler(make(seed), violation), config.seed)
-
-
-def build_pruner(config: StudyConfig) -> BasePruner:
-    """The study's pruner, over epochs counted from one."""
-    least, most = min_resource(config.epochs), config.epochs
-    builds: dict[str, Callable[[], BasePruner]] = {
-        "asha": lambda: SuccessiveHalvingPruner(min_resource=least, reduction_factor=REDUCTION),
-        "hyperband": lambda: HyperbandPruner(min_resource=least, max_resource=most, reduction_factor=REDUCTION),
-        "median": lambda: MedianPruner(n_startup_trials=0, n_warmup_steps=least, n_min_trials=2),
-        "none": NopPruner,
-    }
-    return StartupPruner(builds[config.pruner](), startup_trials(config.trials))
-
-
-def startup_trials(trials: int) -> int:
-    """How many trials of a study run to their end whatever they score: a quarter, from 2 to 5."""
-    return max(2, min(5, trials // 4))
-
-
-def min_resource(epochs: int) -> int:
-    """The first rung in epochs: a ninth of the budget, at least one."""
-    return max(1, round(epochs / REDUCTION**2))
-
-
-def rungs(config: StudyConfig) -> frozenset[int]:
-    """The epochs at which Optuna hears of a training; the whole curve is in our own table."""
-    if config.pruner == "none":
-        return frozenset({config.epochs})
-    if config.pruner == "median":
-        return frozenset(range(min_resource(config.epochs), config.epochs + 1, max(1, config.epochs // 10))) | {
-            config.epochs
-        }
-    steps = {config.epochs}
-    step = min_resource(config.epochs)
-    while step < config.epochs:
-        steps.add(step)
-        step *= REDUCTION
-    return frozenset(steps)
 
 
 def _tpe(trials: int, seed: int) -> BaseSampler:

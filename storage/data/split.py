@@ -9,6 +9,7 @@ Legend: G groups, P parts, F features.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,19 @@ class Split:
     holdout: NDArray[np.int64]
     method: str
     seed: int
+
+
+def dump_split(split: Split) -> str:
+    """The split as JSON, to be stored with a study."""
+    parts = {name: getattr(split, name).tolist() for name in ("train", "validation", "holdout")}
+    return json.dumps({**parts, "method": split.method, "seed": split.seed})
+
+
+def load_split(text: str) -> Split:
+    """The inverse of `dump_split`."""
+    values = json.loads(text)
+    parts = {name: np.asarray(values[name], dtype=np.int64) for name in ("train", "validation", "holdout")}
+    return Split(**parts, method=values["method"], seed=values["seed"])
 
 
 def split_dataset(

@@ -51,30 +51,16 @@ class Table(DeclarativeBase):
 
 
 class StudyTable(Table):
-    """What a study was created to do."""
+    """A study and its configuration: a column for what is asked for in SQL, one document for all other fields."""
 
-    __tablename__ = "marsearch_plans"
+    __tablename__ = "marsearch_studies"
 
     study_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     study: Mapped[str] = mapped_column(String(512), unique=True)
     data_digest: Mapped[str] = mapped_column(String(128))
-    space_digest: Mapped[str] = mapped_column(String(128))
-    space: Mapped[str] = mapped_column(Text)
-    facts: Mapped[str] = mapped_column(Text)
-    sampler: Mapped[str] = mapped_column(String(64))
-    pruner: Mapped[str] = mapped_column(String(64))
-    objective: Mapped[str] = mapped_column(String(64))
     trials: Mapped[int]
-    epochs: Mapped[int]
-    warm_start: Mapped[str] = mapped_column(Text)
-    holdout: Mapped[float]
-    keep: Mapped[int]
-    seed: Mapped[int] = mapped_column(BigInteger)
-    split: Mapped[str] = mapped_column(Text)
+    config: Mapped[dict[str, Any]] = mapped_column(JSON)
     created: Mapped[datetime]
-    max_params: Mapped[int | None] = mapped_column(BigInteger)
-    max_gpu_gb: Mapped[float | None]
-    domains: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class DatasetTable(Table):

@@ -91,12 +91,24 @@ class KeptWeights:
     trial_id, trial: whose they are.
     artifact: their id.
     value: the attempt's objective, None when there is none.
+    parameters: of its network, 0 when unknown.
     """
 
     trial_id: int
     trial: int
     artifact: str
     value: float | None
+    parameters: int
+
+    @property
+    def rank(self) -> tuple[float, float, int]:
+        """What they are sorted by, the best first."""
+        return rank(self.value, self.parameters, self.trial)
+
+
+def rank(value: float | None, parameters: int, trial: int) -> tuple[float, float, int]:
+    """What kept weights are sorted by, as trials are: the value, then the smaller network, then the earlier trial."""
+    return math.inf if value is None else -value, parameters or math.inf, trial
 
 
 def claim_trial(study: Study, holder: Holder) -> Trial | None:
@@ -151,13 +163,19 @@ def attempts(store: Store, study: str) -> tuple[Attempt, ...]:
 
 
 def kept_weights(store: Store, study: str) -> tuple[KeptWeights, ...]:
-    """The weights that are kept, best value first, then older trials. Raises StudyError for an unknown study."""
+    """The weights that are kept, best first. Raises StudyError for an unknown study."""
     kept = [
-        KeptWeights(trial_id=each.trial_id, trial=each.trial, artifact=each.weights_artifact, value=each.value)
+        KeptWeights(
+            trial_id=each.trial_id,
+            trial=each.trial,
+            artifact=each.weights_artifact,
+            value=each.value,
+            parameters=each.parameters,
+        )
         for each in attempts(store, study)
         if each.weights_artifact
     ]
-    return tuple(sorted(kept, key=lambda each: (math.inf if each.value is None else -each.value, each.trial)))
+    return tuple(sorted(kept, key=lambda each: each.rank))
 
 
 def note_weights(store: Store, trial_id: int, artifact: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -171,6 +172,28 @@ def test_places_that_cannot_be_written(
     assert "file" in refused("data", "inspect", data, "--out", tmp_path / "file" / "pictures")
     monkeypatch.setenv("MARSEARCH_HOME", str(tmp_path / "file" / "home"))
     refused("status")
+
+
+@pytest.mark.parametrize("command", [("data", "clean"), ("predict", "bundle")])
+def test_a_file_is_not_written_over_itself(refused: Ask, data: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    before = data.read_bytes()
+    (tmp_path / "soft.npz").symlink_to(data)
+    (tmp_path / "hard.npz").hardlink_to(data)
+    method = ["--method", "mean"] if command[0] == "data" else []
+    for out in (data, tmp_path / "soft.npz", tmp_path / "hard.npz", tmp_path / "." / data.name):
+        assert "is the file" in refused(*command, data, out, *method)
+    assert data.read_bytes() == before
+
+
+def test_a_device_that_is_not_there_leaves_no_study(
+    refused: Ask, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no driver of a GPU
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "--device cuda" in refused("run", "mars", "--data", data, "--device", "cuda")
+    capsys.readouterr()
+    assert answer(["study", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"studies": []}
 
 
 def test_a_bundle_that_is_none(refused: Ask, data: Path, tmp_path: Path) -> None:

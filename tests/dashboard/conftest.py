@@ -23,7 +23,8 @@ from search.dashboard.login import Login
 from search.dashboard.view import ViewStorage
 from spaces import DataFacts, bind, dump_domains
 from storage.store import Store, open_store
-from storage.studies.studies import StudyConfig, create_study
+from storage.studies.config import StudyConfig
+from storage.studies.studies import create_study
 from storage.trials.trial_storage import TrialStorage
 
 PASSWORD, VIEWER = "a long password", "for looking only"
@@ -32,7 +33,7 @@ CLASSES = ("background", "soil", "rock <b>&")
 
 def plan(**other: Any) -> StudyConfig:
     facts = DataFacts(channels=1, height=24, width=32, class_names=CLASSES, excluded=("background",))
-    split = json.dumps({"train": [0, 1, 2, 3], "validation": [4, 5], "holdout": []})
+    split = json.dumps({"train": [0, 1, 2, 3], "validation": [4, 5], "holdout": [], "method": "stratified", "seed": 7})
     names: dict[str, Any] = {
         "study": "mars", "data_digest": "d" * 64, "space_digest": "e" * 64, "space": "",
         "facts": facts.model_dump_json(), "sampler": "random",

@@ -188,7 +188,7 @@ def _everything(url: str) -> str:
         tables = inspect(engine).get_table_names()
         rows = [str(connection.execute(text(f'SELECT * FROM "{table}"')).all()) for table in tables]
     engine.dispose()
-    assert "marsearch_plans" in tables
+    assert "marsearch_studies" in tables
     return "\n".join(rows)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 
-from search.studies.study import Created, Wish, create
+from search.studies.create import Created, create
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
 from storage.store import Store, open_store
-from support.studies import TINY_SPACE
+from storage.studies.config import StudyConfig
+from support.studies import TINY_SPACE, Wish
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -79,27 +81,15 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def wish(tiny_data: Path) -> Callable[..., Wish]:
-    def wished(**changes: object) -> Wish:
-        values: dict[str, object] = {
-            "study": "tiny",
-            "data": tiny_data,
-            "space": TINY_SPACE,
-            "space_name": "tiny.yaml",
-            "sampler": "tpe",
-            "pruner": "asha",
-            "objective": "miou",
-            "trials": 6,
-            "epochs": 3,
-            "warm_start": "none",
-            "holdout": 0.0,
-            "keep": 2,
-            "seed": 0,
-        }
-        return Wish(**(values | changes))  # type: ignore[arg-type]
+    """What `create` takes for the study `tiny`, with these changes."""
+
+    def wished(data: Path = tiny_data, **changes: Any) -> Wish:
+        values: dict[str, Any] = {"study": "tiny", "space": TINY_SPACE, "trials": 6, "epochs": 3, "keep": 2}
+        return StudyConfig(**values | {"warm_start": "none"} | changes), data
 
     return wished
 
 
 @pytest.fixture
 def created(store: Store, wish: Callable[..., Wish]) -> Created:
-    return create(store, wish())
+    return create(store, *wish())

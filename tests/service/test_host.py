@@ -23,9 +23,9 @@ from search.errors import TrainingFailed, UsageError
 from search.host.host import WorkOptions, work
 from search.host.progress import Progress
 from search.host.state import INTERRUPTED
+from search.studies.create import Created, create
 from search.studies.queries import count
 from search.studies.reports import leaderboard, study_report, trial_reports
-from search.studies.study import Created, Wish, create
 from search.training.epoch import EpochRecord
 from storage.store import Store
 from storage.studies.attempts import attempts, kept_weights
@@ -33,6 +33,7 @@ from storage.studies.epochs import curve
 from storage.studies.hosts import workers
 from storage.trials.retries import earlier_attempts
 from support.commands import kept_handlers
+from support.studies import Wish
 from support.waiting import wait_for
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
@@ -111,7 +112,7 @@ def test_the_same_study_gives_the_same_weights(store: Store, wish: Callable[...,
 
     found = []
     for name in ("one", "two"):
-        create(store, wish(study=name, trials=1, keep=1))
+        create(store, *wish(study=name, trials=1, keep=1))
         work(store, order(tmp_path, study=name, workers=1), quiet())
         (kept,) = kept_weights(store, name)
         with store.artifacts.open_reader(kept.artifact) as file:
@@ -123,7 +124,7 @@ def test_the_same_study_gives_the_same_weights(store: Store, wish: Callable[...,
 def test_a_killed_child_is_recorded_and_replaced(
     store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path
 ) -> None:
-    create(store, wish(trials=3, epochs=8, pruner="none"))
+    create(store, *wish(trials=3, epochs=8, pruner="none"))
 
     def kill_first() -> None:
         wait_for(lambda: any(len(curve(store, "tiny", run.trial, EpochRecord)) == 4 for run in attempts(store, "tiny")))
@@ -147,7 +148,7 @@ def test_a_killed_child_is_recorded_and_replaced(
 
 
 def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
-    create(store, wish(trials=2, epochs=60, pruner="none"))
+    create(store, *wish(trials=2, epochs=60, pruner="none"))
 
     def stop() -> None:
         wait_for(lambda: any(curve(store, "tiny", run.trial, EpochRecord) for run in attempts(store, "tiny")))
@@ -165,7 +166,7 @@ def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., 
 
 
 def test_the_timeout_ends_the_host(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
-    create(store, wish(trials=50, epochs=200, pruner="none"))
+    create(store, *wish(trials=50, epochs=200, pruner="none"))
     outcome = work(store, order(tmp_path, workers=1, timeout=6.0), quiet())
     assert outcome.finished < outcome.target
     assert not [t for t in trials_of(store) if t.state is TrialState.RUNNING]
@@ -174,7 +175,7 @@ def test_the_timeout_ends_the_host(store: Store, wish: Callable[..., Wish], tmp_
 def test_a_host_whose_trainings_only_fail_gives_up(
     store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create(store, wish(trials=40))
+    create(store, *wish(trials=40))
     monkeypatch.setenv("PYTHONPATH", str(broken_torch(tmp_path)), prepend=os.pathsep)
     with pytest.raises(TrainingFailed, match=r"5 trainings in a row failed, the last one with: .*no such device"):
         work(store, order(tmp_path, workers=1), quiet())

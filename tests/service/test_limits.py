@@ -16,18 +16,23 @@ import pytest
 from optuna.trial import Trial
 
 from search.errors import UsageError
-from search.studies import constraints as limits
-from search.studies.constraints import Gpu, constraint_values, gpu_of, pixel_bytes_of, refusal, violation_of
+from search.studies.constraints import constraint_values, pixel_bytes_of, refusal, violation_of
+from search.studies.create import Created, create
 from search.studies.estimates import limits_note
+from search.studies.pruners import build_pruner, rungs
 from search.studies.queries import best_of, count
-from search.studies.samplers import build_pruner, build_sampler, rungs
-from search.studies.study import Created, Wish, create, enqueue_named, space_of
+from search.studies.recipes import enqueue_named
+from search.studies.samplers import build_sampler
+from search.studies.study import Study
 from search.training.footprint import meta_network
+from search.worker import gpu as gpus
+from search.worker.gpu import Gpu, gpu_of
 from search.worker.process import DeviceSlot
-from spaces import DataFacts, Recipe, bind
+from spaces import DataFacts, Recipe, bind, dump_domains
 from spaces.modules.networks.network import count_parameters
 from storage.store import Store
-from storage.studies.studies import StudyConfig
+from storage.studies.config import StudyConfig
+from support.studies import Wish
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))
@@ -49,38 +54,48 @@ def plan(created: Created) -> StudyConfig:
     return created.config
 
 
+def study_of(plan: StudyConfig, text: str = "") -> Study:
+    """The study of this configuration on data with the facts above, in the space of this text."""
+    space = bind(FACTS, text, epochs=plan.epochs)
+    derived = {"facts": FACTS.model_dump_json(), "space_digest": space.digest, "domains": dump_domains(space)}
+    return Study(replace(plan, space=text, **derived))
+
+
+def values(plan: StudyConfig, device_gb: float | None, *, quick: bool = False) -> Mapping[str, float]:
+    """The constraints of that study on the default recipe."""
+    return constraint_values(study_of(plan), Recipe(), device_gb, quick=quick)
+
+
 def parameters(recipe: Recipe) -> int:
     return count_parameters(meta_network(recipe, FACTS))
 
 
 def test_without_limits_there_are_no_constraints(plan: StudyConfig) -> None:
-    assert constraint_values(Recipe(), FACTS, plan, None) == {}
-    assert violation_of(space_of(plan), plan) is None
+    assert values(plan, None) == {}
+    assert violation_of(Study(plan)) is None
     assert refusal({}, plan, None) == ""
 
 
 def test_a_constraint_is_the_number_of_doublings_over_the_limit(plan: StudyConfig) -> None:
     own = parameters(Recipe())
-    assert constraint_values(Recipe(), FACTS, replace(plan, max_params=own), None) == {"params": 0.0}
-    assert constraint_values(Recipe(), FACTS, replace(plan, max_params=own // 4), None)["params"] == pytest.approx(
-        2, abs=1e-3
-    )
-    assert constraint_values(Recipe(), FACTS, replace(plan, max_params=own * 2), None)["params"] == pytest.approx(-1)
+    assert values(replace(plan, max_params=own), None) == {"params": 0.0}
+    assert values(replace(plan, max_params=own // 4), None)["params"] == pytest.approx(2, abs=1e-3)
+    assert values(replace(plan, max_params=own * 2), None)["params"] == pytest.approx(-1)
 
 
 def test_memory_is_limited_by_the_device_unless_the_plan_says_otherwise(plan: StudyConfig) -> None:
-    (small,) = constraint_values(Recipe(), FACTS, plan, 1.0).values()
-    (large,) = constraint_values(Recipe(), FACTS, plan, 4.0).values()
+    (small,) = values(plan, 1.0).values()
+    (large,) = values(plan, 4.0).values()
     assert small - large == pytest.approx(2)
-    assert constraint_values(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), 1.0) == {"gpu_gb": large}
-    assert constraint_values(Recipe(), FACTS, replace(plan, max_gpu_gb=4.0), None) == {"gpu_gb": large}
-    assert set(constraint_values(Recipe(), FACTS, replace(plan, max_params=5), 1.0)) == {"params", "gpu_gb"}
+    assert values(replace(plan, max_gpu_gb=4.0), 1.0) == {"gpu_gb": large}
+    assert values(replace(plan, max_gpu_gb=4.0), None) == {"gpu_gb": large}
+    assert set(values(replace(plan, max_params=5), 1.0)) == {"params", "gpu_gb"}
 
 
 def test_memory_is_not_looked_at_where_parameters_decide(plan: StudyConfig) -> None:
     both = replace(plan, max_params=5, max_gpu_gb=0.1)
-    assert set(constraint_values(Recipe(), FACTS, both, None, quick=True)) == {"params"}
-    assert set(constraint_values(Recipe(), FACTS, replace(both, max_params=10**9), None, quick=True)) == {
+    assert set(values(both, None, quick=True)) == {"params"}
+    assert set(values(replace(both, max_params=10**9), None, quick=True)) == {
         "params",
         "gpu_gb",
     }
@@ -109,10 +124,10 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         program.write_text(f"#!/bin/sh\n{text}\n")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        limits._ask_driver.cache_clear()
+        gpus._ask_driver.cache_clear()
 
     yield says
-    limits._ask_driver.cache_clear()
+    gpus._ask_driver.cache_clear()
 
 
 def place(device: str, environment: Mapping[str, str] | None = None) -> DeviceSlot:
@@ -136,11 +151,11 @@ def test_a_gpu_whose_driver_does_not_answer_limits_nothing(answer: str, driver: 
 def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyConfig) -> None:
     space = bind(FACTS)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
-    limited = replace(plan, max_params=10**6)
+    limited = study_of(replace(plan, max_params=10**6))
 
     def seconds(recipe: Recipe) -> float:
         started = time.process_time()
-        assert set(constraint_values(recipe, FACTS, limited, 8.0)) == {"params", "gpu_gb"}
+        assert set(constraint_values(limited, recipe, 8.0)) == {"params", "gpu_gb"}
         return time.process_time() - started
 
     recipes = [space.suggest(study.ask()) for _ in range(25)]
@@ -158,7 +173,7 @@ def test_refused_trials_are_finished_and_never_the_best(plan: StudyConfig) -> No
     study = optuna.create_study(direction="maximize", sampler=build_sampler(plan), pruner=build_pruner(plan))
 
     def objective(trial: Trial) -> float:
-        space_of(plan).suggest(trial)
+        Study(plan).space.suggest(trial)
         if trial.number % 2:
             refused(trial, 1.0)
         trial.set_constraint("params", -1.0)
@@ -215,10 +230,10 @@ def tight(text: str, share: float) -> int:
 
 def infeasible(plan: StudyConfig, text: str, *, mode: str, trials: int = 200) -> list[bool]:
     """Whether each trial of a search on a synthetic objective was over a limit that one random recipe in 20 keeps."""
-    space = bind(FACTS, text)
-    plan = replace(plan, sampler="tpe", trials=trials, max_params=tight(text, 0.05))
-    screen = violation_of(space, plan) if mode == "screened" else None
-    study = optuna.create_study(direction="maximize", sampler=build_sampler(plan, screen), pruner=build_pruner(plan))
+    study = study_of(replace(plan, sampler="tpe", trials=trials, max_params=tight(text, 0.05)), text)
+    space, plan = study.space, study.config
+    screen = violation_of(study) if mode == "screened" else None
+    search = optuna.create_study(direction="maximize", sampler=build_sampler(plan, screen), pruner=build_pruner(plan))
     over: list[bool] = []
 
     def objective(trial: Trial) -> float:
@@ -231,7 +246,7 @@ def infeasible(plan: StudyConfig, text: str, *, mode: str, trials: int = 200) ->
             raise optuna.TrialPruned if mode != "failed" else MemoryError
         return 0.7 - 0.05 * abs(float(np.log10(recipe.optimisation.lr)) + 3)
 
-    study.optimize(objective, n_trials=plan.trials, catch=(MemoryError,))
+    search.optimize(objective, n_trials=plan.trials, catch=(MemoryError,))
     return over
 
 
@@ -258,21 +273,21 @@ def test_a_search_of_the_whole_space_under_a_tight_limit_ends_within_it(plan: St
 
 
 def test_a_screened_trial_is_sampled_the_same_again(plan: StudyConfig) -> None:
-    space = bind(FACTS, UNETS)
-    plan = replace(plan, max_params=tight(UNETS, 0.3))
+    study = study_of(replace(plan, max_params=tight(UNETS, 0.3)), UNETS)
 
     def params(trials: int) -> list[dict[str, object]]:
-        study = optuna.create_study(direction="maximize", sampler=build_sampler(plan, violation_of(space, plan)))
-        study.optimize(lambda trial: space.suggest(trial).optimisation.lr, n_trials=trials)
-        return [trial.params for trial in study.trials]
+        sampler = build_sampler(study.config, violation_of(study))
+        search = optuna.create_study(direction="maximize", sampler=sampler)
+        search.optimize(lambda trial: study.space.suggest(trial).optimisation.lr, n_trials=trials)
+        return [trial.params for trial in search.trials]
 
     assert params(14) == params(14)
 
 
 def test_an_enqueued_trial_is_not_screened(plan: StudyConfig) -> None:
-    space = bind(FACTS, UNETS)
-    plan = replace(plan, max_params=1)
-    study = optuna.create_study(sampler=build_sampler(plan, violation_of(space, plan)))
+    limited = study_of(replace(plan, max_params=1), UNETS)
+    space = limited.space
+    study = optuna.create_study(sampler=build_sampler(limited.config, violation_of(limited)))
     donor = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
     wanted = space.suggest(donor)
     study.enqueue_trial(donor.params)
@@ -280,19 +295,19 @@ def test_an_enqueued_trial_is_not_screened(plan: StudyConfig) -> None:
 
 
 def test_presets_over_the_limit_are_not_tried_first(store: Store, wish: Callable[..., Wish]) -> None:
-    made = create(store, wish(space="", warm_start="reports", max_params=20_000))
+    made = create(store, *wish(space="", warm_start="reports", max_params=20_000))
     waiting = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
     assert made.config.max_params == 20_000
-    assert any("is skipped (over the limits of study tiny" in note for note in made.notes)
-    space = space_of(made.config)
+    assert any("are skipped: " in note and "over the limits of study tiny" in note for note in made.notes)
+    space = Study(made.config).space
     recipes = [space.recipe(trial.system_attrs["fixed_params"]) for trial in waiting]
     assert all(count_parameters(meta_network(recipe, space.facts)) <= 20_000 for recipe in recipes)
-    assert "--max-params 20,000: refuses " in limits_note(made.config)
+    assert "--max-params 20,000: refuses " in limits_note(Study(made.config))
     with pytest.raises(UsageError, match=r"over the limits of study tiny: .* parameters, --max-params is 20,000"):
         enqueue_named(store, "tiny", "report-c-unet")
 
 
 def test_an_impossible_limit_is_said_at_once(plan: StudyConfig) -> None:
-    assert limits_note(plan) == ""
-    note = limits_note(replace(plan, max_params=1, max_gpu_gb=0.5))
+    assert limits_note(Study(plan)) == ""
+    note = limits_note(Study(replace(plan, max_params=1, max_gpu_gb=0.5)))
     assert note.startswith("--max-params 1 and --max-gpu-gb 0.5: refuses all of 24 random recipes")

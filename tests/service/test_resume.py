@@ -34,10 +34,10 @@ from search.host.host import WorkOptions, epoch_limit, work
 from search.host.progress import Progress
 from search.host.state import HostState
 from search.studies.checkpoint_names import KEPT_PRUNED, artifact_of, local_path, stem_of
+from search.studies.create import Created, create
 from search.studies.pruners import RetryAwarePruner
 from search.studies.queries import count
 from search.studies.reports import trial_reports
-from search.studies.study import Created, Wish, create
 from search.training.epoch import EpochRecord
 from search.worker.checkpoint_file import epoch_of
 from storage.artifacts.artifact_store import exists
@@ -47,6 +47,7 @@ from storage.studies.attempts import attempts, kept_weights
 from storage.studies.control import set_command
 from storage.studies.epochs import curve
 from storage.trials.retries import earlier_attempts, reclaim
+from support.studies import Wish
 from support.waiting import wait_for, within
 
 # A host whose workers write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
@@ -134,7 +135,7 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
 def cut_and_whole(store: Store, wish: Callable[..., Wish]) -> None:
     """The same study of one trial twice: `whole` is never interrupted."""
     for name in ("tiny", "whole"):
-        create(store, wish(study=name, trials=1, keep=1, epochs=9))
+        create(store, *wish(study=name, trials=1, keep=1, epochs=9))
 
 
 def wait_for_checkpoint(store: Store, home: Path) -> None:
@@ -225,7 +226,7 @@ def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, 
 def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
     store: Store, wish: Callable[..., Wish], start: Callable[..., subprocess.Popen[str]], gate: Path
 ) -> None:
-    create(store, wish(trials=1, keep=1, epochs=9, pruner="none"))
+    create(store, *wish(trials=1, keep=1, epochs=9, pruner="none"))
     first = start("first", grace=4)
     wait_for(lambda: epochs_of(store) == 4)
     first.send_signal(signal.SIGSTOP)
@@ -248,7 +249,7 @@ def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_
     store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    create(store, wish(trials=1, keep=1))
+    create(store, *wish(trials=1, keep=1))
     attach = results.attach_pictures
     taken: list[bool] = []
 
@@ -275,7 +276,7 @@ def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_
 def test_a_training_that_diverges_is_not_tried_again(
     store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
-    create(store, wish(trials=2))
+    create(store, *wish(trials=2))
     nan = "if number == 2: return step(setup, rows, number, *rest) * float('nan')"
     break_child(nan)
     work(store, order(tmp_path), quiet(), EAGER)
@@ -289,7 +290,7 @@ def test_a_training_that_diverges_is_not_tried_again(
 def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_failed(
     store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
-    create(store, wish(trials=1))
+    create(store, *wish(trials=1))
     break_child("if number == 2: raise KeyError('odd')")
     outcome = work(store, order(tmp_path), quiet(), EAGER)
     trials = trials_of(store)
@@ -303,7 +304,7 @@ def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_f
 def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
     store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create(store, wish(trials=1, epochs=9, pruner="none"))
+    create(store, *wish(trials=1, epochs=9, pruner="none"))
     monkeypatch.setenv("MARSEARCH_EPOCH_LIMIT", "5")
 
     def wait() -> None:
@@ -321,7 +322,7 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
 def test_a_study_is_paused_resumed_and_stopped_between_two_epochs(
     store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
-    create(store, wish(trials=2, epochs=2000, pruner="none"))
+    create(store, *wish(trials=2, epochs=2000, pruner="none"))
     break_child("time.sleep(0.15)")  # patience would end it after thirty epochs
     said = StringIO()
 
@@ -423,7 +424,7 @@ def test_a_rung_counts_once_for_all_lives_of_a_trial(store: Store, wish: Callabl
     """The pruner's verdicts are the same whether the first trial was cut off at each rung or not."""
     verdicts = []
     for name in ("uncut", "cut"):
-        create(store, wish(study=name, trials=40, epochs=9))
+        create(store, *wish(study=name, trials=40, epochs=9))
         study = optuna.load_study(study_name=name, storage=store.trials)
         study.pruner = RetryAwarePruner(SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
         seen = []

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 import optuna
 import pytest
 
-from search.studies.samplers import PRUNERS, SAMPLERS, build_pruner, build_sampler, rungs, startup_trials, trial_seed
-from search.studies.study import Created, Wish, create, space_of
+from search.studies.create import Created, create
+from search.studies.pruners import build_pruner, rungs, startup_trials
+from search.studies.samplers import build_sampler, trial_seed
+from search.studies.study import Study
 from storage.store import Store
-from storage.studies.studies import StudyConfig, load_config
+from storage.studies.config import StudyConfig, declared
+from storage.studies.studies import load_config
+from support.studies import GRID, Wish
+
+CHOICES = {field.name: get_args(field.type) for field in declared()}
 
 
 def params_of_trials(plan: StudyConfig, numbers: int) -> list[dict[str, object]]:
@@ -19,13 +26,13 @@ def params_of_trials(plan: StudyConfig, numbers: int) -> list[dict[str, object]]
     found = []
     for _ in range(numbers):
         trial = study.ask()
-        space_of(plan).suggest(trial)
+        Study(plan).space.suggest(trial)
         found.append(dict(trial.params))
         study.tell(trial, 0.5)
     return found
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", CHOICES["sampler"])
 def test_the_same_trial_of_the_same_study_is_sampled_the_same(created: Created, sampler: str) -> None:
     plan = replace(created.config, sampler=sampler)
     assert params_of_trials(plan, 6) == params_of_trials(plan, 6)
@@ -53,7 +60,7 @@ def test_optuna_hears_of_the_rungs_only(created: Created, pruner: str, epochs: i
     assert rungs(replace(created.config, pruner=pruner, epochs=epochs)) == expected
 
 
-@pytest.mark.parametrize("pruner", PRUNERS)
+@pytest.mark.parametrize("pruner", CHOICES["pruner"])
 def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created, pruner: str) -> None:
     plan = replace(created.config, pruner=pruner, epochs=9, trials=100)
     study = optuna.create_study(direction="maximize", pruner=build_pruner(plan))
@@ -74,19 +81,7 @@ def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created,
 
 
 def test_a_grid_is_enqueued_whole(store: Store, wish: Callable[..., Wish]) -> None:
-    space = """
-model: {family: unet, depth: [2, 3], filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
-        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
-        upsampling: nearest, activation: relu}
-loss: {cross_entropy: {weight: 1}, bce: null, dice: null, focal: null, boundary: null, lovasz: null, tversky: null,
-       mae: null, ignore_excluded: true}
-class_weights: {scheme: none, smoothing: 0.5, iou_offset: 0.1, background: 1}
-augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0,
-          geometry: null, mixing: null}
-optimisation: {optimizer: adamw, batch_size: 16, lr: 1e-3, weight_decay: 1e-4, schedule: none}
-data: {oversample: null}
-"""
-    made = create(store, wish(space=space, sampler="grid"))
+    made = create(store, *wish(space=GRID, sampler="grid"))
     trials = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
     assert [t.state.name for t in trials] == ["WAITING"] * 4
     assert "4 points of the grid are enqueued" in made.notes

@@ -6,33 +6,29 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import TrialState
 
-from search.studies.study import (
-    Created,
-    Wish,
-    as_planned,
-    create,
-    enqueue,
-    enqueue_named,
-    open_study,
-    read_recipe,
-    recipe_for,
-    space_of,
-)
-from spaces import FINALS, Recipe, Space, SpaceError, load_preset
+from search.studies.create import Created, create
+from search.studies.recipes import as_planned, enqueue, enqueue_named, read_recipe, recipe_for
+from search.studies.study import Study, open_study
+from spaces import FINALS, Recipe, Space, SpaceError, dump_recipe, load_preset
+from storage.data.dataset import build_dataset, write_dataset
 from storage.data.outliers import find_outliers
+from storage.data.synthetic import synthesise
 from storage.errors import DataError, StudyError
 from storage.store import Store
 from storage.studies.studies import list_studies
+from support.studies import GRID, TINY_SPACE, Wish
 
 
 def test_the_same_again_changes_nothing(store: Store, created: Created, wish: Callable[..., Wish]) -> None:
     assert created.new
-    again = create(store, wish())
+    again = create(store, *wish())
     assert not again.new
     assert again.config == created.config
 
@@ -42,17 +38,17 @@ def test_another_study_of_that_name_is_refused(
     store: Store, created: Created, wish: Callable[..., Wish], change: dict[str, object]
 ) -> None:
     with pytest.raises(StudyError, match="tiny"):
-        create(store, wish(**change))
+        create(store, *wish(**change))
     assert open_study(store, "tiny", Path(store.artifacts_url).parent).config == created.config
 
 
 def test_a_refused_study_leaves_nothing(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
     with pytest.raises(SpaceError):
-        create(store, wish(space="model: {depth: 99}"))
+        create(store, *wish(space="model: {depth: 99}"))
     with pytest.raises(SpaceError, match="a grid needs finitely many values"):
-        create(store, wish(sampler="grid"))
+        create(store, *wish(sampler="grid"))
     with pytest.raises(DataError):
-        create(store, wish(data=tmp_path / "missing.npz"))
+        create(store, *wish(data=tmp_path / "missing.npz"))
     assert list_studies(store) == ()
 
 
@@ -73,19 +69,21 @@ def test_the_data_is_found_elsewhere_by_its_digest(
 ) -> None:
     moved = tmp_path / "moved.npz"
     moved.write_bytes(tiny_data.read_bytes())
-    made = create(store, wish(data=moved))
+    made = create(store, *wish(data=moved))
     moved.unlink()
     opened = open_study(store, "tiny", tmp_path / "elsewhere")
     assert opened.dataset.digest == made.config.data_digest
 
 
 def test_warm_starts_are_checked_first(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
-    made = create(store, wish(warm_start="reports"))
-    assert any("preset baseline is not in this space and is skipped" in note for note in made.notes)
+    made = create(store, *wish(warm_start="reports"))
+    [note] = made.notes  # one sentence for all of them, with the axes of each conflict
+    assert note.startswith(f"{len(FINALS)} of {len(FINALS)} presets are not in this space or over its limits and are")
+    assert "baseline (model.depth, model.filters" in note
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {depth: 5}")
     with pytest.raises(SpaceError, match=r"model\.depth"):
-        create(store, wish(study="third", warm_start=str(recipe)))
+        create(store, *wish(study="third", warm_start=str(recipe)))
 
 
 def enqueued(store: Store, space: Space) -> list[Recipe]:
@@ -95,12 +93,13 @@ def enqueued(store: Store, space: Space) -> list[Recipe]:
 
 
 def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, wish: Callable[..., Wish]) -> None:
-    made = create(store, wish(space="", warm_start="reports"))
+    made = create(store, *wish(space="", warm_start="reports"))
     assert made.notes == ()
-    space = space_of(made.config)
-    samples = len(json.loads(made.config.split)["train"])
+    study = Study(made.config)
+    space = study.space
+    samples = len(study.split.train)
     tried = enqueued(store, space)
-    assert tried == [as_planned(load_preset(name, space.facts, samples), space) for name in FINALS]
+    assert tried == [as_planned(study, load_preset(name, space.facts, samples)) for name in FINALS]
     assert {recipe.optimisation.epochs for recipe in tried} == {made.config.epochs}
     assert samples < 80  # a twentieth of them is under four: nnU-Net's rules want the smallest batch
     assert tried[FINALS.index("nnunet-plan")].optimisation.batch_size == 4
@@ -121,11 +120,12 @@ def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Cre
 
 
 def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, wish: Callable[..., Wish]) -> None:
-    made = create(store, wish(space=""))
+    made = create(store, *wish(space=""))
     enqueue_named(store, "tiny", "nnunet-plan")
-    space = space_of(made.config)
+    study = Study(made.config)
+    space = study.space
     [tried] = enqueued(store, space)
-    assert tried == as_planned(recipe_for(made.config, "nnunet-plan"), space)
+    assert tried == as_planned(study, recipe_for(study, "nnunet-plan"))
     assert tried.model.network.depth == 2  # 24 pixels: halved three times they would be under four
 
 
@@ -136,6 +136,106 @@ def test_a_study_stays_a_plain_optuna_study(store: Store, created: Created, tmp_
 
 
 def test_a_larger_target_is_taken_over(store: Store, created: Created, wish: Callable[..., Wish]) -> None:
-    again = create(store, wish(trials=9))
+    again = create(store, *wish(trials=9))
     assert not again.new
     assert open_study(store, "tiny", Path(store.artifacts_url).parent).config == replace(created.config, trials=9)
+
+
+def test_the_words_of_a_refusal_name_what_differs(
+    store: Store, created: Created, wish: Callable[..., Wish], tmp_path: Path
+) -> None:
+    def refusal(**changes: object) -> str:
+        with pytest.raises(StudyError, match=r"study 'tiny' exists in .* and differs: ") as caught:
+            create(store, *wish(**changes))
+        return str(caught.value).partition("and differs: ")[2]
+
+    narrower = TINY_SPACE.replace("high: 1e-2", "high: 5e-3")
+    assert refusal(space=narrower).startswith(
+        "--space differs: optimisation.lr 0.001 to 0.005 instead of 0.001 to 0.01:"
+    )
+    assert refusal(space=TINY_SPACE.replace("depth: 2", "depth: [2, 3]"), seed=4).startswith(
+        "--seed 4 instead of 0; --space differs: model.depth 2 to 3 instead of 2:"
+    )
+    larger = tmp_path / "larger.npz"
+    write_dataset(synthesise(train=60, test=4, seed=1, height=24, width=32), larger)
+    assert refusal(data=larger).startswith("--data is another data set (60 samples instead of 48):")
+    assert refusal(epochs=4).startswith("--epochs 4 instead of 3:")
+
+
+def test_the_same_space_in_other_words_is_the_same_study(
+    store: Store, created: Created, wish: Callable[..., Wish]
+) -> None:
+    assert not create(store, *wish(space="# another comment\n" + TINY_SPACE.replace("depth: 2", "depth: [2]"))).new
+
+
+def test_a_warm_start_matters_only_when_the_study_is_created(
+    store: Store, wish: Callable[..., Wish], tmp_path: Path
+) -> None:
+    space, recipe = Study(create(store, *wish(study="donor")).config).space, tmp_path / "mine.yaml"
+    donor = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
+    recipe.write_text(dump_recipe(space.suggest(donor)))
+    made = create(store, *wish(warm_start=str(recipe)))
+    assert len(waiting(store)) == 1
+    recipe.unlink()
+    again = create(store, *wish(warm_start=str(recipe)))
+    assert (again.new, again.config, again.notes) == (False, made.config, ())
+    [note] = create(store, *wish(warm_start="none")).notes
+    assert note.startswith(f"--warm-start none changes nothing: the study was created with {recipe}; ")
+    assert len(waiting(store)) == 1
+
+
+def test_presets_are_adapted_to_data_without_excluded_classes(
+    store: Store, wish: Callable[..., Wish], tmp_path: Path
+) -> None:
+    data = tmp_path / "plain.npz"
+    drawn = synthesise(train=60, test=0, seed=1, height=24, width=32)
+    plain = build_dataset(images=drawn.images, masks=drawn.masks, class_names=drawn.class_names, excluded=())
+    write_dataset(plain, data)
+    made = create(store, *wish(data=data, space="", warm_start="reports"))
+    study = Study(made.config)
+    tried = enqueued(store, study.space)
+    named = " ".join(made.notes)
+    assert len(tried) == len(FINALS) - sum(name in named for name in FINALS)
+    assert tried[0] == as_planned(study, load_preset("baseline"))
+    assert not tried[0].loss.ignore_excluded
+    assert load_preset("baseline").loss.ignore_excluded
+    enqueue_named(store, "tiny", "baseline")
+    assert len(enqueued(store, study.space)) == len(tried) + 1
+
+
+def test_every_conflict_of_a_recipe_is_named(store: Store, created: Created) -> None:
+    with pytest.raises(SpaceError, match=r"model\.depth: .*; model\.filters: .*; model\.growth: "):
+        enqueue_named(store, "tiny", "baseline")
+
+
+def test_a_creation_that_ends_at_any_step_is_completed_by_the_same(
+    store: Store, wish: Callable[..., Wish], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps on the data set and the study; `create_study` is interrupted at each statement in its own test."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    steps = ("write_dataset", "save_file", "put_dataset", "create_study")
+    for step in steps:
+        with monkeypatch.context() as patch:
+            patch.setattr(f"search.studies.create.{step}", killed)
+            with pytest.raises(Killed):
+                create(store, *wish(space=GRID, sampler="grid"))
+        assert list_studies(store) == ()
+    made = create(store, *wish(space=GRID, sampler="grid"))
+    assert made.new
+    points = list(Study(made.config).space.grid())
+    assert len(points) == 4
+    assert waiting(store) == points
+    assert not create(store, *wish(space=GRID, sampler="grid")).new
+    assert waiting(store) == points
+
+
+def waiting(store: Store) -> list[dict[str, Any]]:
+    """The parameters of the trials of the study tiny that wait."""
+    trials = optuna.load_study(study_name="tiny", storage=store.trials).get_trials(states=(TrialState.WAITING,))
+    return [trial.system_attrs["fixed_params"] for trial in trials]

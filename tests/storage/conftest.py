@@ -13,7 +13,7 @@ from optuna.storages._rdb import models
 from sqlalchemy import make_url
 
 from storage.store import Store, open_store
-from storage.studies.studies import StudyConfig
+from storage.studies.config import StudyConfig
 from storage.trials.trial_storage import TrialStorage
 from support.studies import study_row
 

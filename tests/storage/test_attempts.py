@@ -27,10 +27,12 @@ from storage.studies.attempts import (
     drop_weights,
     kept_weights,
     note_weights,
+    rank,
     settle,
 )
+from storage.studies.config import StudyConfig
 from storage.studies.epochs import add_epoch, curve, stored_fields
-from storage.studies.studies import StudyConfig, create_study
+from storage.studies.studies import create_study
 from storage.trials.retries import earlier_attempts, reclaim
 from storage.trials.trial_storage import sample_at_most
 from support.studies import EPOCH, begin, end
@@ -186,6 +188,16 @@ def test_weights_are_listed_best_first_and_dropped_with_their_file(mars: Store) 
     drop_weights(mars, kept[1].trial_id)
     assert [weights.trial for weights in kept_weights(mars, "mars")] == [3, 1]
     assert attempts(mars, "mars")[2].value == 0.9
+
+
+def test_of_equal_weights_those_of_the_best_trial_are_kept_first(mars: Store) -> None:
+    for parameters in (0, 300, 100, 100):
+        trial = begin(mars)
+        name = f"weights-{trial.number}"
+        assert end(mars, trial, state="complete", value=0.5, weights_artifact=name, parameters=parameters)
+    kept = kept_weights(mars, "mars")
+    assert [weights.trial for weights in kept] == [2, 3, 1, 0]
+    assert kept[0].rank == rank(0.5, 100, 2)
 
 
 def test_late_weights_are_noted_at_complete_attempts_only(mars: Store) -> None:

@@ -26,18 +26,13 @@ from storage.database.schema import AttemptTable, EpochTable, Table
 from storage.errors import StudyError
 from storage.process_identity import worker_id
 from storage.store import Store, open_store
+from storage.studies.config import StudyConfig
 from storage.studies.control import COMMAND, command, delete_study, set_command
+from storage.studies.datasets import put_dataset, samples_of
 from storage.studies.epochs import add_epoch
 from storage.studies.hosts import leave, register
 from storage.studies.liveness import alive, attending, stale_trials_of
-from storage.studies.studies import (
-    StudyConfig,
-    create_study,
-    get_dataset,
-    list_studies,
-    put_dataset,
-    study_id,
-)
+from storage.studies.studies import create_study, list_studies, study_id
 from storage.studies.summaries import study_summaries
 from support.studies import DATASET, EPOCH, begin, end, worker_row
 
@@ -137,12 +132,12 @@ def test_another_study_keeps_what_is_its_own_and_the_shared_data(
     train(mars, "mars", tmp_path)
     delete_study(mars, "mars")
     left = rows(mars)
-    assert left.pop("marsearch_plans") == alone.pop("marsearch_plans") - 1
+    assert left.pop("marsearch_studies") == alone.pop("marsearch_studies") - 1
     for name in ("studies", "study_directions", "study_user_attributes", "study_system_attributes"):
         assert left.pop(name) < alone.pop(name)
     assert left == alone
     assert artifact_ids(mars.artifacts, "") == files
-    assert get_dataset(mars, DATASET.digest) == DATASET
+    assert samples_of(mars, DATASET.digest) == DATASET.samples
     assert [trial.state for trial in load(mars, "venus").get_trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 

@@ -31,9 +31,10 @@ from storage.database.retry import RetryPolicy
 from storage.store import Store
 from storage.studies import studies
 from storage.studies.attempts import attempts
+from storage.studies.config import StudyConfig
 from storage.studies.epochs import add_epoch, curve
 from storage.studies.hosts import leave, register, workers
-from storage.studies.studies import StudyConfig, create_study, list_studies, load_config
+from storage.studies.studies import create_study, list_studies, load_config
 from storage.trials.idempotency import MADE
 from storage.trials.retrying_storage import REPEATABLE
 from storage.trials.trial_storage import TrialStorage

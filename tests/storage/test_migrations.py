@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
 from sqlalchemy import Engine, Inspector, create_engine, inspect, text
 
 from storage.database import migrations
 from storage.database.engine import engine_options, prepare_folder, read_url
 from storage.database.schema import Table
-from storage.errors import DatabaseError, StudyError
+from storage.errors import DatabaseError
 from storage.store import Store, open_store
-from storage.studies.studies import create_study, load_config
 from support.studies import study_row
 
 PLAN = study_row(study="old")
-OURS = {"marsearch_plans", "marsearch_datasets", "marsearch_workers", "marsearch_runs", "marsearch_epochs"}
+OURS = {"marsearch_studies", "marsearch_datasets", "marsearch_workers", "marsearch_attempts", "marsearch_epochs"}
 
 
 @pytest.fixture
@@ -62,7 +59,7 @@ def test_the_upgraded_schema_is_the_tables_metadata(store: Store) -> None:
 
 def test_the_comparison_sees_a_difference(store: Store) -> None:
     with store.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE marsearch_runs ADD COLUMN extra INTEGER"))
+        connection.execute(text("ALTER TABLE marsearch_attempts ADD COLUMN extra INTEGER"))
     assert len(_differences(store.engine)) == 1
 
 
@@ -102,29 +99,6 @@ def test_a_database_of_plain_optuna_gets_our_tables(store_url: str, bare: Engine
     store = open_store(store_url, str(tmp_path / "artifacts"))
     assert _differences(store.engine) == []
     assert [study.study_name for study in store.trials.get_all_studies()] == ["theirs"]
-    store.close()
-
-
-def test_a_study_from_before_the_limits_has_none(store_url: str, bare: Engine, tmp_path: Path) -> None:
-    plain = RDBStorage(read_url(store_url).render_as_string(hide_password=False))
-    number = plain.create_new_study([StudyDirection.MAXIMIZE], "old")
-    plain.engine.dispose()
-    config = migrations._config()
-    old = asdict(PLAN) | {"study_id": number, "created": "2030-01-01 00:00:00"}
-    for name in ("max_params", "max_gpu_gb", "domains"):
-        del old[name]
-    with bare.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        columns, values = ", ".join(old), ", ".join(f":{name}" for name in old)
-        connection.execute(text(f"INSERT INTO marsearch_plans ({columns}) VALUES ({values})"), old)
-    assert "max_params" not in {column["name"] for column in inspect(bare).get_columns("marsearch_plans")}
-    store = open_store(store_url, str(tmp_path / "artifacts"))
-    assert load_config(store, "old") == replace(PLAN, domains="")
-    assert create_study(store, PLAN) is False  # the same again: nothing differs
-    with pytest.raises(StudyError, match="max_params None, not 5"):
-        create_study(store, replace(PLAN, max_params=5))
-    assert _differences(store.engine) == []
     store.close()
 
 

@@ -24,10 +24,11 @@ from storage.database.optuna_schema import trial_id_of
 from storage.database.retry import RetryPolicy
 from storage.store import Store, open_store
 from storage.studies.attempts import Holder, attempts, claim_trial
+from storage.studies.config import StudyConfig
 from storage.studies.epochs import add_epoch, curve
 from storage.studies.hosts import beat, register
 from storage.studies.liveness import stale_trials_of
-from storage.studies.studies import StudyConfig, create_study
+from storage.studies.studies import create_study
 from storage.trials.retrying_storage import RetryingStorage
 from support.studies import EPOCH, begin, end, worker_row
 from support.waiting import wait_for

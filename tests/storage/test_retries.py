@@ -24,9 +24,10 @@ from storage.database.schema import AttemptTable
 from storage.process_identity import machine, worker_id
 from storage.store import Store
 from storage.studies.attempts import LOST, Holder, attempts, claim_retry_of
+from storage.studies.config import StudyConfig
 from storage.studies.hosts import Worker, beat, register
 from storage.studies.reaper import reap
-from storage.studies.studies import StudyConfig, create_study
+from storage.studies.studies import create_study
 from storage.trials.retries import MOST_RETRIES, earlier_attempts, first_attempt, may_retry, reclaim
 from storage.trials.retrying_storage import RetryingStorage
 from support.studies import begin, end, worker_row

@@ -20,7 +20,8 @@ from storage.database.retry import RetryPolicy, passing
 from storage.database.status import condition
 from storage.errors import DatabaseError
 from storage.store import Store, open_store
-from storage.studies.studies import StudyConfig, create_study, load_config
+from storage.studies.config import StudyConfig
+from storage.studies.studies import create_study, load_config
 from support.proxy import SilentProxy, silent_proxy
 from support.waiting import wait_for
 

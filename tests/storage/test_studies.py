@@ -2,45 +2,41 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.study import StudyDirection
-from sqlalchemy import text
+from optuna.trial import TrialState
+from pydantic import ValidationError
+from sqlalchemy import event
 
 from search.training.epoch import EpochRecord
 from storage.database.engine import transaction
 from storage.database.optuna_schema import trial_id_of
-from storage.database.schema import StudyTable
+from storage.database.schema import DatasetTable, StudyTable
 from storage.errors import StudyError
 from storage.store import Store, open_store
 from storage.studies.attempts import attempts
+from storage.studies.config import StudyConfig, declared
+from storage.studies.datasets import DatasetRecord, put_dataset, samples_of
 from storage.studies.epochs import add_epoch, curve
-from storage.studies.studies import (
-    FIXED,
-    DatasetRecord,
-    StudyConfig,
-    create_study,
-    get_dataset,
-    list_studies,
-    load_config,
-    put_dataset,
-)
+from storage.studies.studies import create_study, existing_config, list_studies, load_config
 from support.studies import begin
 
 OTHER = {
-    "data_digest": "f" * 64,
-    "space_digest": "f" * 64,
-    "sampler": "random",
-    "pruner": "none",
-    "objective": "miou_strict",
-    "epochs": 7,
-    "holdout": 0.2,
-    "seed": 8,
-    "max_params": 1_000_000,
-    "max_gpu_gb": 23.5,
+    "data_digest": ("f" * 64, "--data is another data set"),
+    "space_digest": ("f" * 64, "--space describes another space"),
+    "sampler": ("random", "--sampler random instead of tpe"),
+    "pruner": ("none", "--pruner none instead of asha"),
+    "objective": ("miou_strict", "--objective miou_strict instead of miou"),
+    "epochs": (7, "--epochs 7 instead of 6"),
+    "holdout": (0.2, "--holdout 0.2 instead of 0.1"),
+    "seed": (8, "--seed 8 instead of 7"),
+    "max_params": (1_000_000, "--max-params 1,000,000 instead of none"),
+    "max_gpu_gb": (23.5, "--max-gpu-gb 23.5 instead of none"),
 }
 RECORD = DatasetRecord(
     digest="d" * 64,
@@ -91,19 +87,107 @@ def test_another_target_or_keep_is_taken_over(store: Store, plan: StudyConfig) -
     assert optuna.load_study(study_name="mars", storage=store.trials).user_attrs["trials"] == 30
 
 
+def test_every_field_is_declared_once_and_whole() -> None:
+    assert [field.name for field in declared()] == [field.name for field in fields(StudyConfig)]
+    assert all(field.help for field in declared())
+    options = declared("fixed", "changeable", "initial")
+    assert {field.name for field in options} | {field.name for field in declared("name", "derived")} == set(
+        StudyConfig.__dataclass_fields__
+    )
+    assert all(field.default is not MISSING for field in declared() if field.name != "study")
+    assert [field.name for field in declared("changeable")] == ["trials", "keep"]
+
+
 def test_every_fixed_setting_has_another_value_here() -> None:
-    assert set(OTHER) == set(FIXED)
+    digests = {"data_digest", "space_digest"}  # of what --data and --space name
+    assert set(OTHER) == {field.name for field in declared("fixed") if not field.setting.from_file} | digests
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_another_setting_is_refused_by_name(name: str, sqlite_url: str, tmp_path: Path, plan: StudyConfig) -> None:
+def test_another_setting_is_refused_in_words(name: str, sqlite_url: str, tmp_path: Path, plan: StudyConfig) -> None:
     store = open_store(sqlite_url, str(tmp_path / "artifacts"))
     create_study(store, plan)
-    with pytest.raises(StudyError, match=f"study 'mars' exists .* with {name} ") as caught:
-        create_study(store, replace(plan, trials=99, **{name: OTHER[name]}))
+    value, words = OTHER[name]
+    with pytest.raises(StudyError, match=f"study 'mars' exists in .* and differs: {words}: use the same") as caught:
+        create_study(store, replace(plan, trials=99, **{name: value}))
     assert "\n" not in str(caught.value)
     assert load_config(store, "mars") == plan
     store.close()
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"holdout": 0.6}, {"sampler": "best"}, {"max_params": 0}, {"x": 1}])
+def test_a_config_that_no_option_can_say_cannot_be_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        StudyConfig(study="mars", **wrong)
+
+
+def waiting(store: Store, study: str = "mars") -> list[dict[str, Any]]:
+    """The parameters of the trials that wait, in order."""
+    trials = optuna.load_study(study_name=study, storage=store.trials).get_trials()
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    assert {trial.state for trial in trials} <= {TrialState.WAITING}
+    return [trial.system_attrs["fixed_params"] for trial in trials]
+
+
+POINTS: list[dict[str, Any]] = [{"depth": depth, "norm": norm, "on": True} for depth in (2, 3) for norm in ("a", "b")]
+
+
+def test_trials_are_enqueued_with_their_study_as_optuna_does(store: Store, plan: StudyConfig) -> None:
+    assert create_study(store, plan, POINTS) is True
+    assert waiting(store) == POINTS
+    assert create_study(store, plan, POINTS) is False
+    assert waiting(store) == POINTS
+    study = optuna.load_study(study_name="mars", storage=store.trials)
+    study.enqueue_trial({"depth": 4})
+    assert study.get_trials()[-1].system_attrs == {"fixed_params": {"depth": 4}}
+    first = study.get_trials()[0]
+    assert store.trials.set_trial_state_values(first._trial_id, TrialState.RUNNING)
+    assert optuna.Trial(study, first._trial_id).suggest_int("depth", 1, 5) == 2
+
+
+def test_ten_thousand_trials_are_enqueued_in_a_few_statements(store: Store, plan: StudyConfig) -> None:
+    statements: list[str] = []
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    create_study(store, replace(plan, study="small"), [{"x": 0}] * 10)
+    few = len(statements)
+    statements.clear()
+    create_study(store, plan, [{"x": number} for number in range(10_000)])
+    assert len(statements) <= few + 40  # the driver divides large ones
+    assert [params["x"] for params in waiting(store)] == list(range(10_000))
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+def test_a_creation_that_ends_at_any_statement_is_completed_by_the_same(store: Store, plan: StudyConfig) -> None:
+    left: list[int] = [0]
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def kill(*_: Any) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+
+    killed = True
+    for statements in range(1, 200):
+        config, left[0] = replace(plan, study=f"mars {statements}"), statements
+        try:
+            create_study(store, config, POINTS)
+            killed, left[0] = False, 0
+        except Killed:
+            assert existing_config(store, config.study) in (None, config)
+            create_study(store, config, POINTS)
+        assert load_config(store, config.study) == config
+        assert waiting(store, config.study) == POINTS
+        assert optuna.load_study(study_name=config.study, storage=store.trials).user_attrs["sampler"] == "tpe"
+        if not killed:
+            break
+    assert 10 < statements < 199
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones(store: Store, plan: StudyConfig) -> None:
@@ -175,16 +259,12 @@ def test_a_large_split_fits(store: Store, plan: StudyConfig) -> None:
     assert load_config(store, "mars") == large
 
 
-def test_a_data_set_comes_back_as_it_was(store: Store) -> None:
+def test_a_data_set_is_described_once(store: Store) -> None:
+    assert samples_of(store, RECORD.digest) is None
     put_dataset(store, RECORD)
-    assert get_dataset(store, RECORD.digest) == RECORD
-    renamed = replace(RECORD, path_hint="same.npz")
-    put_dataset(store, renamed)
-    assert get_dataset(store, RECORD.digest) == renamed
-    with store.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM marsearch_datasets")).scalar_one() == 1
-
-
-def test_an_unknown_data_set_is_refused(store: Store) -> None:
-    with pytest.raises(StudyError, match="no data set with digest abc"):
-        get_dataset(store, "abc")
+    put_dataset(store, replace(RECORD, path_hint="same.npz"))
+    assert samples_of(store, RECORD.digest) == RECORD.samples
+    with transaction(store.engine) as session:
+        [row] = session.query(DatasetTable)
+        expected = asdict(RECORD) | {"class_names": ["background", "soil"], "class_shares": [0.25, 0.75]}
+        assert {name: getattr(row, name) for name in expected} == expected | {"path_hint": "same.npz"}

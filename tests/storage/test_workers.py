@@ -7,8 +7,9 @@ import pytest
 
 from storage.errors import StudyError
 from storage.store import Store
+from storage.studies.config import StudyConfig
 from storage.studies.hosts import beat, leave, register, workers
-from storage.studies.studies import StudyConfig, create_study
+from storage.studies.studies import create_study
 from support.studies import worker_row
 
 BEGAN = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -12,8 +13,9 @@ from search.training.epoch import EpochRecord
 from storage.database.optuna_schema import trial_id_of
 from storage.store import Store
 from storage.studies.attempts import Ending, Holder, claim_trial, settle
+from storage.studies.config import StudyConfig
+from storage.studies.datasets import DatasetRecord
 from storage.studies.hosts import Worker
-from storage.studies.studies import DatasetRecord, StudyConfig
 
 TINY_SPACE = """
 model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
@@ -24,7 +26,21 @@ augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null,
 optimisation: {optimizer: adamw, batch_size: 16, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none}
 data: {oversample: null}
 """
+GRID = """
+model: {family: unet, depth: [2, 3], filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
+        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
+        upsampling: nearest, activation: relu}
+loss: {cross_entropy: {weight: 1}, bce: null, dice: null, focal: null, boundary: null, lovasz: null, tversky: null,
+       mae: null, ignore_excluded: true}
+class_weights: {scheme: none, smoothing: 0.5, iou_offset: 0.1, background: 1}
+augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0,
+          geometry: null, mixing: null}
+optimisation: {optimizer: adamw, batch_size: 16, lr: 1e-3, weight_decay: 1e-4, schedule: none}
+data: {oversample: null}
+"""
 LONG_SPACE = TINY_SPACE.replace("batch_size: 16", "batch_size: 4, patience: 2000")  # trains as long as it is told to
+
+Wish = tuple[StudyConfig, Path]  # what `create` takes: a configuration without its derived fields, and the data
 
 STUDY = StudyConfig(
     study="mars",
@@ -41,7 +57,7 @@ STUDY = StudyConfig(
     holdout=0.0,
     keep=20,
     seed=0,
-    split="{}",
+    split='{"train": [0], "validation": [1], "holdout": [], "method": "stratified", "seed": 0}',
     domains="{}",
 )
 DATASET = DatasetRecord(

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from safetensors.torch import load_file as load_tensors
 
 from search.studies.queries import count
-from search.studies.study import open_study, recipe_of
+from search.studies.study import open_study
 from search.training.epoch import EpochRecord
 from search.training.metrics import confusion_matrix, scores
 from search.training.predict import predict_labels
@@ -99,7 +99,7 @@ def _weights_do_what_was_recorded(store, trials, folder):
         load_file(store.artifacts, weights.artifact, folder / "weights")
         tensors = load_tensors(folder / "weights")
         mean, std = normalisation(tensors)
-        recipe = recipe_of(opened.config, opened.space, complete[weights.trial])
+        recipe = opened.study.recipe(complete[weights.trial])
         network = build_network(recipe, opened.space.facts, mean=mean, std=std)
         network.load_state_dict(tensors)
         labels = torch.from_numpy(predict_labels(network, opened.dataset.images[validation]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import threading
 from collections import OrderedDict
@@ -13,12 +12,11 @@ from optuna.trial import FrozenTrial
 from search.dashboard.poll.trial_json import artifacts
 from search.outcome.figures import PANEL, PANEL_IMAGES
 from search.outcome.panel import COLUMNS, Grid, lay_out
-from spaces import DataFacts
+from search.studies.study import Study
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import ArtifactStore, not_found
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import StorageError
-from storage.studies.studies import StudyConfig
 
 MOST_SIZES = 1000  # of pictures, remembered
 _HEADER = 24  # bytes of a PNG up to its size
@@ -53,14 +51,15 @@ class Panels:
         self._sizes: OrderedDict[str, tuple[int, int] | None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, study_id: int, trial: FrozenTrial, config: StudyConfig, facts: DataFacts) -> Panel | None:
+    def of(self, study_id: int, trial: FrozenTrial, study: Study) -> Panel | None:
         """The trial's picture; None when it has none, or none that can be read."""
         named = (str(file["artifact_id"]) for file in artifacts(trial.system_attrs) if file.get("filename") == PANEL)
         file = next((name for name in named if is_artifact_id(name)), None)
         size = None if file is None else self._size(file)
         if size is None:
             return None
-        samples = min(PANEL_IMAGES, len(json.loads(config.split).get("validation", ())))
+        samples = min(PANEL_IMAGES, len(study.split.validation))
+        facts = study.facts
         grid = lay_out(samples, len(COLUMNS), facts.height, facts.width, legend=2) if samples else None
         return Panel(
             url=f"/artifacts/{study_id}/{trial_id_of(trial)}/{file}",

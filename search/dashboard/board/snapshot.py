@@ -10,18 +10,19 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from search.dashboard.board.panels import Panel, Panels
-from search.dashboard.view import ViewStorage, feasible
+from search.dashboard.view import ViewStorage
 from search.outcome.leaderboard import Row
-from search.studies.queries import Counts, count, remaining_seconds
+from search.studies.queries import Counts, count, feasible, ranked, remaining_seconds
 from search.studies.reports import row_of, state_of, worker_report
-from search.studies.study import space_of
-from spaces import DataFacts, Space
+from search.studies.study import Study
+from spaces import DataFacts
 from storage.database.optuna_schema import study_id_of, trial_id_of
 from storage.errors import StudyError
+from storage.studies.config import StudyConfig
 from storage.studies.control import command
 from storage.studies.hosts import LEFT, Worker, workers
 from storage.studies.liveness import alive
-from storage.studies.studies import StudyConfig, list_studies, load_config
+from storage.studies.studies import list_studies, load_config
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
 MOST = 12
@@ -120,10 +121,10 @@ class Board:
         name = self._view.our_name(study_id)
         if name is None:
             raise StudyError(f"study {study_id} was not created by marsearch")
-        config = load_config(self._view.store, name)
-        facts, trials = facts_of(config), self._view.get_all_trials(study_id, deepcopy=False)
+        study = _study(load_config(self._view.store, name))
+        config, facts, trials = study.config, study.facts, self._view.get_all_trials(study_id, deepcopy=False)
         known, shown = workers(self._view.store, name), min(MOST, max(1, top or TOP))
-        entries = tuple(self._entry(config, facts, study_id, trial) for trial in leaders(trials, shown))
+        entries = tuple(self._entry(study, study_id, trial) for trial in leaders(trials, shown))
         return StudySnapshot(
             study=StudyRef(id=study_id, name=name),
             config=config,
@@ -142,19 +143,18 @@ class Board:
             remaining_s=remaining_seconds(trials, config.trials, slots) if there else None,
         )
 
-    def _entry(self, config: StudyConfig, facts: DataFacts, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
+    def _entry(self, study: Study, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
         return LeaderboardEntry(
-            row=row_of(config, _space(config), trial),
+            row=row_of(study, trial),
             trial_id=trial_id_of(trial),
-            iou=_iou(trial, facts.class_names),
-            panel=self._panels.of(study_id, trial, config, facts),
+            iou=_iou(trial, study.facts.class_names),
+            panel=self._panels.of(study_id, trial, study),
         )
 
 
 def leaders(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
-    """The best complete trials that violate no constraint; of equals the smaller network, then the earlier one."""
-    good = (t for t in trials if t.state is TrialState.COMPLETE and t.values and feasible(t))
-    return sorted(good, key=lambda t: (-t.values[0], t.user_attrs.get("parameters", 0), t.number))[:most]
+    """The best complete trials that keep every limit, at most so many."""
+    return ranked(trials)[:most]
 
 
 def scored(trials: Sequence[FrozenTrial], classes: Sequence[str]) -> tuple[ScoredTrial, ...]:
@@ -185,14 +185,6 @@ def _listed(host: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=8)
-def facts_of(config: StudyConfig) -> DataFacts:
-    """What the config's study knows of its data."""
-    return DataFacts.model_validate_json(config.facts)
-
-
-@lru_cache(maxsize=8)
-def _space(config: StudyConfig) -> Space | None:
-    try:
-        return space_of(config)
-    except StudyError:
-        return None
+def _study(config: StudyConfig) -> Study:
+    """The study of this configuration, whose texts need not be read again for each page."""
+    return Study(config)

@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial
 from search.dashboard.poll.axes import Axes
 from search.dashboard.poll.trial_json import artifacts, trial_json
 from search.dashboard.response import tag_of
-from search.dashboard.view import ViewStorage, best_feasible
+from search.dashboard.view import ViewStorage
+from search.studies.queries import best_of
 from storage.database.optuna_schema import FrozenStudy, study_id_of, trial_id_of
 
 MOST_STUDIES = 8  # whose trials stay ready
@@ -68,7 +69,7 @@ class Details:
         with ready.lock:
             parts = _parts(ready, study, trials)
             _common(ready, trials)
-            best = best_feasible(trials, maximise=study.directions[0] == StudyDirection.MAXIMIZE)
+            best = best_of(trials, maximise=study.directions[0] == StudyDirection.MAXIMIZE)
             head = _head(study, ready.axes)
         shown = [part for trial, part in zip(trials, parts, strict=True) if trial is best]
         body = b'%s,"best_trials":[%s],"trials":[%s]}' % (head[:-1], b",".join(shown), b",".join(parts[after:]))

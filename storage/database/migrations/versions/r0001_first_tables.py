@@ -1,4 +1,4 @@
-"""The first tables: data sets, plans, workers, runs and epochs."""
+"""The first tables: data sets, studies, workers, runs and epochs."""
 
 from __future__ import annotations
 
@@ -29,26 +29,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_marsearch_datasets"),
     )
     op.create_table(
-        "marsearch_plans",
+        "marsearch_studies",
         sa.Column("study_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("study", sa.String(length=512), nullable=False),
         sa.Column("data_digest", sa.String(length=128), nullable=False),
-        sa.Column("space_digest", sa.String(length=128), nullable=False),
-        sa.Column("space", sa.Text(), nullable=False),
-        sa.Column("facts", sa.Text(), nullable=False),
-        sa.Column("sampler", sa.String(length=64), nullable=False),
-        sa.Column("pruner", sa.String(length=64), nullable=False),
-        sa.Column("objective", sa.String(length=64), nullable=False),
         sa.Column("trials", sa.Integer(), nullable=False),
-        sa.Column("epochs", sa.Integer(), nullable=False),
-        sa.Column("warm_start", sa.Text(), nullable=False),
-        sa.Column("holdout", sa.Double(), nullable=False),
-        sa.Column("keep", sa.Integer(), nullable=False),
-        sa.Column("seed", sa.BigInteger(), nullable=False),
-        sa.Column("split", sa.Text(), nullable=False),
+        sa.Column("config", sa.JSON(), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("study_id", name="pk_marsearch_plans"),
-        sa.UniqueConstraint("study", name="uq_marsearch_plans_study"),
+        sa.PrimaryKeyConstraint("study_id", name="pk_marsearch_studies"),
+        sa.UniqueConstraint("study", name="uq_marsearch_studies_study"),
     )
     op.create_table(
         "marsearch_attempts",
@@ -106,5 +95,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("epochs", "workers", "attempts", "plans", "datasets"):
+    for table in ("epochs", "workers", "attempts", "studies", "datasets"):
         op.drop_table(f"marsearch_{table}")

@@ -1,0 +1,214 @@
+"""Creating a study: from data, a space and options to a study whose first trials wait."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from search.errors import UsageError
+from search.studies.recipes import params_for, recipe_for
+from search.studies.study import Study
+from search.worker.job_files import facts_of
+from spaces import FINALS, Space, SpaceError, bind, dump_domains, same_mapping
+from spaces.axis import Scalar, describe
+from spaces.domain import Domain, Fixed, Searched, Unavailable
+from storage.artifacts.artifact_store import exists, save_file
+from storage.data.dataset import Dataset, class_shares, read_dataset, write_dataset
+from storage.data.outliers import find_outliers
+from storage.data.split import dump_split, split_dataset
+from storage.errors import StudyError
+from storage.store import Store
+from storage.studies.config import StudyConfig, declared, differences, refusal
+from storage.studies.datasets import DatasetRecord, put_dataset, samples_of
+from storage.studies.studies import check_name, create_study, existing_config
+
+VALIDATION_SHARE = 0.2
+MOST_NAMED = 4  # differences of a space, or conflicts of a preset, that one sentence names
+
+Params = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """What `create` did. new: the study was not there before. notes: sentences for the person."""
+
+    new: bool
+    config: StudyConfig
+    notes: tuple[str, ...]
+
+
+def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "space") -> Created:
+    """Create the study, or find that the same one is there already; then only what may change is taken over.
+
+    wanted: without its derived fields. space_name: what the space file is called in messages.
+    Trials to begin with are worked out for a new study only: a file of `--warm-start` may be gone by the second time.
+    A creation that was interrupted is completed by the same call.
+    Raises DataError, SpaceError, StudyError or UsageError, each before anything is written.
+    """
+    check_name(wanted.study)
+    dataset = read_dataset(data)
+    space = bind(facts_of(dataset), wanted.space, epochs=wanted.epochs, name=space_name)
+    known = existing_config(store, wanted.study)
+    if known is not None:
+        return _found(store, known, replace(wanted, data_digest=dataset.digest), space, len(dataset.images))
+    config = _completed(wanted, dataset, space, data)
+    trials, notes = first_trials(Study(config))
+    _keep_data(store, dataset, data)
+    new = create_study(store, config, trials)
+    if new:
+        _keep_data(store, dataset, data)  # the last other study of these data may just have been deleted
+    return Created(new=new, config=config, notes=notes if new else ())
+
+
+def first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
+    """The parameters of the trials that the study begins with, each set once, and notes on them.
+
+    Raises SpaceError or UsageError for a recipe file that cannot be tried, or a grid without an end.
+    """
+    points: list[Params] = list(study.space.grid()) if study.config.sampler == "grid" else []
+    warm, notes = _warm_starts(study)
+    if points:
+        notes = (*notes, f"{len(points)} points of the grid are enqueued")
+    return list(_distinct([*warm, *points])), notes
+
+
+def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, samples: int) -> Created:
+    """Continue a study that exists. Raises StudyError naming what differs."""
+    study = Study(known)
+    same = wanted.data_digest == known.data_digest
+    changed = _changed_axes(study.space, space) if same and not same_mapping(known.space, wanted.space) else []
+    digest = known.space_digest if same and not changed else space.digest
+    found = differences(known, replace(wanted, space_digest=digest))
+    if not same:
+        before = samples_of(store, known.data_digest)
+        counted = "" if before in (None, samples) else f" ({samples:,} samples instead of {before:,})"
+        found["data_digest"] = f"--data is another data set{counted}"
+    elif changed:
+        more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+        found["space_digest"] = f"--space differs: {', '.join(changed[:MOST_NAMED])}{more}"
+    if found:
+        raise StudyError(refusal(known.study, store.url, found))
+    config = replace(known, **{field.name: getattr(wanted, field.name) for field in declared("changeable")})
+    create_study(store, config)
+    return Created(new=False, config=config, notes=_ignored(known, wanted))
+
+
+def _ignored(known: StudyConfig, wanted: StudyConfig) -> tuple[str, ...]:
+    """What is said of options that only matter when a study is created."""
+    return tuple(
+        f"{field.option} {getattr(wanted, field.name)} changes nothing: the study was created with"
+        f" {getattr(known, field.name)}; what else is to be tried: marsearch enqueue {known.study} RECIPE"
+        for field in declared("initial")
+        if getattr(wanted, field.name) != getattr(known, field.name)
+    )
+
+
+def _changed_axes(old: Space, new: Space) -> list[str]:
+    """In words, the axes on which the new space allows something else than the old one; `epochs` is an option."""
+    return [
+        f"{path} {_words(new.domains[path])} instead of {_words(domain)}"
+        for path, domain in old.domains.items()
+        if path != "optimisation.epochs"
+        and not isinstance(domain, Unavailable)
+        and new.domains[path].as_text() != domain.as_text()
+    ]
+
+
+def _words(domain: Domain) -> str:
+    """A domain in a few words: ``2 to 4``, ``one of a, b``, ``3``."""
+    match domain:
+        case Searched(distribution=distribution):
+            return describe(distribution)
+        case Fixed(value=value):
+            return str(value)
+    return f"{domain.value} (not searched)"
+
+
+def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
+    named = study.config.warm_start
+    if named == "none":
+        return [], ()
+    if named != "reports":
+        return [params_for(study, recipe_for(study, named))], ()
+    taken: list[Params] = []
+    skipped: dict[str, str] = {}
+    for name in FINALS:
+        try:
+            taken.append(params_for(study, recipe_for(study, name)))
+        except (SpaceError, UsageError) as error:
+            skipped[name] = str(error)
+    return taken, _skipped(skipped)
+
+
+def _skipped(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence on the presets that are not tried, with what each of them conflicts with."""
+    if not reasons:
+        return ()
+    told = "; ".join(f"{name} ({_axes(reason)})" for name, reason in reasons.items())
+    return (
+        f"{len(reasons)} of {len(FINALS)} presets are not in this space or over its limits and are skipped: {told}",
+    )
+
+
+def _axes(reason: str) -> str:
+    """The axes that a SpaceError names, or its sentence where it names none."""
+    axes = [part.partition(":")[0] for part in reason.split("; ") if ": the recipe has " in part]
+    more = f" and {len(axes) - MOST_NAMED} more" if len(axes) > MOST_NAMED else ""
+    return f"{', '.join(axes[:MOST_NAMED])}{more}" if axes else reason
+
+
+def _distinct(points: Iterable[Params]) -> Iterable[Params]:
+    """Each set of parameters once, where it comes first; 1, 1.0 and True are different values."""
+    first: dict[str, Params] = {}
+    for point in points:
+        first.setdefault(json.dumps(point, sort_keys=True), point)
+    return first.values()
+
+
+def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) -> StudyConfig:
+    """The configuration with its derived fields. Raises UsageError or DataError for data that cannot be split."""
+    contaminated = find_outliers(dataset, "mask")
+    split = split_dataset(
+        dataset, seed=wanted.seed, validation=VALIDATION_SHARE, holdout=wanted.holdout, contaminated=contaminated
+    )
+    if not len(split.train) or not len(split.validation):
+        raise UsageError(
+            f"{data}: {len(dataset.images)} samples leave {len(split.train)} to train and"
+            f" {len(split.validation)} to validate: more samples (or groups) are needed"
+        )
+    return replace(
+        wanted,
+        data_digest=dataset.digest,
+        space_digest=space.digest,
+        facts=space.facts.model_dump_json(),
+        split=dump_split(split),
+        domains=dump_domains(space),
+    )
+
+
+def _keep_data(store: Store, dataset: Dataset, source: Path) -> None:
+    artifact = f"dataset-{dataset.digest}.npz"
+    if not exists(store.artifacts, artifact):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / artifact
+            write_dataset(dataset, copy)
+            save_file(store.artifacts, artifact, copy)
+    put_dataset(store, _record(dataset, source, artifact))
+
+
+def _record(dataset: Dataset, source: Path, artifact: str) -> DatasetRecord:
+    return DatasetRecord(
+        digest=dataset.digest,
+        path_hint=source.name,
+        samples=len(dataset.images),
+        tests=0 if dataset.test_images is None else len(dataset.test_images),
+        height=dataset.height,
+        width=dataset.width,
+        channels=dataset.channels,
+        class_names=dataset.class_names,
+        class_shares=tuple(class_shares(dataset.masks, dataset.classes, dataset.ignore_label)),
+        artifact_id=artifact,
+    )

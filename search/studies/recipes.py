@@ -1,0 +1,89 @@
+"""Recipes that a person asks a study to try: by a preset's name or from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+
+from search.errors import UsageError
+from search.studies.constraints import constraint_values, countable, refusal
+from search.studies.study import Study
+from spaces import DataFacts, Recipe, SpaceError, adapt, load_preset, load_recipe, preset_names
+from spaces.axis import Scalar
+from spaces.domain import Searched
+from storage.store import Store
+from storage.studies.studies import load_config
+
+
+def enqueue(store: Store, name: str, recipe: Recipe) -> None:
+    """Let the next free worker try this recipe.
+
+    Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits.
+    """
+    study = Study(load_config(store, name))
+    params = params_for(study, recipe)
+    optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
+
+
+def enqueue_named(store: Store, name: str, recipe: str) -> None:
+    """Let the next free worker try a preset or the recipe in a file. Raises as `recipe_for` and `enqueue`."""
+    enqueue(store, name, recipe_for(Study(load_config(store, name)), recipe))
+
+
+def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) -> Recipe:
+    """The recipe of a preset's name or of a YAML file.
+
+    facts, samples: of the data and its training part, for presets that are planned from them.
+    Raises SpaceError, naming both ways, or saying that a preset needs the facts.
+    """
+    if named in preset_names():
+        return load_preset(named, facts, samples)
+    path = Path(named)
+    if not path.is_file():
+        raise SpaceError(f"{named}: neither a recipe file nor a preset, presets are {', '.join(preset_names())}")
+    try:
+        return load_recipe(path.read_text("utf-8"), named)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{named}: not readable as text ({error})") from error
+
+
+def recipe_for(study: Study, named: str) -> Recipe:
+    """The recipe of that name, planned for the study's data where it has to be. Raises as `read_recipe`."""
+    return read_recipe(named, study.facts, len(study.split.train))
+
+
+def as_planned(study: Study, recipe: Recipe) -> Recipe:
+    """The recipe as this study tries it: comparable with the others, and without what means nothing for its data.
+
+    It gets the study's own epochs and patience, where the space samples neither: a study compares equal budgets.
+    """
+    own = {name: study.space.domains[f"optimisation.{name}"] for name in ("epochs", "patience")}
+    changes = {name: domain.value for name, domain in own.items() if not isinstance(domain, Searched)}
+    planned = recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=changes)})
+    return adapt(planned, study.facts)
+
+
+def params_for(study: Study, recipe: Recipe) -> dict[str, Scalar]:
+    """The parameters with which the study tries the recipe.
+
+    Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits.
+    """
+    planned = as_planned(study, recipe)
+    params = study.space.params(planned)
+    _check_limits(study, planned)
+    return params
+
+
+def _check_limits(study: Study, recipe: Recipe) -> None:
+    """Raise UsageError for a recipe over the study's own limits; what a device has, each worker sees for itself.
+
+    Without torch to count with it is left to the workers, which refuse such a recipe before they train it.
+    """
+    if not countable():
+        return
+    # One byte per pixel at least: the worker, which has the data, counts them exactly.
+    why = refusal(constraint_values(study, recipe, None, pixel_bytes=1), study.config, None)
+    if why:
+        reason = why.removeprefix("refused before training: ")
+        raise UsageError(f"over the limits of study {study.config.study}: {reason}")
