@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.outcome.atomic import replacing
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 DPI = 100
 INK = "#222222"
 FAINT = "#B8B8B8"
+_SIZES = {"o": 7, "D": 6, "|": 14}  # of the markers
 _DRAWING = Lock()  # matplotlib's font caches are not made for several threads
 
 
@@ -58,3 +60,21 @@ def tidy(axes: Axes, title: str = "") -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
+
+
+def draw_legend(axes: Axes, entries: Sequence[tuple[str, str, str]]) -> None:
+    """A legend above the plot. entries: marker ("-" and "--" for lines), colour, text; a white one is drawn hollow."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **marker_style(marker, INK if c == "white" else c, c)) for marker, c, _ in entries]
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "ncols": 4}
+    spaces: dict[str, Any] = {"handletextpad": 0.4, "columnspacing": 1.0, "borderaxespad": 0.2}
+    axes.legend(handles, [text for *_, text in entries], fontsize=9, frameon=False, **place, **spaces)
+
+
+def marker_style(marker: str, edge: str, face: str) -> dict[str, Any]:
+    """How matplotlib draws a marker, or a line where ``marker`` is the style of one."""
+    if marker not in _SIZES:
+        return {"linestyle": marker, "color": edge, "linewidth": 2}
+    look = {"marker": marker, "color": edge, "markerfacecolor": face}
+    return look | {"markersize": _SIZES[marker], "markeredgewidth": 1.5, "linestyle": "none"}

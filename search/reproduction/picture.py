@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.outcome.canvas import FAINT, INK, blank, plain, save, tidy
+from search.outcome.canvas import FAINT, INK, blank, draw_legend, marker_style, plain, save, tidy
 from search.outcome.colours import class_colours
 from search.reproduction.ordering import Range, range_of
 from search.reproduction.report import paper_iou
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = dict(zip(METRICS, ("#0072B2", "#D55E00"), strict=True))
-_SIZES = {"o": 7, "D": 6, "|": 14}  # of the markers
 _ROW = 66  # pixels
 _MOST_NAMES = 7  # classes in the legend
 _LETTER = 7.4  # pixels of a row's name
@@ -89,29 +88,12 @@ def _mark(axes: Axes, found: Range | None, place: float, marker: str, colour: st
     if found is not None:
         bar: dict[str, Any] = {"color": colour, "linewidth": 2, "solid_capstyle": "butt", "alpha": 0.6}
         axes.plot([found.low, found.high], [place, place], **bar)
-        axes.plot([found.mean], [place], **_style(marker, colour, "white" if hollow else colour))
+        axes.plot([found.mean], [place], **marker_style(marker, colour, "white" if hollow else colour))
 
 
 def describe(setting: Setting) -> str:
     """Data and budget in a few words."""
     return f"{setting.dataset.data.name}: {len(setting.part.train):,} tiles, epochs: {setting.budget.epochs}"
-
-
-def draw_legend(axes: Axes, entries: Sequence[tuple[str, str, str]]) -> None:
-    """A legend above the plot. entries: marker ("-" and "--" for lines), colour, text; a white one is drawn hollow."""
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], **_style(marker, INK if c == "white" else c, c)) for marker, c, _ in entries]
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "ncols": 4}
-    spaces: dict[str, Any] = {"handletextpad": 0.4, "columnspacing": 1.0, "borderaxespad": 0.2}
-    axes.legend(handles, [text for *_, text in entries], fontsize=9, frameon=False, **place, **spaces)
-
-
-def _style(marker: str, edge: str, face: str) -> dict[str, Any]:
-    if marker not in _SIZES:
-        return {"linestyle": marker, "color": edge, "linewidth": 2}
-    look = {"marker": marker, "color": edge, "markerfacecolor": face}
-    return look | {"markersize": _SIZES[marker], "markeredgewidth": 1.5, "linestyle": "none"}
 
 
 def _draw_tracks(axes: Axes, done: Reproduction, places: Sequence[float]) -> None:

@@ -97,7 +97,9 @@ def _cells(done: Reproduction, ours: Ours) -> Iterator[tuple[str, object]]:
             found = ours.reached(name)
             yield from ((f"{name} {part}", _rounded(getattr(found, part, None))) for part in ("mean", "low", "high"))
     if done.setting.budget.folds:
-        yield from ((f"pooled {name}", _rounded(value)) for name, value in measures(ours.pooled, facts).items())
+        pooled = measures(ours.pooled, facts)
+        classes = [f"{kind} {name}" for name in facts.class_names for kind in ("iou", "iou_strict")]
+        yield from ((f"pooled {name}", _rounded(pooled[name])) for name in (*METRICS, "accuracy", *classes))
     yield from (("parameters", ours.parameters), ("seconds", _rounded(ours.seconds)), ("seeds", len(ours.results)))
     yield from (("failures", len(ours.failures)), ("missing", ours.missing))
 

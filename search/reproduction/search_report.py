@@ -9,9 +9,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.outcome.canvas import INK, blank, plain, save, tidy
+from search.outcome.canvas import INK, blank, draw_legend, plain, save, tidy
 from search.reproduction.paper import SEARCH_AXES, SEARCH_BEST, Scalar
-from search.reproduction.picture import describe, draw_legend
+from search.reproduction.picture import describe
 from search.reproduction.report import csv_text, percent, render
 
 if TYPE_CHECKING:

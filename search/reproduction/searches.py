@@ -31,7 +31,6 @@ from search.reproduction import search_report
 from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
 from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, at_budget, make_task, narrow_filters
 from search.reproduction.reproduce import prepare, write_report
-from search.reproduction.result import Result
 from search.reproduction.search_report import SAMPLERS, Search, Searches, Tried
 from search.reproduction.training import train_missing
 from search.studies.create import create
@@ -75,7 +74,11 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
             results = train_missing([task], ref, slots, folder=request.out / "runs", stop=stop)
         tried = {sampler: _finished(store, opened, names[sampler]) for sampler in SAMPLERS}
     found = tuple(Search(sampler=sampler, target=targets[sampler], tried=tried[sampler]) for sampler in SAMPLERS)
-    best = _trained(results[task.name]) if task.name in results else None
+    result = results.get(task.name)
+    best = None
+    if result is not None and result.best is not None:
+        known = result.epochs[result.best_epoch - 1].summary() | {"training_seconds": result.seconds}
+        best = _tried(0, task.recipe, known)
     done = Searches(setting=setting, points=len(points), searches=found, reference=best)
     pages = search_report.as_markdown(done), search_report.as_csv(done)
     write_report(request.out, "D7", *pages, partial(search_report.draw, done=done))
@@ -153,25 +156,23 @@ def _work(store: Store, name: str, target: int, request: Request, stop: threadin
 def _finished(store: Store, opened: OpenStudy, name: str) -> tuple[Tried, ...]:
     trials = optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
     replaced = {number for trial in trials for number in earlier_attempts(trial)}
-    return tuple(_tried(opened, t) for t in trials if t.state.is_finished() and t.number not in replaced)
+    finished = [trial for trial in trials if trial.state.is_finished() and trial.number not in replaced]
+    return tuple(_tried(trial.number, _recipe(opened, trial), trial.user_attrs) for trial in finished)
 
 
-def _tried(opened: OpenStudy, trial: FrozenTrial) -> Tried:
-    known, values = trial.user_attrs, {}
-    with suppress(SpaceError):  # it failed before it was sampled to its end
-        values = _searched(opened.space.recipe(trial.params))
-    scores: dict[str, Any] = {"miou": known.get("miou"), "miou_strict": known.get("miou_strict")}
-    costs: dict[str, Any] = {"parameters": known.get("parameters", 0), "seconds": known.get("training_seconds", 0.0)}
-    return Tried(number=trial.number, values=values, **scores, **costs)
+def _recipe(opened: OpenStudy, trial: FrozenTrial) -> Recipe | None:
+    with suppress(SpaceError):
+        return opened.space.recipe(trial.params)
+    return None  # it failed before it was sampled to its end
 
 
-def _trained(result: Result) -> Tried | None:
-    if result.best is None:
-        return None
-    scores: dict[str, Any] = {"miou": result.best.miou, "miou_strict": result.best.miou_strict}
-    costs: dict[str, Any] = {"parameters": result.parameters, "seconds": result.seconds}
-    return Tried(number=0, values=_searched(result.task.recipe), **scores, **costs)
-
-
-def _searched(recipe: Recipe) -> dict[str, Scalar]:
-    return {name: getattr(recipe.model.network, name) for name in SEARCH_AXES}
+def _tried(number: int, recipe: Recipe | None, known: Mapping[str, Any]) -> Tried:
+    """A training of the search. known: what is known of its best epoch, as a trial's user attributes name it."""
+    return Tried(
+        number=number,
+        values={name: getattr(recipe.model.network, name) for name in SEARCH_AXES} if recipe else {},
+        miou=known.get("miou"),
+        miou_strict=known.get("miou_strict"),
+        parameters=known.get("parameters", 0),
+        seconds=known.get("training_seconds", 0.0),
+    )

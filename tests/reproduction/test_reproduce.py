@@ -1,4 +1,4 @@
-"""A reproduction with real children: what it writes, what it does not do twice, how it stops; then its parts alone."""
+"""A reproduction with real workers: what it writes, what it does not do twice, how it stops; then its parts alone."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def stamps(out: Path) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class Finish:
-    """Two rows, two seeds, two folds: eight trainings. lines: what was said of them."""
+    """Two rows, two seeds, two folds: eight trainings. lines: what was logged of them."""
 
     request: Request
     done: Reproduction
@@ -124,7 +124,7 @@ def test_every_row_is_trained_with_every_seed_and_on_every_fold(finished: Finish
     assert small < large
 
 
-def test_a_line_is_said_of_every_training(finished: Finish) -> None:
+def test_a_line_is_logged_of_every_training(finished: Finish) -> None:
     assert [line.split()[0] for line in finished.lines] == [f"{number}/8" for number in range(1, 9)]
     assert sorted(line.split()[1][:-1] for line in finished.lines) == sorted(
         f"{preset}-{what}" for preset in RECIPES if preset != "broken" for what in ("seed0", "seed1", *FOLDS)
@@ -169,7 +169,7 @@ def test_what_is_finished_is_not_trained_again(finished: Finish) -> None:
     assert lines == ["8 of 8 trainings are there already"]
     assert repr(again) == repr(done)
     assert stamps(request.out) == before
-    assert list((request.out / "logs").iterdir()) == logs  # no child was started
+    assert list((request.out / "logs").iterdir()) == logs  # no worker was started
 
 
 def test_only_what_is_missing_is_trained_and_gives_the_same(finished: Finish) -> None:
@@ -244,7 +244,7 @@ def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
 
 
-# One training at a time, with a child that only pretends.
+# One training at a time, with a worker that only pretends.
 
 Script = Callable[[Train], Iterator[Message]]
 
@@ -329,7 +329,7 @@ def test_a_failed_training_is_recorded_with_its_reason(monkeypatch: pytest.Monke
     assert result.final
 
 
-def test_a_dead_child_is_recorded_and_the_next_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_worker_is_recorded_and_the_next_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     deaths = itertools.count()
 
     def script(job: Train) -> Iterator[Message]:
@@ -343,7 +343,7 @@ def test_a_dead_child_is_recorded_and_the_next_training_goes_on(monkeypatch: pyt
     assert second.failure == ""
 
 
-def test_children_that_only_die_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_only_die_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def script(job: Train) -> Iterator[Message]:
         raise ChildDied("no such device")
         yield
@@ -352,7 +352,7 @@ def test_children_that_only_die_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
         pretend(monkeypatch, script, [str(number) for number in range(9)], threading.Event())
 
 
-@pytest.mark.parametrize("end", [Stopped(job=1), ChildDied("the child ended")])
+@pytest.mark.parametrize("end", [Stopped(job=1), ChildDied("the worker ended")])
 def test_nothing_is_kept_of_a_training_that_was_stopped(
     monkeypatch: pytest.MonkeyPatch, end: Message | ChildDied
 ) -> None:
@@ -464,7 +464,7 @@ def test_the_time_left_goes_by_what_each_preset_took() -> None:
     results = {"a0": took("a0", 10.0), "b0": took("b0", 30.0)}
     assert seconds_left(tasks, results, 1) == 10 + 30 + 20  # c as the mean of both
     assert seconds_left(tasks, results, 2) == 30
-    assert seconds_left(tasks, results, 8) == 20  # three trainings cannot use more than three children
+    assert seconds_left(tasks, results, 8) == 20  # three trainings cannot use more than three workers
     assert seconds_left(tasks, {"a0": took("a0", 1.0, "out of memory")}, 1) == 0  # nothing is known yet
 
 
