@@ -71,7 +71,8 @@ class Host:
         self._excused = False
 
     def start(self):
-        command = [sys.executable, "-m", "search.cli", "work", "chaos", "--workers", "2", "--device", "cpu"]
+        command = [sys.executable, "-m", "search.cli", "work", "chaos"]
+        command += ["--workers", str(self.scene.workers), "--device", "cpu"]
         home = str(self.scene.folder / self.name)
         with self.log.open("a") as log:
             environment = self.scene.environment | {"MARSEARCH_HOME": home} | self.environment
@@ -109,6 +110,7 @@ class Scene:
     def __init__(self, folder):
         self.folder = folder
         self.mark = uuid.uuid4().hex
+        self.workers = 2  # of each host
         self.server = Server()
         self.artifacts = folder / "artifacts"
         self.artifacts.mkdir()

@@ -19,10 +19,11 @@ ALL = ["host", "host", "host", "child", "child", "child", "database", "database"
 
 @pytest.mark.timeout(400)
 def test_a_study_survives_a_killed_host_a_killed_child_and_a_crashed_database(scene, tmp_path):
-    scene.create("--trials", "6", "--epochs", "60", "--pruner", "none", "--keep", "6")
-    storm = Storm(scene, ["host", "child", "database"], seed=0, gap=(20, 60))
+    scene.workers = 1
+    scene.create("--trials", "4", "--epochs", "40", "--pruner", "none", "--keep", "4")
+    storm = Storm(scene, ["host", "child", "database"], seed=0, gap=(12, 35))
     storm.rage(limit=float(os.environ.get("CHAOS_LIMIT", "200")))
-    told = verdict(scene, tmp_path, target=6, epochs=60)
+    told = verdict(scene, tmp_path, target=4, epochs=40)
     assert told["complete"] == told["finished"]
 
 
