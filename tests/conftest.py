@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["support.searches"]
+
 BUCKET = "mars-artifacts"
-
-
 ABSENT_IN_CI = ("needs a GPU", "MARSEARCH_TEST_DATA")
-START_PROCESSES = ("chaos", "cluster", "cli", "commands", "host", "reproduction", "security", "service", "worker")
+START_PROCESSES = ("chaos", "cluster", "cli", "commands", "host", "reproduction", "security", "studies", "worker")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
