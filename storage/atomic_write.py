@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import psutil
 
-from storage.process_identity import machine
+from storage.process_identity import machine_id
 
 OLD_S = 86400.0  # an unfinished file of another machine that nobody has touched for so long is nobody's
 
@@ -23,7 +23,7 @@ _PART = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<pid>[0-9]+)-[0-9a-f]{12}
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which takes the path's place when the block ends well, and is removed otherwise."""
-    part = path.parent / f".{path.name}.{machine()}-{os.getpid()}-{secrets.token_hex(6)}.part"
+    part = path.parent / f".{path.name}.{machine_id()}-{os.getpid()}-{secrets.token_hex(6)}.part"
     try:
         with part.open("xb") as target:
             yield target
@@ -59,6 +59,6 @@ def _abandoned(part: Path) -> bool:
     parts = _PART.fullmatch(part.name)
     if parts is None:
         return False
-    if parts["machine"] == machine():
+    if parts["machine"] == machine_id():
         return not psutil.pid_exists(int(parts["pid"]))
     return time.time() - part.stat().st_mtime > OLD_S

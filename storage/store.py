@@ -19,11 +19,11 @@ from storage.database import migrations
 from storage.database.engine import allow, alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
 from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
-from storage.trials.retrying_storage import GRACE_S
 from storage.trials.trial_storage import TrialStorage
 
 T = TypeVar("T")
 
+GRACE_S = 180.0  # a host whose heartbeat is younger lives
 MIGRATION_S = 3600.0  # one statement of an upgrade may take so long on a large database
 FIRST_TRIES_S = 2.0  # for a server that starts just now, or has no connection to spare
 OPENING_S = 10.0  # for what comes after the first answer
@@ -51,18 +51,19 @@ class Store:
     patience: RetryPolicy
     grace_s: float = GRACE_S
 
-    def transact(self, work: Callable[[Session], T]) -> T:
+    def transact(self, work: Callable[[Session], T], *, limit_s: float | None = None) -> T:
         """What `work` returns, done in one transaction, and again after passing trouble.
 
         `work` must be safe to repeat, also when it was committed and only the answer was lost; what it returns must not
         need the session any more. Raises DatabaseError when the database does not take it, or not in time.
+        limit_s: a shorter time for trouble to pass than the store's.
         """
 
         def once() -> T:
             with transaction(self.engine) as session:
                 return work(session)
 
-        return self.patience.call(once)
+        return self.patience.call(once, limit_s=limit_s)
 
     def close(self) -> None:
         """Close the pool's connections; the store must not be used afterwards."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from search.errors import UsageError
@@ -28,9 +27,9 @@ from search.studies.study import OpenStudy, open_study
 from search.worker.devices import places
 from search.worker.gpu import Gpu, gpu_of
 from search.worker.process import DeviceSlot, WorkerProcess
-from storage.process_identity import worker_id
+from storage.process_identity import this_process
 from storage.store import Store
-from storage.studies.hosts import Worker, leave, register
+from storage.studies.hosts import HostInfo, leave, new_host_id, register
 from storage.studies.studies import study_id
 from storage.trials.trial_storage import sample_at_most
 
@@ -81,7 +80,7 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
     Raises StudyError for an unknown study, and what went wrong for good after all trial loops have ended.
     """
     with ExitStack() as stack:
-        host = worker_id()
+        host = new_host_id()
         stack.enter_context(progress.messages(host))
         signals = stack.enter_context(counted_signals())
         state = HostState(epoch_limit(os.environ))
@@ -215,21 +214,16 @@ def _smallest_gpu(slots: tuple[DeviceSlot, ...], sharing: int) -> Gpu | None:
 
 @contextmanager
 def _registered(store: Store, study: str, slots: tuple[DeviceSlot, ...], state: HostState, host: str) -> Iterator[None]:
-    now = datetime.now(UTC)
-    worker = Worker(
+    info = HostInfo(
         id=host,
         study=study,
-        host=socket.gethostname(),
-        pid=os.getpid(),
+        name=socket.gethostname(),
+        process=this_process(),
         device=slots[0].device,
-        slots=len(slots),
-        started=now,
-        beat=now,
-        state="working",
-        trials="",
+        workers=len(slots),
     )
-    register(store, worker)
+    register(store, info)
     try:
         yield
     finally:
-        run_with_timeout(lambda: leave(store, worker.id), state.shutdown.last_seconds())
+        run_with_timeout(lambda: leave(store, host), state.shutdown.last_seconds())

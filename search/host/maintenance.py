@@ -16,8 +16,9 @@ from storage.artifacts.artifact_store import sweep_artifacts
 from storage.atomic_write import sweep
 from storage.errors import StudyError
 from storage.studies.control import command
-from storage.studies.hosts import beat
+from storage.studies.hosts import TrainingProgress, heartbeat
 from storage.studies.reaper import reap
+from storage.studies.sightings import Sightings
 
 _logger = logging.getLogger(__name__)
 
@@ -35,16 +36,19 @@ class Maintenance:
     def tasks(self) -> tuple[PeriodicTask, ...]:
         """All of them; the names are for messages."""
         context, every, name = self._context, self._context.settings.timing.intervals, self._context.opened.config.study
+        myself, seen = context.settings.host, Sightings()
         return (
             PeriodicTask(name="the display of progress", seconds=every.display, act=self.look),
             PeriodicTask(name="the look for commands", seconds=every.commands, act=self.obey),
             PeriodicTask(
                 name="the look for trials of hosts that died here",
                 seconds=every.reap_here,
-                act=lambda: reap(context.store, name, local=True),
+                act=lambda: reap(context.store, name, local=True, myself=myself),
             ),
             PeriodicTask(
-                name="the look for trials of silent hosts", seconds=every.reap, act=lambda: reap(context.store, name)
+                name="the look for trials of silent hosts",
+                seconds=every.reap,
+                act=lambda: reap(context.store, name, myself=myself, seen_before=seen),
             ),
             PeriodicTask(name="the removal of files nobody needs", seconds=every.tidy, act=self.tidy),
             PeriodicTask(name="the heartbeat", seconds=every.heartbeat, act=self.heartbeat),
@@ -63,8 +67,9 @@ class Maintenance:
         """Note in the database that this host is alive, what it trains, and which of its trials make progress."""
         context = self._context
         trainings = sorted(context.state.trainings.values(), key=lambda training: training.trial)
-        busy = ", ".join(f"{t.trial}: {t.epoch}/{t.epochs}" for t in trainings)
-        beat(context.store, context.settings.host, busy, context.state.vouched())
+        progress = [TrainingProgress(trial=t.trial, epoch=t.epoch, epochs=t.epochs) for t in trainings]
+        limit_s = context.settings.timing.intervals.heartbeat
+        heartbeat(context.store, context.settings.host, progress, context.state.vouched(), limit_s=limit_s)
 
     def obey(self) -> None:
         """Do what people have told the hosts of the study; one that was deleted is to be left at once."""

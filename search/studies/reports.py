@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,8 +18,8 @@ from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import shown
 from storage.studies.control import Command, command
-from storage.studies.hosts import LEFT, Worker, workers
-from storage.studies.liveness import alive, attending, silence
+from storage.studies.hosts import Host
+from storage.studies.liveness import Presence, attending, presences
 from storage.studies.studies import load_config
 from storage.studies.summaries import study_summaries
 from storage.trials.retries import earlier_attempts
@@ -28,23 +27,22 @@ from storage.trials.trial_times import seconds_of
 
 State = Literal["running", "idle", "paused", "stopped", "finished"]
 
-_TRAINING = re.compile(r"([0-9]+): ([0-9]+)/([0-9]+)")  # as a host writes what it trains: trial, epoch, epochs
-
 
 def study_report(store: Store, name: str) -> dict[str, Any]:
     """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
     study = Study(load_config(store, name))
     trials = _trials(store, name)
     counts, best = count(trials), best_of(trials)
-    known = workers(store, name)
+    known = presences(store, name)
+    there = [each.host for each in known if each.state == "working"]
     return shown(study.config) | {
         "study": name,
-        "state": state_of(counts.finished, study.config.trials, command(store, name), [w for w in known if alive(w)]),
+        "state": state_of(counts.finished, study.config.trials, command(store, name), there),
         "target": study.config.trials,
         "finished": counts.finished,
         "trials": asdict(counts),
         "best": _best(study, best) if best is not None else None,
-        "workers": [worker_report(worker) for worker in known],
+        "workers": [worker_report(each) for each in known],
     }
 
 
@@ -71,7 +69,7 @@ def study_list(store: Store) -> list[dict[str, Any]]:
     return reports
 
 
-def state_of(finished: int, target: int, command: Command, there: Sequence[Worker]) -> State:
+def state_of(finished: int, target: int, command: Command, there: Sequence[Host]) -> State:
     """What a study is in, in one word; "idle" when it might go on but nobody works on it."""
     if finished >= target:
         return "finished"
@@ -161,16 +159,20 @@ def _value(trial: FrozenTrial) -> float | None:
     return trial.intermediate_values[trial.last_step] if trial.last_step is not None else None
 
 
-def worker_report(worker: Worker) -> dict[str, Any]:
-    """One worker, ready for JSON. state "lost": it has neither left nor shown any sign of life."""
-    row: dict[str, Any] = {
-        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(worker).items()
-    }
-    return row | {
-        "state": "lost" if worker.state != LEFT and not alive(worker) else worker.state,
-        "beat_age_s": round(silence(worker), 1),
-        "training": [
-            {"trial": int(trial), "epoch": int(epoch), "epochs": int(epochs)}
-            for trial, epoch, epochs in _TRAINING.findall(worker.trials)
-        ],
+def worker_report(presence: Presence) -> dict[str, Any]:
+    """One host, ready for JSON. state "lost": it has neither left nor shown any sign of life."""
+    host, info = presence.host, presence.host.info
+    return {
+        "id": info.id,
+        "study": info.study,
+        "host": info.name,
+        "pid": info.process.pid,
+        "device": info.device,
+        "slots": info.workers,
+        "started": host.started.isoformat(),
+        "beat": host.heartbeat.isoformat(),
+        "state": presence.state,
+        "trials": ", ".join(f"{each.trial}: {each.epoch}/{each.epochs}" for each in host.training),
+        "beat_age_s": round(host.silent_s, 1),
+        "training": [asdict(each) for each in host.training],
     }

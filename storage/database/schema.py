@@ -7,33 +7,14 @@ Optuna's to migrate. Numbers that may be undefined are NULL and read as NaN; eve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Double, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.types import TypeDecorator
 
-
-class UtcTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone (ValueError): nobody could say when it was."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"a time needs its zone, got {value.isoformat()}")
-        return value and value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """The stored moment, always with UTC as its zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+from storage.database.clock import UtcTime
 
 
 class Table(DeclarativeBase):
@@ -82,21 +63,23 @@ class DatasetTable(Table):
 
 
 class HostTable(Table):
-    """A host process that works, or worked, on a study."""
+    """A host process that works, or worked, on a study; `machine`, `pid` and `start` say which process it is."""
 
-    __tablename__ = "marsearch_workers"
+    __tablename__ = "marsearch_hosts"
     __table_args__ = (Index(None, "study_id", "state"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     study_id: Mapped[int]
-    host: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(255))
+    machine: Mapped[str] = mapped_column(String(64))
     pid: Mapped[int]
+    start: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(64))
-    slots: Mapped[int]
+    workers: Mapped[int]
     started: Mapped[datetime]
-    beat: Mapped[datetime]
+    heartbeat: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(32))
-    trials: Mapped[str] = mapped_column(Text)
+    training: Mapped[list[dict[str, int]]] = mapped_column(JSON)
 
 
 class AttemptTable(Table):

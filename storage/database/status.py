@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.orm import Session
 
 from storage.database import migrations
 from storage.database.engine import engine_options, plainly, read_url, redact
@@ -70,6 +71,14 @@ def _condition(url: str, connection: Connection | None) -> Condition:
         answer_s=answer,
         clock_s=ahead,
     )
+
+
+def server_age_s(session: Session) -> float | None:
+    """Seconds since the database server was started; None for SQLite, which has none."""
+    if session.get_bind().dialect.name != "postgresql":
+        return None
+    age: timedelta = session.execute(text("SELECT clock_timestamp() - pg_postmaster_start_time()")).scalar_one()
+    return age.total_seconds()
 
 
 def _schema(connection: Connection | None, table: str, folder: Path) -> Schema:

@@ -81,7 +81,7 @@ def delete_study(store: Store, study: str, *, force: bool = False, also: Collect
 def _refuse_while_at_work(store: Store, study: str) -> None:
     busy = attending(store, study)
     if busy:
-        where = ", ".join(sorted({worker.host for worker in busy}))
+        where = ", ".join(sorted({host.info.name for host in busy}))
         raise StudyError(
             f"study {study!r} has workers that are at work ({len(busy)}, on {where}):"
             f" stop them first (marsearch study stop {study}), or add --force"

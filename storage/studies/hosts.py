@@ -1,95 +1,162 @@
-"""Which host processes work on a study, and when they were last heard of."""
+"""The host processes of a study, each with a heartbeat that the database's clock writes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from storage.database.engine import transaction
+from storage.database.clock import database_now
 from storage.database.retry import RetriesExhausted
 from storage.database.schema import AttemptTable, HostTable, put
+from storage.process_identity import ProcessIdentity
 from storage.store import Store
 from storage.studies.studies import study_id
 
-LEFT = "left"
-BEAT_S = 10.0  # how long a beat waits for a database that is away
+WORKING, LEFT = "working", "left"
+HEARTBEAT_S = 10.0  # between two heartbeats of a host; each waits no longer than that for a database that is away
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worker:
-    """One host process at work on one study.
+class HostInfo:
+    """What a host process is, as it registers.
 
-    id: unique over all hosts, at most 64 characters.
+    id: unique over all hosts, at most 64 characters, from `new_host_id`.
     study: the study's name.
-    host, pid: where it runs.
+    name: of the machine, for people.
+    process: by which others on the same machine see whether it runs.
     device: such as "cpu" or "cuda".
-    slots: how many trainings it runs at once.
-    started, beat: UTC with the zone; when it began and when it was last heard of.
-    state: "working" or what else it says of itself; "left" once it has gone in order.
-    trials: the numbers of the trials it trains, as the worker writes them.
+    workers: how many trainings it runs at once.
     """
 
     id: str
     study: str
-    host: str
-    pid: int
+    name: str
+    process: ProcessIdentity
     device: str
-    slots: int
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """A training that a host works on. trial: its number. epoch: how many of its `epochs` are done."""
+
+    trial: int
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """A host process as the database knows it.
+
+    started, heartbeat: UTC with the zone, by the database's clock.
+    silent_s: seconds since the heartbeat when it was read, by the same clock.
+    state: "working", or "left" once it has ended in order.
+    """
+
+    info: HostInfo
     started: datetime
-    beat: datetime
+    heartbeat: datetime
+    silent_s: float
     state: str
-    trials: str
+    training: tuple[TrainingProgress, ...]
+
+    @property
+    def id(self) -> str:
+        """The host's id."""
+        return self.info.id
 
 
-def register(store: Store, worker: Worker) -> None:
-    """Note that the worker is there; the same id again replaces it. Raises StudyError for an unknown study."""
-    values = asdict(worker) | {"study_id": study_id(store, worker.study)}
-    del values["study"]
+def new_host_id() -> str:
+    """An id that no other host has."""
+    return uuid.uuid4().hex[:16]
+
+
+def register(store: Store, host: HostInfo) -> None:
+    """Note that the host is at work; the same id again replaces it. Raises StudyError for an unknown study."""
+    values = {
+        "id": host.id,
+        "study_id": study_id(store, host.study),
+        "name": host.name,
+        **asdict(host.process),
+        "device": host.device,
+        "workers": host.workers,
+        "started": database_now(),
+        "heartbeat": database_now(),
+        "state": WORKING,
+        "training": [],
+    }
     store.transact(lambda session: put(session, HostTable, values, ["id"]))
 
 
-def beat(store: Store, worker_id: str, trials: str, vouched: Collection[int] = ()) -> None:
-    """Note that the worker was heard of now, and what it trains; an unknown or departed one stays as it is.
+def heartbeat(
+    store: Store,
+    host_id: str,
+    training: Sequence[TrainingProgress] = (),
+    attempts: Collection[int] = (),
+    *,
+    limit_s: float = HEARTBEAT_S,
+) -> None:
+    """Note that the host lives and what it trains, and vouch for its attempts that make progress.
 
-    vouched: the numbers of those of its trials that make progress.
-
-    A database that is away is waited for until the next beat is due, and then left alone: a sign of life is no reason
-    to stop the worker. Raises DatabaseError for trouble that does not pass by itself.
+    attempts: the numbers of the trials among them. An unknown or departed host stays as it is.
+    A database that is away is waited for until the next heartbeat is due (limit_s), and then left alone: this is no
+    reason to stop the host. Raises DatabaseError for trouble that does not pass by itself.
     """
+
+    def work(session: Session) -> None:
+        mine = (HostTable.id == host_id, HostTable.state != LEFT)
+        told = [asdict(each) for each in training]
+        session.execute(update(HostTable).where(*mine).values(heartbeat=database_now(), training=told))
+        if attempts:
+            vouched = (AttemptTable.host == host_id, AttemptTable.trial.in_(attempts))
+            session.execute(update(AttemptTable).where(*vouched).values(heard=database_now()))
+
     try:
-        store.patience.call(lambda: _note(store, worker_id, trials=trials), limit_s=BEAT_S)
-        store.patience.call(lambda: _vouch(store, worker_id, vouched), limit_s=BEAT_S)
+        store.transact(work, limit_s=limit_s)
     except RetriesExhausted as error:
-        _logger.warning("worker %s could not say that it is there: %s", worker_id, error)
+        _logger.warning("host %s could not write its heartbeat: %s", host_id, error)
 
 
-def _vouch(store: Store, worker_id: str, trials: Collection[int]) -> None:
-    mine = (AttemptTable.host == worker_id, AttemptTable.trial.in_(trials))
-    with transaction(store.engine) as session:
-        session.execute(update(AttemptTable).where(*mine).values(heard=func.now()))
+def leave(store: Store, host_id: str) -> None:
+    """Note that the host has ended in order."""
+    mine = (HostTable.id == host_id, HostTable.state != LEFT)
+    gone = update(HostTable).where(*mine).values(heartbeat=database_now(), state=LEFT, training=[])
+    store.transact(lambda session: session.execute(gone))
 
 
-def leave(store: Store, worker_id: str) -> None:
-    """Note that the worker has gone in order."""
-    store.patience.call(lambda: _note(store, worker_id, trials="", state=LEFT))
+def hosts(store: Store, study: str) -> tuple[Host, ...]:
+    """The study's hosts, departed ones too, in the order they came. Raises StudyError for an unknown study."""
+    query = (
+        select(HostTable, database_now())
+        .where(HostTable.study_id == study_id(store, study))
+        .order_by(HostTable.started, HostTable.id)
+    )
+    rows = store.transact(lambda session: session.execute(query).all())
+    return tuple(_host(row, study, now) for row, now in rows)
 
 
-def workers(store: Store, study: str) -> tuple[Worker, ...]:
-    """The study's workers, departed ones too, in the order they came. Raises StudyError for an unknown study."""
-    of_study = select(HostTable).where(HostTable.study_id == study_id(store, study))
-    ordered = of_study.order_by(HostTable.started, HostTable.id)
-    rows = store.transact(lambda session: session.scalars(ordered).all())
-    names = [field.name for field in fields(Worker) if field.name != "study"]
-    return tuple(Worker(study=study, **{name: getattr(row, name) for name in names}) for row in rows)
-
-
-def _note(store: Store, worker_id: str, **values: str) -> None:
-    mine = (HostTable.id == worker_id, HostTable.state != LEFT)
-    with transaction(store.engine) as session:
-        session.execute(update(HostTable).where(*mine).values(beat=datetime.now(UTC), **values))
+def _host(row: HostTable, study: str, now: datetime) -> Host:
+    return Host(
+        info=HostInfo(
+            id=row.id,
+            study=study,
+            name=row.name,
+            process=ProcessIdentity(machine=row.machine, pid=row.pid, start=row.start),
+            device=row.device,
+            workers=row.workers,
+        ),
+        started=row.started,
+        heartbeat=row.heartbeat,
+        silent_s=max(0.0, (now - row.heartbeat).total_seconds()),
+        state=row.state,
+        training=tuple(TrainingProgress(**each) for each in row.training),
+    )

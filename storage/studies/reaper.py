@@ -14,17 +14,21 @@ from storage.errors import ArtifactError
 from storage.store import Store
 from storage.studies.attempts import drop_weights
 from storage.studies.liveness import stale_attempts
+from storage.studies.sightings import Sightings
 from storage.trials.retries import reclaim
 
 
-def reap(store: Store, study: str, *, local: bool = False) -> tuple[int, ...]:
+def reap(
+    store: Store, study: str, *, local: bool = False, myself: str = "", seen_before: Sightings | None = None
+) -> tuple[int, ...]:
     """Put back into the queue what nobody works on any more; the numbers of those trials.
 
-    `storage.studies.liveness` says which these are. local: only those whose process was on this machine and is dead,
-    which is quick. Raises KeyError for an unknown study and DatabaseError when the database stays away.
+    Which these are, and what the arguments mean: `storage.studies.liveness.stale_attempts`. Raises StudyError for an
+    unknown study and DatabaseError when the database stays away.
     """
     opened = optuna.load_study(study_name=study, storage=store.trials)
-    why = {stale.trial: stale.reason for stale in stale_attempts(store, study, local=local)}
+    stale = stale_attempts(store, study, local=local, myself=myself, seen_before=seen_before)
+    why = {each.trial: each.reason for each in stale}
     if not why:
         return ()
     running = [t for t in opened.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if t.number in why]

@@ -9,21 +9,17 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
-from sqlalchemy import text
 
 from storage.database.engine import engine_options, read_url
-from storage.database.optuna_schema import FrozenStudy, scoped_session, utc_times_of
+from storage.database.optuna_schema import FrozenStudy, utc_times_of
 from storage.database.retry import RetryPolicy
 from storage.trials.idempotency import unsigned
 from storage.trials.trial_times import local_time
 
-HEARTBEAT_S = 30
-GRACE_S = 180
 # The rest is written out below and in `storage.trials.trial_storage`.
 REPEATABLE = (
     "set_study_user_attr",
@@ -81,21 +77,6 @@ class RetryingStorage(RDBStorage):
     @staticmethod
     def _fill_storage_url_template(template: str) -> str:
         return template  # ours has no placeholders, and a brace in a path or a password is only a brace
-
-    def recently_unavailable(self) -> bool:
-        """Whether the database was away for so long, and until so lately, that nobody's silence means anything."""
-        grace = GRACE_S
-        late = HEARTBEAT_S + self.patience.longest_s  # when everyone has had the time to be heard again
-        if self.patience.was_away(longer_than=grace - late, within=min(late, grace)):
-            return True
-        return self.patience.call(lambda: self._just_started(min(late, grace)))
-
-    def _just_started(self, seconds: float) -> bool:
-        if self.engine.name != "postgresql":
-            return False
-        with scoped_session(self.scoped_session) as session:
-            age = session.execute(text("SELECT now() - pg_postmaster_start_time()")).scalar_one()
-            return bool(age < timedelta(seconds=seconds))
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """The study's system attributes, without the marks."""

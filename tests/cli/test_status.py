@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ from optuna.trial import TrialState, create_trial
 
 from search.cli import answer
 from search.studies.queries import count
-from storage.process_identity import worker_id
+from storage.process_identity import this_process
 from storage.store import Store, open_store
 from storage.studies.control import set_command
-from storage.studies.hosts import Worker, leave, register
+from storage.studies.hosts import TrainingProgress, leave
 from storage.studies.studies import create_study
-from support.studies import study_row
+from support.studies import add_host, study_row
 
 PLAN = study_row(trials=3)
 
@@ -39,13 +38,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     opened.close()
 
 
-def come(store: Store, name: str, *, seconds: float = 0.0, trials: str = "") -> None:
-    """Let a worker of another machine register, that was last heard of so long ago."""
-    then = datetime.now(UTC) - timedelta(seconds=seconds)
-    known = {"study": "mars", "host": "elsewhere", "pid": 1, "device": "cuda", "slots": 2, "state": "working"}
-    register(store, Worker(id=name, started=then, beat=then, trials=trials, **known))  # type: ignore[arg-type]
-
-
 def status(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
     """The report as JSON and as text."""
     assert answer(["status", "mars", "--json"]) == 0
@@ -57,10 +49,11 @@ def status(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
 def test_workers_are_shown_with_their_heartbeat_trials_and_epochs(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    come(store, "busy", seconds=7, trials="3: 2/30, 12: 30/30")
-    come(store, "silent", seconds=200, trials="4: 1/30")
-    come(store, "forgotten", seconds=7200)
-    come(store, "gone")
+    busy = [TrainingProgress(trial=3, epoch=2, epochs=30), TrainingProgress(trial=12, epoch=30, epochs=30)]
+    add_host(store, id="busy", device="cuda", silent_s=7, training=busy)
+    add_host(store, id="silent", device="cuda", silent_s=200)
+    add_host(store, id="forgotten", silent_s=7200)
+    add_host(store, id="gone")
     leave(store, "gone")
     report, text = status(capsys)
     workers = {worker["id"]: worker for worker in report["workers"]}
@@ -83,30 +76,15 @@ def test_workers_are_shown_with_their_heartbeat_trials_and_epochs(
 
 
 def test_a_dead_process_on_this_machine_is_lost_at_once(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    now = datetime.now(UTC)
-    for pid in (os.getpid(), 2**22 + 1):
-        register(
-            store,
-            Worker(
-                id=worker_id(),
-                study="mars",
-                host="here",
-                pid=pid,
-                device="cpu",
-                slots=1,
-                started=now,
-                beat=now,
-                state="working",
-                trials="",
-            ),
-        )
+    for name, process in (("here", this_process()), ("dead", replace(this_process(), pid=2**22 + 1))):
+        add_host(store, id=name, process=process)
     states = {worker["pid"]: worker["state"] for worker in status(capsys)[0]["workers"]}
     assert states == {os.getpid(): "working", 2**22 + 1: "lost"}
 
 
 def test_the_state_of_a_study_is_one_word(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert status(capsys)[0]["state"] == "idle"
-    come(store, "w")
+    add_host(store)
     assert status(capsys)[0]["state"] == "running"
     for command, state in (("pause", "paused"), ("stop", "stopped")):
         set_command(store, "mars", command)  # type: ignore[arg-type]
@@ -135,7 +113,7 @@ def test_the_list_says_the_same_as_the_status_of_each(store: Store, capsys: pyte
         {"state": TrialState.WAITING, "system_attrs": {"retry_history": [5]}},
     ):
         study.add_trial(create_trial(**attempt))  # type: ignore[arg-type]
-    come(store, "w")
+    add_host(store)
     capsys.readouterr()
     assert answer(["study", "list", "--json"]) == 0
     listed = {entry["study"]: entry for entry in json.loads(capsys.readouterr().out)["studies"]}

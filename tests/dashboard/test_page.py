@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,11 @@ from search.dashboard.board.snapshot import MOST, Board, ScoredTrial
 from search.dashboard.view import ViewStorage
 from search.outcome.panel import draw_panel
 from spaces import DataFacts
-from storage.process_identity import machine
+from storage.process_identity import this_process
 from storage.store import Store
-from storage.studies.hosts import Worker, register
+from storage.studies.hosts import TrainingProgress
 from storage.studies.studies import create_study
+from support.studies import add_host
 
 from .conftest import PASSWORD, VIEWER, Client, plan
 
@@ -48,11 +47,12 @@ class Text(HTMLParser):
         self.words.append(data)
 
 
-def come(store: Store, name: str, trials: str, age_s: float = 0.0, study: str = "mars", host: str = EVIL) -> None:
-    beat = datetime.now(UTC) - timedelta(seconds=age_s)
-    pid = os.getpid() if name.endswith(machine()) else 1
-    register(store, Worker(id=name, study=study, host=host, pid=pid, device="cuda:0", slots=2, started=beat, beat=beat,
-                           state="working", trials=trials))  # fmt: skip
+HERE = this_process()
+
+
+def come(store: Store, name: str, *training: tuple[int, int, int], **changes: Any) -> None:
+    doing = [TrainingProgress(trial=trial, epoch=epoch, epochs=epochs) for trial, epoch, epochs in training]
+    add_host(store, training=doing, **{"id": name, "name": EVIL, "device": "cuda:0", "workers": 2} | changes)
 
 
 def picture(store: Store, trial: Any, folder: Path) -> str:
@@ -74,9 +74,9 @@ def test_the_page_shows_trials_pictures_and_workers(
     kept = picture(store, best, tmp_path)
     best.set_user_attr("miou", 0.5)
     study.tell(best, 0.5)
-    come(store, f"a-{machine()}", "3: 4/6, 5: 1/6")
-    come(store, "b-elsewhere", "", age_s=600)
-    come(store, "c-elsewhere", "", age_s=90_000)
+    come(store, "a", (3, 4, 6), (5, 1, 6), process=HERE)
+    come(store, "b", silent_s=600)
+    come(store, "c", silent_s=90_000)
     page = client("GET", "/board/1", PASSWORD)
     text = Text(page.body)
     words = " ".join(text.words)
@@ -106,8 +106,8 @@ def test_no_name_becomes_part_of_the_page(client: Client, store: Store, train: T
     other = optuna.load_study(study_name=EVIL, storage=store.trials)
     other.enqueue_trial({"a": EVIL})
     train(TrialState.COMPLETE, 0.3)
-    come(store, "a-elsewhere", EVIL)
-    come(store, f"b-{machine()}", EVIL, study=EVIL)
+    come(store, "a")
+    come(store, "b", study=EVIL, process=HERE)
     for number in (1, 2):
         text = Text(client("GET", f"/board/{number}", PASSWORD).body)
         assert [given.get("src") for tag, given in text.tags if tag == "script"] == ["/board/page.js"]
@@ -126,10 +126,10 @@ def test_the_policy_forbids_scripts_in_the_text(client: Client, open_client: Cli
 
 def test_the_same_page_is_not_sent_twice(client: Client, train: Train, store: Store) -> None:
     train(TrialState.COMPLETE, 0.3)
-    come(store, f"a-{machine()}", "3: 4/6")
+    come(store, "a", (3, 4, 6), process=HERE)
     first = client("GET", "/board/1", PASSWORD)
     assert client("GET", "/board/1", PASSWORD, if_none_match=first.headers["etag"]).status == 304
-    come(store, f"a-{machine()}", "3: 5/6")
+    come(store, "a", (3, 5, 6), process=HERE)
     assert client("GET", "/board/1", PASSWORD, if_none_match=first.headers["etag"]).status == 200
 
 

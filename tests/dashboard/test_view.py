@@ -18,10 +18,11 @@ from search.dashboard.board.snapshot import Board
 from search.dashboard.view import LOST, POINTS, ViewStorage
 from storage.database.optuna_schema import storage_of, study_id_of
 from storage.errors import StudyError
+from storage.process_identity import this_process
 from storage.store import Store
-from storage.studies.hosts import Worker, register
 from storage.studies.studies import create_study, list_studies
 from storage.trials.retries import reclaim
+from support.studies import add_host
 
 from .conftest import PASSWORD, Client, plan
 
@@ -129,27 +130,15 @@ def test_a_study_that_others_deleted_is_not_taken_for_its_successor(
 
 @pytest.mark.parametrize("path", ["/api/studies/1", "/api/studies/1/", "/api/studies/1//"])
 def test_a_study_at_work_is_not_deleted(client: Client, store: Store, train: Train, path: str, tmp_path: Path) -> None:
-    import os
-
-    from storage.process_identity import machine
-
     trial = train(TrialState.RUNNING)
     file = tmp_path / "a.png"
     file.write_bytes(b"x")
     optuna.artifacts.upload_artifact(artifact_store=store.artifacts, file_path=str(file), study_or_trial=trial)
-    register(store, worker(f"w-{machine()}", os.getpid()))
+    add_host(store, process=this_process())
     refused = client("DELETE", path, PASSWORD, {})
     assert refused.status == 409
     assert "at work" in refused.json()["reason"]
     assert len(list((tmp_path / "artifacts").iterdir())) == 1
-
-
-def worker(name: str, pid: int, trials: str = "", host: str = "here") -> Worker:
-    from datetime import UTC, datetime
-
-    now = datetime.now(UTC)
-    return Worker(id=name, study="mars", host=host, pid=pid, device="cpu", slots=2, started=now, beat=now,
-                  state="working", trials=trials)  # fmt: skip
 
 
 def test_a_study_of_ours_keeps_its_name(client: Client, store: Store) -> None:

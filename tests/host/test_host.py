@@ -30,7 +30,7 @@ from search.training.epoch import EpochRecord
 from storage.store import Store
 from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
-from storage.studies.hosts import workers
+from storage.studies.hosts import hosts
 from storage.trials.retries import earlier_attempts
 from support.commands import kept_handlers
 from support.studies import Wish
@@ -99,7 +99,7 @@ def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path:
     report = study_report(store, "tiny")
     assert report["best"]["number"] == number
     assert report["trials"]["running"] == 0
-    assert [w.state for w in workers(store, "tiny")] == ["left"]
+    assert [host.state for host in hosts(store, "tiny")] == ["left"]
     assert len(leaderboard(store, "tiny")) == len(trial_reports(store, "tiny")) == len(trials)
     assert "6/6" in said.getvalue()
 

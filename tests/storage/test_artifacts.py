@@ -28,7 +28,7 @@ from storage.artifacts.artifact_store import (
 )
 from storage.atomic_write import replacing
 from storage.errors import ArtifactError
-from storage.process_identity import machine
+from storage.process_identity import machine_id
 
 BUCKET = "mars-artifacts"  # of the fixture s3_url
 
@@ -179,7 +179,7 @@ def test_what_a_dead_writer_left_unfinished_is_swept_and_nothing_else(tmp_path: 
         for _ in range(2):
             subprocess.run([sys.executable, "-c", write, str(tmp_path / "weights")], check=False)
         (unfinished,) = tmp_path.glob(".mine.*.part")
-        elsewhere = unfinished.name.replace(machine(), "0" * 8)
+        elsewhere = unfinished.name.replace(machine_id(), "0" * 8)
         old, young = (tmp_path / elsewhere.replace("mine", name) for name in ("old", "young"))
         young.touch()
         old.touch()

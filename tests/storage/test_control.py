@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import optuna
@@ -17,24 +13,23 @@ import pytest
 from optuna.artifacts import upload_artifact
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
-from sqlalchemy import event, func, insert, select, update
+from sqlalchemy import event, func, insert, select
 
 from storage.artifacts.artifact_store import artifact_ids
 from storage.database.engine import transaction
-from storage.database.optuna_schema import TRIAL_STARTED_UTC, TrialModel, trial_id_of
+from storage.database.optuna_schema import trial_id_of
 from storage.database.schema import AttemptTable, EpochTable, Table
 from storage.errors import StudyError
-from storage.process_identity import worker_id
 from storage.store import Store, open_store
 from storage.studies.config import StudyConfig
 from storage.studies.control import COMMAND, command, delete_study, set_command
 from storage.studies.datasets import put_dataset, samples_of
 from storage.studies.epochs import add_epoch
-from storage.studies.hosts import leave, register
-from storage.studies.liveness import alive, attending, stale_trials_of
+from storage.studies.hosts import leave
+from storage.studies.liveness import stale_attempts
 from storage.studies.studies import create_study, list_studies, study_id
 from storage.studies.summaries import study_summaries
-from support.studies import DATASET, EPOCH, begin, end, worker_row
+from support.studies import DATASET, EPOCH, add_host, begin, end
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed to be used")  # of study.ask
 
@@ -72,7 +67,7 @@ def train(store: Store, name: str, folder: Path) -> None:
     store.artifacts.write(f"weights-{name}", io.BytesIO(b"weights"))
     assert end(store, trial, host=name, state="complete", value=0.4, weights_artifact=f"weights-{name}")
     study.ask()
-    register(store, worker_row(id=name, study=name))
+    add_host(store, id=name, study=name)
     leave(store, name)
     store.artifacts.write(DATASET.artifact_id, io.BytesIO(b"data"))
     put_dataset(store, DATASET)
@@ -106,7 +101,7 @@ def test_a_command_outlives_a_repeated_create(mars: Store, plan: StudyConfig) ->
 
 
 def test_an_unknown_study_is_refused(store: Store) -> None:
-    for attempt in (command, delete_study, stale_trials_of):
+    for attempt in (command, delete_study, stale_attempts):
         with pytest.raises(StudyError, match="unknown study 'mars'"):
             attempt(store, "mars")  # type: ignore[operator]
     with pytest.raises(StudyError, match="unknown study 'mars'"):
@@ -151,7 +146,7 @@ def test_a_new_study_of_a_deleted_name_starts_from_nothing(mars: Store, plan: St
 
 
 def test_a_study_with_workers_is_deleted_by_force_only(mars: Store) -> None:
-    register(mars, worker_row())
+    add_host(mars)
     with pytest.raises(StudyError, match=r"'mars' has workers that are at work \(1, on elsewhere\): stop them first"):
         delete_study(mars, "mars")
     assert command(mars, "mars") == "run"
@@ -214,55 +209,6 @@ def test_a_large_study_is_deleted_quickly(mars: Store) -> None:
     assert time.process_time() - began < SECONDS
     assert len(statements) < MOST_STATEMENTS
     assert rows(mars)["marsearch_epochs"] == 0
-
-
-def test_a_worker_elsewhere_is_there_while_it_is_heard_of() -> None:
-    assert alive(worker_row())
-    assert not alive(worker_row(beat=datetime.now(UTC) - timedelta(minutes=2)))
-    assert not alive(worker_row(state="left"))
-
-
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
-    running = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    yield running
-    running.kill()
-    running.communicate()
-
-
-def test_a_worker_on_this_machine_is_there_while_its_process_is(process: subprocess.Popen[bytes]) -> None:
-    mine = worker_row(id=worker_id(), pid=process.pid, beat=datetime.now(UTC) - timedelta(minutes=2))
-    assert alive(mine)
-    assert not alive(replace(mine, started=mine.started - timedelta(hours=1)))  # the number was given out again
-    process.kill()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not alive(replace(mine, beat=datetime.now(UTC)))
-
-
-def test_the_workers_that_are_there_are_told(mars: Store) -> None:
-    for name, changes in {"here": {}, "silent": {"beat": datetime.now(UTC) - timedelta(hours=1)}}.items():
-        register(mars, worker_row(id=name, **changes))
-    register(mars, worker_row(id="gone"))
-    leave(mars, "gone")
-    assert [found.id for found in attending(mars, "mars")] == ["here"]
-
-
-def test_a_trial_is_stranded_when_its_worker_or_its_heartbeat_is_gone(mars: Store) -> None:
-    study = load(mars, "mars")
-    here, dead = worker_id(), worker_id()
-    for name, pid in ((here, os.getpid()), (dead, 2**22 + 1)):
-        register(mars, worker_row(id=name, pid=pid))
-    ids = [trial_id_of(begin(mars, host=name)) for name in (here, dead, here)]
-    ids += [trial_id_of(study.ask()) for _ in range(2)]
-    long_ago = datetime.now(UTC) - timedelta(hours=1)
-    with transaction(mars.engine) as session:  # the third has not been heard of for long, the fourth never was
-        session.get_one(AttemptTable, ids[2]).heard = long_ago
-        begun = update(TrialModel).where(TrialModel.trial_id == ids[3])
-        session.execute(begun.values({TRIAL_STARTED_UTC: long_ago.replace(tzinfo=None)}))
-    assert stale_trials_of(mars, "mars") == (1, 2, 3)
-    for trial in (1, 2, 3):
-        study._storage.set_trial_state_values(ids[trial], TrialState.FAIL)
-    assert stale_trials_of(mars, "mars") == ()
 
 
 def fail(study: optuna.Study, reason: str) -> None:

@@ -33,12 +33,12 @@ from storage.studies import studies
 from storage.studies.attempts import attempts
 from storage.studies.config import StudyConfig
 from storage.studies.epochs import add_epoch, curve
-from storage.studies.hosts import leave, register, workers
+from storage.studies.hosts import hosts, leave, register
 from storage.studies.studies import create_study, list_studies, load_config
 from storage.trials.idempotency import MADE
 from storage.trials.retrying_storage import REPEATABLE
 from storage.trials.trial_storage import TrialStorage
-from support.studies import EPOCH, begin, end, worker_row
+from support.studies import EPOCH, begin, end, host_row
 
 MAXIMIZE = [StudyDirection.MAXIMIZE]
 DISTRIBUTION = FloatDistribution(0, 1)
@@ -335,7 +335,7 @@ def test_the_marks_are_seen_by_nobody(empty: TrialStorage, study: int) -> None:
 
 
 NOW = datetime.now(UTC)
-WORKER = worker_row()
+HOST = host_row()
 
 
 @pytest.fixture
@@ -360,13 +360,13 @@ def test_our_own_tables_hold_everything_once(store: Store, plan: StudyConfig, fa
     trial = once(lambda: begin(store))
     once(lambda: add_epoch(store, trial_id_of(trial), EPOCH))
     once(lambda: end(store, trial, state="complete", value=0.5))
-    once(lambda: register(store, WORKER))
+    once(lambda: register(store, HOST))
     once(lambda: leave(store, "w"))
     assert [(found.trial, found.state, found.value) for found in once(lambda: attempts(store, "mars"))] == [
         (0, "complete", 0.5)
     ]
     assert once(lambda: curve(store, "mars", 0, EpochRecord)) == (EPOCH,)
-    assert [found.state for found in once(lambda: workers(store, "mars"))] == ["left"]
+    assert [found.state for found in once(lambda: hosts(store, "mars"))] == ["left"]
     assert once(lambda: list_studies(store)) == ("mars",)
 
 
@@ -377,12 +377,12 @@ def test_who_joins_a_study_before_its_maker_knows_that_it_is_made_stays(
 
     def lose_the_answer(*arguments: Any) -> None:
         if not failing.fired:
-            failing.at_commit("after", lambda: register(store, WORKER))
+            failing.at_commit("after", lambda: register(store, HOST))
         write(*arguments)
 
     monkeypatch.setattr(studies, "_write", lose_the_answer)
     assert create_study(store, plan) is True
-    assert [found.id for found in workers(store, "mars")] == ["w"]
+    assert [found.id for found in hosts(store, "mars")] == ["w"]
 
 
 @pytest.mark.parametrize("every", [2, 3, 5])

@@ -18,7 +18,7 @@ from storage.store import Store, open_store
 from support.studies import study_row
 
 PLAN = study_row(study="old")
-OURS = {"marsearch_studies", "marsearch_datasets", "marsearch_workers", "marsearch_attempts", "marsearch_epochs"}
+OURS = {"marsearch_studies", "marsearch_datasets", "marsearch_hosts", "marsearch_attempts", "marsearch_epochs"}
 
 
 @pytest.fixture
@@ -57,6 +57,11 @@ def test_the_upgraded_schema_is_the_tables_metadata(store: Store) -> None:
     assert _differences(store.engine) == []
 
 
+def test_the_newest_step_is_named_in_a_file_so_that_two_made_side_by_side_conflict() -> None:
+    newest = Path(migrations.__file__).parent / "versions" / "NEWEST"
+    assert newest.read_text("ascii") == f"{migrations.head()}\n"
+
+
 def test_the_comparison_sees_a_difference(store: Store) -> None:
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE marsearch_attempts ADD COLUMN extra INTEGER"))
@@ -84,12 +89,14 @@ def test_optunas_history_is_untouched(store: Store, store_url: str) -> None:
 def test_opening_again_changes_nothing(store: Store, store_url: str, tmp_path: Path) -> None:
     with store.engine.begin() as connection:
         connection.execute(
-            text("INSERT INTO marsearch_workers VALUES ('w', 1, 'h', 1, 'cpu', 1, :now, :now, 'working', '')"),
+            text(
+                "INSERT INTO marsearch_hosts VALUES ('w', 1, 'h', 'm', 1, '1', 'cpu', 1, :now, :now, 'working', '[]')"
+            ),
             {"now": "2030-01-01 00:00:00"},
         )
     open_store(store_url, str(tmp_path / "artifacts")).close()
     with store.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM marsearch_workers")).scalar_one() == 1
+        assert connection.execute(text("SELECT count(*) FROM marsearch_hosts")).scalar_one() == 1
 
 
 def test_a_database_of_plain_optuna_gets_our_tables(store_url: str, bare: Engine, tmp_path: Path) -> None:

@@ -23,14 +23,14 @@ from storage.database.engine import alone
 from storage.database.optuna_schema import trial_id_of
 from storage.database.retry import RetryPolicy
 from storage.store import Store, open_store
+from storage.studies import liveness
 from storage.studies.attempts import Holder, attempts, claim_trial
 from storage.studies.config import StudyConfig
 from storage.studies.epochs import add_epoch, curve
-from storage.studies.hosts import beat, register
-from storage.studies.liveness import stale_trials_of
+from storage.studies.hosts import TrainingProgress, heartbeat
+from storage.studies.liveness import stale_attempts
 from storage.studies.studies import create_study
-from storage.trials.retrying_storage import RetryingStorage
-from support.studies import EPOCH, begin, end, worker_row
+from support.studies import EPOCH, add_host, begin, end
 from support.waiting import wait_for
 
 EPOCHS = 4
@@ -102,7 +102,7 @@ def search(store: Store, stop: Callable[[], bool]) -> list[int]:
         for epoch in range(1, EPOCHS + 1):
             add_epoch(store, trial_id_of(trial), replace(EPOCH, number=epoch, miou=x))
             trial.report(x, epoch)
-        beat(store, "w", str(trial.number), (trial.number,))
+        heartbeat(store, "w", [TrainingProgress(trial=trial.number, epoch=1, epochs=2)], (trial.number,))
         assert end(store, trial, state="complete", value=x)
         mine.append(trial.number)
     return mine
@@ -111,7 +111,7 @@ def search(store: Store, stop: Callable[[], bool]) -> list[int]:
 @contextmanager
 def searching(store: Store, threads: int) -> Iterator[list[int]]:
     """So many slots at work; the numbers of their trials, complete once the block has ended."""
-    register(store, worker_row())
+    add_host(store)
     ended, stop, trouble = [], threading.Event(), []
 
     def slot() -> None:
@@ -257,9 +257,9 @@ def test_after_a_crash_nobody_is_taken_for_dead_who_had_no_way_to_be_heard(
     with mars.engine.begin() as connection:
         connection.execute(text("UPDATE marsearch_attempts SET heard = heard - interval '1 hour'"))
     server.crash()
-    assert stale_trials_of(mars, "mars") == ()
-    monkeypatch.setattr(RetryingStorage, "recently_unavailable", lambda storage: False)
-    assert stale_trials_of(mars, "mars") == (0,)
+    assert stale_attempts(mars, "mars") == ()
+    monkeypatch.setattr(liveness, "server_age_s", lambda session: 1000.0)
+    assert [stale.trial for stale in stale_attempts(mars, "mars")] == [0]
 
 
 def test_a_host_that_must_leave_does_not_wait_for_a_server_that_is_gone(mars: Store) -> None:
@@ -269,7 +269,7 @@ def test_a_host_that_must_leave_does_not_wait_for_a_server_that_is_gone(mars: St
     mars.engine.dispose()
     mars.engine.pool._creator = _refused  # type: ignore[attr-defined]
     began = time.monotonic()
-    beat(mars, "w", "0", (0,))
+    heartbeat(mars, "w", attempts=(0,))
     assert time.monotonic() - began < 20
 
 

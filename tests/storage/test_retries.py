@@ -21,16 +21,16 @@ from sqlalchemy import update
 
 from storage.database.optuna_schema import TRIAL_STARTED_UTC, TrialModel, storage_of, study_id_of, trial_id_of
 from storage.database.schema import AttemptTable
-from storage.process_identity import machine, worker_id
+from storage.process_identity import ProcessIdentity, machine_id, this_process
 from storage.store import Store
+from storage.studies import liveness
 from storage.studies.attempts import LOST, Holder, attempts, claim_retry_of
 from storage.studies.config import StudyConfig
-from storage.studies.hosts import Worker, beat, register
+from storage.studies.hosts import heartbeat, new_host_id
 from storage.studies.reaper import reap
 from storage.studies.studies import create_study
 from storage.trials.retries import MOST_RETRIES, earlier_attempts, first_attempt, may_retry, reclaim
-from storage.trials.retrying_storage import RetryingStorage
-from support.studies import begin, end, worker_row
+from support.studies import add_host, begin, end, fall_silent
 
 
 @pytest.fixture
@@ -64,26 +64,15 @@ def lose(study: optuna.Study, trial: FrozenTrial) -> FrozenTrial:
     return study.get_trials()[trial.number]
 
 
-def worker_of(pid: int, study: str, started: datetime | None = None) -> Worker:
-    now = started or datetime.now(UTC)
-    return Worker(
-        id=worker_id(),
-        study=study,
-        host="here",
-        pid=pid,
-        device="cpu",
-        slots=1,
-        started=now,
-        beat=now,
-        state="working",
-        trials="",
-    )
+def process(pid: int) -> ProcessIdentity:
+    """A process of this machine."""
+    return ProcessIdentity(machine=machine_id(), pid=pid, start="1")
 
 
-def claimed(store: Store, study: optuna.Study, worker: Worker) -> optuna.Trial:
-    """A trial that this host holds."""
-    register(store, worker)
-    trial = begin(store, study.study_name, host=worker.id)
+def claimed(store: Store, study: optuna.Study, process: ProcessIdentity) -> optuna.Trial:
+    """A trial that a host holds, which is this process."""
+    host = add_host(store, id=new_host_id(), study=study.study_name, name="here", process=process)
+    trial = begin(store, study.study_name, host=host)
     trial.suggest_float("lr", 1e-4, 1e-1, log=True)
     return trial
 
@@ -155,7 +144,7 @@ def test_only_what_a_trial_fails_by_itself_is_counted(study: optuna.Study, store
 def test_the_trial_of_a_dead_process_on_this_machine_is_taken_back_at_once(
     store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
-    trial = claimed(store, study, worker_of(dead, plan.study))
+    trial = claimed(store, study, process(dead))
     assert reap(store, plan.study, local=True) == (trial.number,)
     lost, retry = study.get_trials()
     assert (lost.state, lost.user_attrs["reason"]) == (TrialState.FAIL, f"its host, process {dead} on here, died")
@@ -167,18 +156,15 @@ def test_the_trial_of_a_dead_process_on_this_machine_is_taken_back_at_once(
 DIE = """
 import os, sys
 import optuna
-from datetime import UTC, datetime
-from storage.process_identity import worker_id
+from storage.process_identity import this_process
 from storage.store import open_store
 from storage.studies.attempts import Holder, claim_trial
-from storage.studies.hosts import register
 sys.path.insert(0, sys.argv[4])
-from support.studies import worker_row
+from support.studies import add_host
 store = open_store(sys.argv[1], sys.argv[2])
-host = worker_row(id=worker_id(), study=sys.argv[3], pid=os.getpid(), started=datetime.now(UTC))
-register(store, host)
+host = add_host(store, id="dying", study=sys.argv[3], process=this_process())
 study = optuna.load_study(study_name=sys.argv[3], storage=store.trials)
-claim_trial(study, Holder(host=host.id, device="cpu"))
+claim_trial(study, Holder(host=host, device="cpu"))
 os.kill(os.getpid(), 9)
 """
 
@@ -202,11 +188,9 @@ def test_a_trial_whose_host_died_just_after_its_claim_is_taken_back_at_once(
 def test_a_process_id_that_was_given_out_again_is_not_taken_for_the_host(
     store: Store, study: optuna.Study, plan: StudyConfig
 ) -> None:
-    me = psutil.Process()
-    born = datetime.fromtimestamp(me.create_time(), UTC)
-    living = claimed(store, study, worker_of(me.pid, plan.study))
+    living = claimed(store, study, this_process())
     assert reap(store, plan.study) == ()
-    older = claimed(store, study, worker_of(me.pid, plan.study, born - timedelta(hours=1)))
+    older = claimed(store, study, replace(this_process(), start="1"))
     assert reap(store, plan.study) == (older.number,)
     assert study.get_trials()[living.number].state is TrialState.RUNNING
 
@@ -214,9 +198,7 @@ def test_a_process_id_that_was_given_out_again_is_not_taken_for_the_host(
 def test_a_process_that_only_another_machine_could_see_is_left_alone(
     store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
-    elsewhere = replace(worker_of(dead, plan.study), id="0123456789ab-00000000")
-    assert machine() not in elsewhere.id
-    trial = claimed(store, study, elsewhere)
+    trial = claimed(store, study, replace(process(dead), machine="00000000"))
     assert reap(store, plan.study) == ()
     assert study.get_trials()[trial.number].state is TrialState.RUNNING
 
@@ -226,7 +208,7 @@ def test_a_trial_without_a_sign_of_life_is_taken_back_also_if_no_host_ever_held_
     store: Store, study: optuna.Study, plan: StudyConfig, held: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A server that was started just now, as the tests' is, gives everyone the time to be heard again.
-    monkeypatch.setattr(RetryingStorage, "recently_unavailable", lambda storage: False)
+    monkeypatch.setattr(liveness, "server_age_s", lambda session: 1000.0)
     trial, young = (begin(store, plan.study) if held else study.ask() for _ in range(2))
     ago = datetime.now(UTC) - timedelta(seconds=200)
     began = update(TrialModel).where(TrialModel.trial_id == trial_id_of(trial))
@@ -246,28 +228,28 @@ def test_nobody_is_taken_for_dead_after_the_database_itself_was_away(
     begin(store, plan.study)
     ago = datetime.now(UTC) - timedelta(seconds=200)
     store.transact(lambda session: session.execute(update(AttemptTable).values(heard=ago)))
-    monkeypatch.setattr(RetryingStorage, "recently_unavailable", lambda storage: True)
+    monkeypatch.setattr(liveness, "recently_unavailable", lambda store: True)
     assert reap(store, plan.study) == ()
-    monkeypatch.setattr(RetryingStorage, "recently_unavailable", lambda storage: False)
+    monkeypatch.undo()
+    monkeypatch.setattr(liveness, "server_age_s", lambda session: 1000.0)
     assert reap(store, plan.study) == (0,)
 
 
 def test_a_host_that_vouches_for_its_trial_keeps_it(
     store: Store, study: optuna.Study, plan: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RetryingStorage, "recently_unavailable", lambda storage: False)
-    register(store, worker_row(study=plan.study))
+    monkeypatch.setattr(liveness, "server_age_s", lambda session: 1000.0)
+    add_host(store, study=plan.study)
     kept, stuck = begin(store, plan.study), begin(store, plan.study)
-    ago = datetime.now(UTC) - timedelta(seconds=200)
-    store.transact(lambda session: session.execute(update(AttemptTable).values(heard=ago)))
-    beat(store, "w", "", (kept.number,))
+    fall_silent(store, 200)
+    heartbeat(store, "w", attempts=(kept.number,))
     assert reap(store, plan.study) == (stuck.number,)
 
 
 def test_weights_of_a_trial_that_was_never_settled_are_not_kept(
     store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
-    claimed(store, study, worker_of(dead, plan.study))
+    claimed(store, study, process(dead))
     store.artifacts.write("weights-0.safetensors", io.BytesIO(b"weights"))
     kept = update(AttemptTable).values(weights_artifact="weights-0.safetensors")
     store.transact(lambda session: session.execute(kept))
@@ -279,7 +261,7 @@ def test_weights_of_a_trial_that_was_never_settled_are_not_kept(
 def test_a_host_that_comes_with_the_result_claims_the_retry_unless_somebody_has_it(
     store: Store, study: optuna.Study, plan: StudyConfig, dead: int
 ) -> None:
-    trial = claimed(store, study, worker_of(dead, plan.study))
+    trial = claimed(store, study, process(dead))
     reap(store, plan.study, local=True)
     holder = Holder(host="w", device="cpu")
     retry = claim_retry_of(study, trial.number, holder)

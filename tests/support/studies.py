@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import optuna
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from search.training.epoch import EpochRecord
 from storage.database.optuna_schema import trial_id_of
+from storage.database.schema import AttemptTable, HostTable
+from storage.process_identity import ProcessIdentity
 from storage.store import Store
 from storage.studies.attempts import Ending, Holder, claim_trial, settle
 from storage.studies.config import StudyConfig
 from storage.studies.datasets import DatasetRecord
-from storage.studies.hosts import Worker
+from storage.studies.hosts import HostInfo, TrainingProgress, heartbeat, register
 
 TINY_SPACE = """
 model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
@@ -91,11 +96,35 @@ def study_row(**changes: Any) -> StudyConfig:
     return replace(STUDY, **changes)
 
 
-def worker_row(**changes: Any) -> Worker:
-    """A host of another machine that was heard of just now."""
-    now = datetime.now(UTC)
-    known = {"id": "w", "study": "mars", "host": "elsewhere", "pid": 1, "device": "cpu", "slots": 1}
-    return Worker(**known | {"started": now, "beat": now, "state": "working", "trials": ""} | changes)
+ELSEWHERE = ProcessIdentity(machine="00000000", pid=1, start="1")  # a process that nobody here can see
+
+
+def host_row(**changes: Any) -> HostInfo:
+    """A host of another machine."""
+    known = {"id": "w", "study": "mars", "name": "elsewhere", "process": ELSEWHERE, "device": "cpu", "workers": 1}
+    return HostInfo(**known | changes)
+
+
+def add_host(store: Store, *, silent_s: float = 0.0, training: Sequence[TrainingProgress] = (), **changes: Any) -> str:
+    """Register a host that was heard of so long ago; its id."""
+    host = host_row(**changes)
+    register(store, host)
+    heartbeat(store, host.id, training)
+    fall_silent(store, silent_s, host.id)
+    return host.id
+
+
+def fall_silent(store: Store, seconds: float, host: str = "w") -> None:
+    """Make what the host and its attempts last wrote older by so much."""
+    earlier = timedelta(seconds=seconds)
+
+    def work(session: Session) -> None:
+        for row in session.scalars(select(HostTable).where(HostTable.id == host)):
+            row.heartbeat, row.started = row.heartbeat - earlier, row.started - earlier
+        for attempt in session.scalars(select(AttemptTable).where(AttemptTable.host == host)):
+            attempt.heard -= earlier
+
+    store.transact(work)
 
 
 def begin(store: Store, study: str = "mars", host: str = "w", device: str = "cpu") -> optuna.Trial:

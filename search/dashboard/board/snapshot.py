@@ -20,8 +20,8 @@ from storage.database.optuna_schema import study_id_of, trial_id_of
 from storage.errors import StudyError
 from storage.studies.config import StudyConfig
 from storage.studies.control import command
-from storage.studies.hosts import LEFT, Worker, workers
-from storage.studies.liveness import alive
+from storage.studies.hosts import LEFT, Host
+from storage.studies.liveness import presences
 from storage.studies.studies import list_studies, load_config
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
@@ -123,20 +123,20 @@ class Board:
             raise StudyError(f"study {study_id} was not created by marsearch")
         study = _study(load_config(self._view.store, name))
         config, facts, trials = study.config, study.facts, self._view.get_all_trials(study_id, deepcopy=False)
-        known, shown = workers(self._view.store, name), min(MOST, max(1, top or TOP))
+        known, shown = presences(self._view.store, name), min(MOST, max(1, top or TOP))
         entries = tuple(self._entry(study, study_id, trial) for trial in leaders(trials, shown))
         return StudySnapshot(
             study=StudyRef(id=study_id, name=name),
             config=config,
             facts=facts,
-            progress=self._progress(config, trials, [worker for worker in known if alive(worker)]),
+            progress=self._progress(config, trials, [each.host for each in known if each.state == "working"]),
             leaderboard=Leaderboard(top=shown, entries=entries),
             scored=scored(trials, facts.class_names),
-            hosts=_hosts([worker_report(worker) for worker in known]),
+            hosts=_hosts([worker_report(each) for each in known]),
         )
 
-    def _progress(self, config: StudyConfig, trials: Sequence[FrozenTrial], there: Sequence[Worker]) -> Progress:
-        counts, slots = count(trials), sum(worker.slots for worker in there)
+    def _progress(self, config: StudyConfig, trials: Sequence[FrozenTrial], there: Sequence[Host]) -> Progress:
+        counts, slots = count(trials), sum(host.info.workers for host in there)
         return Progress(
             state=state_of(counts.finished, config.trials, command(self._view.store, config.study), there),
             counts=counts,

@@ -1,1 +1,1 @@
-"""One module for each step of the schema's history."""
+"""One module for each step of the schema's history; NEWEST names the last, so that two made side by side conflict."""

@@ -1,4 +1,4 @@
-"""The first tables: data sets, studies, workers, runs and epochs."""
+"""The first tables: data sets, studies, hosts, attempts and epochs."""
 
 from __future__ import annotations
 
@@ -58,20 +58,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("study_id", "trial", name="uq_marsearch_attempts_study_id"),
     )
     op.create_table(
-        "marsearch_workers",
+        "marsearch_hosts",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("machine", sa.String(length=64), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("start", sa.String(length=64), nullable=False),
         sa.Column("device", sa.String(length=64), nullable=False),
-        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("workers", sa.Integer(), nullable=False),
         sa.Column("started", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("beat", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("heartbeat", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
-        sa.Column("trials", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_marsearch_workers"),
+        sa.Column("training", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_marsearch_hosts"),
     )
-    op.create_index("ix_marsearch_workers_study_id_state", "marsearch_workers", ["study_id", "state"], unique=False)
+    op.create_index("ix_marsearch_hosts_study_id_state", "marsearch_hosts", ["study_id", "state"], unique=False)
     op.create_table(
         "marsearch_epochs",
         sa.Column("trial_id", sa.Integer(), nullable=False),
@@ -95,5 +97,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("epochs", "workers", "attempts", "studies", "datasets"):
+    for table in ("epochs", "hosts", "attempts", "studies", "datasets"):
         op.drop_table(f"marsearch_{table}")
