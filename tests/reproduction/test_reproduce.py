@@ -580,6 +580,7 @@ def test_the_three_studies_wait_with_the_same_budget(tiny_data: Path, tmp_path: 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # nine trainings and seven processes that load torch
 def test_d7_searches_three_ways_and_continues(tiny_data: Path, tmp_path: Path) -> None:
     request = request_of(tiny_data, tmp_path, epochs=1, width=0.25, workers=2)
     first = searches.search_again(request, 2, stop=threading.Event())
