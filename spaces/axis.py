@@ -23,7 +23,7 @@ Scalar = bool | int | float | str
 
 @dataclass(frozen=True)
 class Axis:
-    """The distribution of one field, and whether a search opens it unless told otherwise.
+    """The distribution of one field, and whether a search opens it unless a space file says otherwise.
 
     searched: False for fields that a study fixes (epochs, patience); a space file may still open them.
     reports: letters of the reports (A to E) that have this axis; "+" when none has it and users expect it.

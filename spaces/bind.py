@@ -40,67 +40,67 @@ def bind(facts: DataFacts, text: str = "", *, epochs: int | None = None, name: s
         raise SpaceError(sentence(str(error) if str(error).startswith(name) else f"{name}: {error}")) from error
 
 
-_UNSAID: Any = object()
+_MISSING: Any = object()
 
 
-def _section_domains(part: type[Part], prefix: str, wishes: Any, facts: DataFacts) -> Iterator[tuple[str, Domain]]:
+def _section_domains(part: type[Part], prefix: str, specs: Any, facts: DataFacts) -> Iterator[tuple[str, Domain]]:
     nodes = dict(children(part))
-    if not isinstance(wishes, dict):
-        raise SpaceError(f"{prefix[:-1]}: a mapping of {', '.join(nodes)} was expected, got {wishes!r}")
-    for key in wishes:
+    if not isinstance(specs, dict):
+        raise SpaceError(f"{prefix[:-1]}: a mapping of {', '.join(nodes)} was expected, got {specs!r}")
+    for key in specs:
         if key not in nodes:
             raise SpaceError(_unknown(f"{prefix}{key}", key, nodes))
     domains: dict[str, Domain] = {}
     for key, node in nodes.items():
-        domains |= _domains(node, f"{prefix}{key}", wishes.get(key, _UNSAID), facts)
+        domains |= _domains(node, f"{prefix}{key}", specs.get(key, _MISSING), facts)
     if part.needs_one and all(is_off(domains[f"{prefix}{name}.use"]) for name in part.needs_one):
         raise SpaceError(f"{prefix[:-1]}: at least one of {', '.join(part.needs_one)} must be on")
     yield from domains.items()
 
 
-def _domains(node: Node, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
+def _domains(node: Node, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
     match node:
         case Leaf(axis=axis, default=default, number=number):
-            if wish is _UNSAID:
+            if spec is _MISSING:
                 return {path: Searched(axis.distribution) if axis.searched else Default(default, axis.distribution)}
-            return {path: _narrowed(path, axis, number, wish)}
+            return {path: _narrowed(path, axis, number, spec)}
         case PerClass():
-            return _per_class(node, path, {} if wish is _UNSAID else wish, facts)
+            return _per_class(node, path, {} if spec is _MISSING else spec, facts)
         case Section():
-            return _variants(node, path, {} if wish is _UNSAID else wish, facts)
+            return _variants(node, path, {} if spec is _MISSING else spec, facts)
         case Optional():
-            return _switch(node, path, wish, facts)
+            return _switch(node, path, spec, facts)
         case Plain():
-            if wish is not _UNSAID:
+            if spec is not _MISSING:
                 raise SpaceError(f"{path}: is set by the study for each trial, leave it out of the space")
     return {}
 
 
-def _narrowed(path: str, axis: Axis, number: type[int] | type[float] | None, wish: Any) -> Domain:
+def _narrowed(path: str, axis: Axis, number: type[int] | type[float] | None, spec: Any) -> Domain:
     try:
-        return narrow(path, axis, number, wish)
+        return narrow(path, axis, number, spec)
     except ArithmeticError as error:  # a step of 1e-300, say
-        raise SpaceError(f"{path}: no range can be made of {wish!r}") from error
+        raise SpaceError(f"{path}: no range can be made of {spec!r}") from error
 
 
-def _per_class(node: PerClass, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
-    if not isinstance(wish, dict):
-        raise SpaceError(f"{path}: a mapping from class name to factor was expected, got {wish!r}")
-    for label in wish:
+def _per_class(node: PerClass, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
+    if not isinstance(spec, dict):
+        raise SpaceError(f"{path}: a mapping from class name to factor was expected, got {spec!r}")
+    for label in spec:
         if label not in facts.class_names:
             raise SpaceError(f"{path}.{label}: no such class, the data has {', '.join(facts.class_names)}")
-    kept: dict[str, Domain] = {f"{path}.{label}": Default(None, node.axis.distribution) for label in facts.class_names}
-    return kept | {
-        f"{path}.{label}": _narrowed(f"{path}.{label}", node.axis, float, said) for label, said in wish.items()
+    named: dict[str, Domain] = {f"{path}.{label}": Default(None, node.axis.distribution) for label in facts.class_names}
+    return named | {
+        f"{path}.{label}": _narrowed(f"{path}.{label}", node.axis, float, given) for label, given in spec.items()
     }
 
 
-def _variants(node: Section, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
+def _variants(node: Section, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
     if not node.discriminator:
-        return dict(_section_domains(node.options[""], f"{path}.", wish, facts))
-    if not isinstance(wish, dict):
-        raise SpaceError(f"{path}: a mapping with {node.discriminator} and its fields was expected, got {wish!r}")
-    rest = dict(wish)
+        return dict(_section_domains(node.options[""], f"{path}.", spec, facts))
+    if not isinstance(spec, dict):
+        raise SpaceError(f"{path}: a mapping with {node.discriminator} and its fields was expected, got {spec!r}")
+    rest = dict(spec)
     names = _families(node, path, rest.pop(node.discriminator, list(node.options)))
     family: Domain = Fixed(names[0]) if len(names) == 1 else Searched(CategoricalDistribution(names))
     domains = {f"{path}.{node.discriminator}": family}
@@ -110,8 +110,8 @@ def _variants(node: Section, path: str, wish: Any, facts: DataFacts) -> dict[str
         if key not in known:
             raise SpaceError(_unknown(f"{path}.{key}", key, known))
     for name, fields in owned.items():
-        said = {key: value for key, value in rest.items() if key in fields}
-        domains |= dict(_section_domains(node.options[name], f"{path}.", said, facts))
+        given = {key: value for key, value in rest.items() if key in fields}
+        domains |= dict(_section_domains(node.options[name], f"{path}.", given, facts))
     return domains
 
 
@@ -125,12 +125,12 @@ def _families(node: Section, path: str, asked: Any) -> list[str]:
     return names
 
 
-def _switch(node: Optional, path: str, wish: Any, facts: DataFacts) -> dict[str, Domain]:
-    inner: Any = {} if wish is _UNSAID or wish is None else wish
+def _switch(node: Optional, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
+    inner: Any = {} if spec is _MISSING or spec is None else spec
     if not isinstance(inner, dict):
-        raise SpaceError(f"{path}: null (off) or a mapping of its fields was expected, got {wish!r}")
-    use: Domain = Fixed(wish is not None)
-    if wish is _UNSAID:
+        raise SpaceError(f"{path}: null (off) or a mapping of its fields was expected, got {spec!r}")
+    use: Domain = Fixed(spec is not None)
+    if spec is _MISSING:
         use = Searched(_ON_OR_OFF) if node.switch.searched else Default(node.default, _ON_OR_OFF)
     elif "use" in inner:
         use = _asked_use(path, inner["use"])

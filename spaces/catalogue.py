@@ -59,7 +59,7 @@ class Chapter:
 def catalogue(space: Space | None = None) -> tuple[Chapter, ...]:
     """Every axis, a chapter per part, the fields that families share once.
 
-    space: None for the whole recipe, where the generator of an adversarial family stands for the families told before
+    space: None for the whole recipe, where the generator of an adversarial family stands for the families before
     it; else what its study allows, without the parts that are off.
     """
     found = _Catalogue(space)

@@ -54,7 +54,7 @@ class Default:
 
     def as_text(self) -> str:
         """Canonical text, the same for equal domains."""
-        return f"kept {self.value!r} {distribution_to_json(self.distribution)}"
+        return f"default {self.value!r} {distribution_to_json(self.distribution)}"
 
 
 @dataclass(frozen=True)
@@ -70,32 +70,32 @@ def is_off(use: Domain) -> bool:
     return not isinstance(use, Searched) and use.value is False
 
 
-def narrow(path: str, axis: Axis, number: type[int] | type[float] | None, wish: Any) -> Domain:
+def narrow(path: str, axis: Axis, number: type[int] | type[float] | None, spec: Any) -> Domain:
     """The domain a space file asks for on one axis.
 
-    wish: a value (fixes the axis), a list of values, or a mapping with low, high and optionally log and step.
+    spec: a value (fixes the axis), a list of values, or a mapping with low, high and optionally log and step.
     Raises SpaceError, naming path and what is allowed, for anything outside the axis.
     """
-    if isinstance(wish, dict):
-        return _range(path, axis, wish)
-    if isinstance(wish, list):
-        return _options(path, axis, number, wish)
-    return Fixed(_checked(path, axis, number, wish))
+    if isinstance(spec, dict):
+        return _range(path, axis, spec)
+    if isinstance(spec, list):
+        return _options(path, axis, number, spec)
+    return Fixed(_checked(path, axis, number, spec))
 
 
-def _checked(path: str, axis: Axis, number: type[int] | type[float] | None, wish: Any) -> Scalar:
-    value = float(wish) if number is float and isinstance(wish, int) and not isinstance(wish, bool) else wish
+def _checked(path: str, axis: Axis, number: type[int] | type[float] | None, spec: Any) -> Scalar:
+    value = float(spec) if number is float and isinstance(spec, int) and not isinstance(spec, bool) else spec
     # YAML reads 1e2 as a float; where whole numbers are wanted, a whole float is one.
     value = int(value) if number is int and isinstance(value, float) and value.is_integer() else value
     if not isinstance(value, (bool, int, float, str)) or not contains(axis.distribution, value):
-        raise SpaceError(f"{path}: {wish!r} is outside the axis, allowed is {describe(axis.distribution)}")
+        raise SpaceError(f"{path}: {spec!r} is outside the axis, allowed is {describe(axis.distribution)}")
     return value
 
 
-def _options(path: str, axis: Axis, number: type[int] | type[float] | None, wish: Sequence[Any]) -> Domain:
-    values = [_checked(path, axis, number, value) for value in wish]
+def _options(path: str, axis: Axis, number: type[int] | type[float] | None, spec: Sequence[Any]) -> Domain:
+    values = [_checked(path, axis, number, value) for value in spec]
     if not values or len(set(values)) != len(values):
-        raise SpaceError(f"{path}: a list of different values was expected, got {list(wish)!r}")
+        raise SpaceError(f"{path}: a list of different values was expected, got {list(spec)!r}")
     if len(values) == 1:
         return Fixed(values[0])
     whole = [value for value in values if number is int and isinstance(value, int)]
@@ -105,17 +105,17 @@ def _options(path: str, axis: Axis, number: type[int] | type[float] | None, wish
     return Searched(CategoricalDistribution(values))
 
 
-def _range(path: str, axis: Axis, wish: dict[str, Any]) -> Domain:
+def _range(path: str, axis: Axis, spec: dict[str, Any]) -> Domain:
     whole = axis.distribution
     if not isinstance(whole, (IntDistribution, FloatDistribution)):
         raise SpaceError(f"{path}: has no range, give one value or a list out of {describe(whole)}")
-    unknown = set(wish) - {"low", "high", "log", "step"}
-    if unknown or not {"low", "high"} <= set(wish):
-        raise SpaceError(f"{path}: a range has low, high and optionally log and step, got {sorted(wish)}")
+    unknown = set(spec) - {"low", "high", "log", "step"}
+    if unknown or not {"low", "high"} <= set(spec):
+        raise SpaceError(f"{path}: a range has low, high and optionally log and step, got {sorted(spec)}")
     number = int if isinstance(whole, IntDistribution) else float
-    low, high = (_checked(path, axis, number, wish[end]) for end in ("low", "high"))
-    log = wish.get("log", False)
-    step = wish.get("step", whole.step if isinstance(whole, IntDistribution) else None)
+    low, high = (_checked(path, axis, number, spec[end]) for end in ("low", "high"))
+    log = spec.get("log", False)
+    step = spec.get("step", whole.step if isinstance(whole, IntDistribution) else None)
     return _distribution(path, number, float(low), float(high), log, step)
 
 

@@ -11,7 +11,7 @@ from spaces.facts import DataFacts
 from spaces.recipe import Optimisation, Recipe
 from spaces.recipe.architecture import UNet
 from spaces.recipe.data_options import Augment, Geometry
-from spaces.recipe.loss import Dice, Level, Loss, Term
+from spaces.recipe.loss import CrossEntropy, Dice, Level, Loss
 
 SMALLEST_EDGE: Final = 4  # pixels of the deepest map: an edge under twice this is not halved again
 FIRST_FILTERS: Final = 32
@@ -45,11 +45,11 @@ def plan(facts: DataFacts, samples: int = 0) -> Recipe:
         ),
         # Each level of supervision counts half as much as the finer one.
         loss=Loss(
-            cross_entropy=Term(),
+            cross_entropy=CrossEntropy(),
             dice=Dice(),
             level_weight=1.0,
-            inter=Level(cross_entropy=Term(), dice=Dice(), level_weight=0.5),
-            low=Level(cross_entropy=Term(), dice=Dice(), level_weight=0.25),
+            inter=Level(cross_entropy=CrossEntropy(), dice=Dice(), level_weight=0.5),
+            low=Level(cross_entropy=CrossEntropy(), dice=Dice(), level_weight=0.25),
             ignore_excluded=False,
         ),
         augment=_augment(facts),

@@ -47,7 +47,10 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Optional:
-    """A part that can be off (``None``), sampled as ``.use``; default says whether it is on unless told otherwise."""
+    """A part that can be off (``None``), sampled as ``.use``.
+
+    default: whether it is on unless a space file says otherwise.
+    """
 
     part: type[Part]
     switch: Switch

@@ -33,8 +33,8 @@ class CheckpointError(ValueError):
 class Snapshot:
     """The whole state of a training after an epoch.
 
-    epoch: 1 for the first. tensors: by name, on the CPU, independent of the training; nobody changes them.
-    document: numbers and words as JSON holds them; `search.training.state` says which.
+    epoch: 1 for the first. tensors: by name, on the CPU, independent of the training, never changed.
+    document: numbers and words as JSON holds them, see `search.training.state`.
     """
 
     epoch: int

@@ -126,7 +126,7 @@ def _train(setup: Setup, number: int) -> tuple[float, float]:
     seed, batch_size = setup.recipe.seed, setup.recipe.optimisation.batch_size
     order = stream(seed, number, ORDER)
     generator = stream(seed, number, AUGMENT, setup.device)
-    tally = ConfusionMeter(setup) if setup.recipe.class_weights.scheme == "adaptive" else None
+    meter = ConfusionMeter(setup) if setup.recipe.class_weights.scheme == "adaptive" else None
     setup.network.train()
     losses: list[Tensor] = []
     lr = setup.schedules[0].lr
@@ -135,10 +135,10 @@ def _train(setup: Setup, number: int) -> tuple[float, float]:
             if setup.should_stop():
                 raise Stopped(f"stopped in epoch {number}, after {len(losses)} of its steps")
             lr = setup.schedules[0].lr
-            losses.append(train_step(setup, rows, number, generator, tally))
+            losses.append(train_step(setup, rows, number, generator, meter))
     mean = _finite_mean(torch.stack(losses), number)
-    if tally is not None:
-        tally.reweigh()
+    if meter is not None:
+        meter.reweigh()
     return mean, lr
 
 
@@ -163,7 +163,7 @@ def _validate(setup: Setup, number: int) -> tuple[float, Scores]:
     """
     facts, ignored = setup.data.facts, setup.data.ignore_label
     samples = len(setup.validation_images)
-    confusion = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
+    meter = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
     threshold = None if setup.network.background is None else ThresholdSearch(facts, ignored, setup.device)
     total = torch.zeros((), device=setup.device)
     setup.network.eval()
@@ -175,14 +175,14 @@ def _validate(setup: Setup, number: int) -> tuple[float, Scores]:
         logits = setup.network.outputs(images).high
         total += setup.loss(logits, truth.long()) * len(index)
         if threshold is None:
-            confusion += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
+            meter += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
         else:
             threshold.add(logits, setup.network.background_logit(images), truth)
     loss = float(total) / samples
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
     if threshold is None:
-        return loss, scores(confusion, facts)
+        return loss, scores(meter, facts)
     found, reached = threshold.best()
     setup.network.threshold.fill_(found)
     return loss, reached

@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spaces.facts import DataFacts
-from spaces.modules.losses.level_loss import Truth
+from spaces.modules.losses.level_loss import Targets
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
 from spaces.modules.losses.targets import IGNORED
 from spaces.modules.networks.model import Outputs
@@ -153,8 +153,8 @@ class MemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         del self._alive[key]
 
 
-class _Blank(Truth):
-    """A truth without contents, whose distance maps need no pixel to be looked at."""
+class _Blank(Targets):
+    """Targets without contents, whose distance maps need no pixel to be looked at."""
 
     @cached_property
     def distances(self) -> Tensor:
@@ -220,12 +220,12 @@ def _loss(
     half: bool,
 ) -> Tensor:
     """A step's forward pass and its losses, all alive at once as they are in search.training.step."""
-    judge = build_loss(recipe.loss, torch.ones(facts.classes), facts, None)
+    loss = build_loss(recipe.loss, torch.ones(facts.classes), facts, None)
     outputs = _autocast(half, network.outputs, images)
-    total = _levels(judge, outputs, _Blank(labels=_counted(judge, labels), weights=judge.weights))
+    total = _levels(loss, outputs, _Blank(labels=_counted(loss, labels), weights=loss.weights))
     if discriminator is not None:
-        fake, truth = outputs.high.softmax(dim=1), torch.empty_like(outputs.high)
-        for masks in (truth, fake.detach(), fake):  # two for the discriminator's own step, one for the generator's
+        fake, real = outputs.high.softmax(dim=1), torch.empty_like(outputs.high)
+        for masks in (real, fake.detach(), fake):  # two for the discriminator's own step, one for the generator's
             total = total + _autocast(half, discriminator, images, masks).float().mean()
     if network.background is not None:
         logit = _autocast(half, network.background_logit, images)
@@ -233,15 +233,15 @@ def _loss(
     return total
 
 
-def _levels(judge: SupervisedLoss, outputs: Outputs, truth: Truth) -> Tensor:
-    """What `SupervisedLoss` does, against a truth whose pixels nobody can look at."""
-    levels = ((judge.high, (outputs.high,)), (judge.inter, outputs.inter), (judge.low, outputs.low))
-    losses = [level(logits, truth) for level, many in levels if level is not None for logits in many]
+def _levels(loss: SupervisedLoss, outputs: Outputs, targets: Targets) -> Tensor:
+    """What `SupervisedLoss` does, against targets that hold no pixels (fake tensors)."""
+    levels = ((loss.high, (outputs.high,)), (loss.inter, outputs.inter), (loss.low, outputs.low))
+    losses = [level(logits, targets) for level, many in levels if level is not None for logits in many]
     return torch.stack(losses).sum()
 
 
-def _counted(judge: SupervisedLoss, labels: Tensor) -> Tensor:
-    for label in judge.uncounted:
+def _counted(loss: SupervisedLoss, labels: Tensor) -> Tensor:
+    for label in loss.uncounted:
         labels = torch.where(labels == label, IGNORED, labels)
     return labels
 

@@ -40,7 +40,7 @@ class OptimizerState:
 class Setup:
     """What the loop works with.
 
-    descents: the network's own first; a background network has one of its own.
+    optimizers: the network's own first; a background network has one of its own.
     adversary: the discriminator of Pix2Pix; None for every other family.
     """
 
@@ -50,7 +50,7 @@ class Setup:
     memory_format: torch.memory_format
     network: Network
     loss: SupervisedLoss
-    descents: tuple[OptimizerState, ...]
+    optimizers: tuple[OptimizerState, ...]
     adversary: Adversary | None
     augment: Step
     samples: Samples
@@ -61,7 +61,7 @@ class Setup:
     @property
     def schedules(self) -> tuple[Schedule, ...]:
         """The schedules of all optimisers."""
-        own = tuple(descent.schedule for descent in self.descents)
+        own = tuple(state.schedule for state in self.optimizers)
         return own if self.adversary is None else (*own, self.adversary.schedule)
 
 
@@ -86,7 +86,7 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
         memory_format=memory_format,
         network=network,
         loss=build_loss(recipe.loss, weights, data.facts, data.ignore_label).to(device),
-        descents=_descents(recipe, network, total),
+        optimizers=_optimizer_states(recipe, network, total),
         adversary=_adversary(recipe, data, device, total),
         augment=build_augment(recipe.augment, data.facts, std=std, donors=donors),
         samples=samples,
@@ -101,16 +101,16 @@ def total_steps(samples: Samples, section: Optimisation) -> int:
     return sum(steps_per_epoch(samples.count(e), section.batch_size) for e in range(1, section.epochs + 1))
 
 
-def _descents(recipe: Recipe, network: Network, total: int) -> tuple[OptimizerState, ...]:
-    main = _descent(recipe.optimisation, network.body.parameters(), total)
+def _optimizer_states(recipe: Recipe, network: Network, total: int) -> tuple[OptimizerState, ...]:
+    main = _optimizer_state(recipe.optimisation, network.model.parameters(), total)
     if network.background is None or recipe.background is None:
         return (main,)
     changes = {"optimizer": "adamw", "lr": recipe.background.lr}
     own = recipe.optimisation.model_copy(update=changes)
-    return (main, _descent(own, network.background.parameters(), total))
+    return (main, _optimizer_state(own, network.background.parameters(), total))
 
 
-def _descent(section: Optimisation, parameters: Iterable[Parameter], total: int) -> OptimizerState:
+def _optimizer_state(section: Optimisation, parameters: Iterable[Parameter], total: int) -> OptimizerState:
     optimizer = build_optimizer(section, parameters)
     return OptimizerState(optimizer=optimizer, schedule=build_schedule(section, optimizer, total))
 

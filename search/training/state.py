@@ -149,10 +149,10 @@ def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str,
 
 def _optimizers(setup: Setup) -> Iterator[tuple[str, Optimizer, nn.Module]]:
     """Each optimiser with the prefix of its tensors and the module that names its parameters."""
-    for number, descent in enumerate(setup.descents):
-        yield f"optimizer/{number}/", descent.optimizer, setup.network
+    for number, state in enumerate(setup.optimizers):
+        yield f"optimizer/{number}/", state.optimizer, setup.network
     if setup.adversary is not None:
-        yield f"optimizer/{len(setup.descents)}/", setup.adversary.optimizer, setup.adversary.discriminator
+        yield f"optimizer/{len(setup.optimizers)}/", setup.adversary.optimizer, setup.adversary.discriminator
 
 
 def _restore_optimizer(optimizer: Optimizer, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -38,7 +38,7 @@ class ConfusionMeter:
         self._setup.loss.reweight(adaptive_weights(recipe.class_weights, facts, torch.tensor(iou)))
 
 
-def train_step(setup: Setup, rows: Tensor, epoch: int, generator: Generator, tally: ConfusionMeter | None) -> Tensor:
+def train_step(setup: Setup, rows: Tensor, epoch: int, generator: Generator, meter: ConfusionMeter | None) -> Tensor:
     """Take one step on the samples at rows (B,) and return the recipe's loss, a scalar on the device.
 
     With an adversary that is the loss before its weights, so that it can be compared between families.
@@ -56,9 +56,9 @@ def train_step(setup: Setup, rows: Tensor, epoch: int, generator: Generator, tal
         total = _against(setup, setup.adversary, images, masks, outputs.high, loss)
     if setup.network.background is not None:
         total = total + _background_loss(setup, images, masks)
-    _descend(setup, total)
-    if tally is not None:
-        tally.add(outputs.high, masks)
+    _take_step(setup, total)
+    if meter is not None:
+        meter.add(outputs.high, masks)
     return loss.detach()
 
 
@@ -71,8 +71,8 @@ def _batch(setup: Setup, rows: Tensor, generator: Generator) -> tuple[Tensor, Te
 def _against(setup: Setup, adversary: Adversary, images: Tensor, masks: Tensor, logits: Tensor, loss: Tensor) -> Tensor:
     """Let the discriminator learn, then the generator's loss against it."""
     normal = (images - setup.network.mean) / setup.network.std
-    truth = one_hot(masks, setup.data.facts.classes)
-    adversary.learn(normal, truth, logits)
+    onehot = one_hot(masks, setup.data.facts.classes)
+    adversary.learn(normal, onehot, logits)
     return adversary.generator_loss(normal, logits, loss)
 
 
@@ -92,9 +92,9 @@ def _counted(setup: Setup, masks: Tensor) -> Tensor:
     return counted if setup.data.ignore_label is None else counted & (masks != setup.data.ignore_label)
 
 
-def _descend(setup: Setup, total: Tensor) -> None:
-    for descent in setup.descents:
-        descent.optimizer.zero_grad(set_to_none=True)
+def _take_step(setup: Setup, total: Tensor) -> None:
+    for state in setup.optimizers:
+        state.optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
-    for descent in setup.descents:
-        descent.step()
+    for state in setup.optimizers:
+        state.step()

@@ -18,6 +18,10 @@ class Term(Part):
     ] = 1.0
 
 
+class CrossEntropy(Term):
+    """Categorical cross entropy."""
+
+
 class Dice(Term):
     """Dice loss (arXiv 1606.04797)."""
 
@@ -58,8 +62,8 @@ class Terms(Part):
     )
 
     cross_entropy: Annotated[
-        Term | None, Switch(reports="A B C D E"), Field(description="categorical cross entropy")
-    ] = Term()
+        CrossEntropy | None, Switch(reports="A B C D E"), Field(description="categorical cross entropy")
+    ] = CrossEntropy()
     bce: Annotated[
         Term | None, Switch(reports="E"), Field(description="binary cross entropy of each class against the rest")
     ] = None

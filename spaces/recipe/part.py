@@ -32,9 +32,9 @@ class Part(BaseModel):
         Equal for equal parts, and the same as before when a later version adds a field and its default is kept: what a
         digest is made of.
         """
-        told: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if name == self.discriminator() or value != field.get_default(call_default_factory=True):
-                told[name] = value.non_defaults() if isinstance(value, Part) else value
-        return told
+                found[name] = value.non_defaults() if isinstance(value, Part) else value
+        return found

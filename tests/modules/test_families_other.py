@@ -20,12 +20,12 @@ from spaces.modules.layers.blocks import Style, build_block, initialise
 from spaces.modules.layers.levels import level_widths
 from spaces.modules.networks.deeplab import AtrousPyramid, build_deeplab, dilate
 from spaces.modules.networks.marsseg import PolarizedAttention, Strips, build_marsseg
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.modules.networks.unet3plus import build_unet3plus
 from spaces.modules.networks.unetpp import build_unetpp
 from spaces.recipe.architecture import Architecture, DeepLab, MarsSeg, UNet3Plus, UNetPlusPlus
 
-FAMILIES: dict[type[Architecture], Callable[[Any, DataFacts, Heads], Body]] = {
+FAMILIES: dict[type[Architecture], Callable[[Any, DataFacts, Heads], SegmentationModel]] = {
     UNetPlusPlus: build_unetpp,
     UNet3Plus: build_unet3plus,
     DeepLab: build_deeplab,
@@ -48,7 +48,7 @@ def data_facts(channels: int = 1, classes: int = 5) -> DataFacts:
     return DataFacts(channels=channels, height=64, width=128, class_names=tuple(f"c{k}" for k in range(classes)))
 
 
-def build(model: Architecture, heads: Heads = ALL, facts: DataFacts | None = None) -> Body:
+def build(model: Architecture, heads: Heads = ALL, facts: DataFacts | None = None) -> SegmentationModel:
     body = FAMILIES[type(model)](model, facts or data_facts(), heads)
     initialise(body, model.activation, torch.Generator().manual_seed(0))
     return body

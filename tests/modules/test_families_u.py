@@ -17,7 +17,7 @@ from spaces.modules.layers.blocks import Dense, Inception, Plain, Residual, init
 from spaces.modules.layers.norms import BatchNorm, GroupNorm
 from spaces.modules.layers.upsampling import Interpolated, MaxUnpool, Transposed
 from spaces.modules.networks.dual_unet import build_dual_unet
-from spaces.modules.networks.model import Body, Heads
+from spaces.modules.networks.model import Heads, SegmentationModel
 from spaces.modules.networks.unet import Trunk, build_unet
 from spaces.modules.networks.wnet import build_wnet
 from spaces.recipe.architecture import Bottleneck, DualUNet, UNet, Upsampling, UShape, WNet
@@ -30,8 +30,8 @@ def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def build(model: UShape, facts: DataFacts = COLOUR, *, low: bool = False, inter: bool = False) -> Body:
-    builders: dict[type[UShape], Callable[..., Body]] = {
+def build(model: UShape, facts: DataFacts = COLOUR, *, low: bool = False, inter: bool = False) -> SegmentationModel:
+    builders: dict[type[UShape], Callable[..., SegmentationModel]] = {
         UNet: build_unet,
         WNet: build_wnet,
         DualUNet: build_dual_unet,
@@ -226,7 +226,7 @@ def test_the_second_decoder_is_the_firsts_unless_it_says_otherwise(
     assert kinds(body.get_submodule("second.decoder")) == expected
 
 
-def received(body: Body, name: str, maps: Tensor) -> Tensor:
+def received(body: SegmentationModel, name: str, maps: Tensor) -> Tensor:
     """What the submodule of that name is given when the body sees the maps."""
     seen: list[Tensor] = []
     handle = body.get_submodule(name).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))

@@ -20,7 +20,7 @@ from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import HEAD_SCALE
 from spaces.modules.networks.background import TIE, background_label, merge_background
-from spaces.modules.networks.model import Body, Outputs
+from spaces.modules.networks.model import Outputs, SegmentationModel
 from spaces.modules.networks.network import Network, build_network, count_parameters, families
 from spaces.recipe import Background, Recipe
 from spaces.recipe.architecture import Architecture, DualUNet, Generator, Pix2Pix, UNet, UNetPlusPlus, WNet
@@ -74,7 +74,7 @@ def test_padding_repeats_the_border_and_is_cropped(height: int, width: int, dept
     rows, columns = -height % 2**depth, -width % 2**depth
     around = ((0, 0), (0, 0), (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2))
     with torch.no_grad():
-        whole = network.body(torch.from_numpy((np.pad(images, around, mode="edge") - 10) / 4))
+        whole = network.model(torch.from_numpy((np.pad(images, around, mode="edge") - 10) / 4))
         expected = whole[..., rows // 2 : rows // 2 + height, columns // 2 : columns // 2 + width]
         torch.testing.assert_close(network(torch.from_numpy(images)), expected)
 
@@ -83,7 +83,7 @@ def test_a_size_that_fits_is_not_touched() -> None:
     network = build_network(Recipe(model=UNet(filters=4)), data_facts(), mean=[10.0], std=[4.0]).eval()
     images = torch.rand(2, 1, 32, 48) * 20
     with torch.no_grad():
-        assert torch.equal(network(images), network.body((images - 10.0) / 4.0))
+        assert torch.equal(network(images), network.model((images - 10.0) / 4.0))
 
 
 def test_bytes_give_what_the_same_numbers_as_floats_give() -> None:
@@ -112,7 +112,7 @@ def test_weights_follow_the_seed_and_leave_the_global_randomness_alone() -> None
     again = build_network(recipe, data_facts(), mean=[0.0], std=[1.0]).state_dict()
     other = build_network(Recipe(model=UNet(filters=4), seed=4), data_facts(), mean=[0.0], std=[1.0]).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
-    assert not torch.equal(first["body.head.weight"], other["body.head.weight"])
+    assert not torch.equal(first["model.head.weight"], other["model.head.weight"])
 
 
 @pytest.mark.parametrize("upsampling", ["nearest", "bilinear", "transposed"])
@@ -185,7 +185,7 @@ def test_every_level_is_given_at_the_images_size(family: type[Architecture]) -> 
     assert bare.inter == bare.low == ()
 
 
-class Coarse(Body):
+class Coarse(SegmentationModel):
     """The means of 4x4 pixels as the low level, the image itself as the high one."""
 
     multiple = 4
@@ -307,7 +307,7 @@ def test_a_background_network_needs_a_background() -> None:
     with pytest.raises(ValueError, match="has no background network"):
         without.background_logit(torch.rand(1, 1, 8, 8))
     with pytest.raises(ValueError, match="come together"):
-        Network(without.body, mean=[0.0], std=[1.0], background_label=0)
+        Network(without.model, mean=[0.0], std=[1.0], background_label=0)
 
 
 def exported(network: Network, path: Path, *, dynamo: bool) -> onnxruntime.InferenceSession:

@@ -14,7 +14,7 @@ from spaces.facts import DataFacts
 from spaces.modules.losses import level_loss
 from spaces.modules.losses.losses import build_loss
 from spaces.modules.networks.model import Outputs
-from spaces.recipe.loss import Dice, Focal, Level, Loss, Term, Terms, Tversky
+from spaces.recipe.loss import CrossEntropy, Dice, Focal, Level, Loss, Term, Terms, Tversky
 
 WEIGHTS = (0.5, 1.0, 2.0, 6.0)
 ROCK = 3
@@ -69,8 +69,8 @@ SECTIONS = {
         cross_entropy=None,
         focal=Focal(weight=0.7),
         dice=Dice(weight=0.3),
-        inter=Level(cross_entropy=Term(weight=0.8), dice=Dice(weight=0.2)),
-        low=Level(cross_entropy=Term(weight=0.3), focal=Focal(weight=0.7)),
+        inter=Level(cross_entropy=CrossEntropy(weight=0.8), dice=Dice(weight=0.2)),
+        low=Level(cross_entropy=CrossEntropy(weight=0.3), focal=Focal(weight=0.7)),
     ),
     "table 3": Loss(
         cross_entropy=None,
@@ -168,7 +168,7 @@ def test_distance_maps_are_made_once_for_all_levels_and_not_without_a_boundary_t
 
 
 EVERY = {
-    "cross_entropy": Term(weight=0.2),
+    "cross_entropy": CrossEntropy(weight=0.2),
     "bce": Term(weight=0.3),
     "dice": Dice(weight=0.4, average="pooled"),
     "focal": Focal(weight=0.5, gamma=3.0),

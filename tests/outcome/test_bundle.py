@@ -281,7 +281,7 @@ class Bomb:
         ("weights.safetensors", pickle.dumps(Bomb())),
         ("weights.safetensors", b""),
         ("weights.safetensors", b"\xff" * 64),
-        ("weights.safetensors", save({"body.head.weight": torch.zeros(1)})),
+        ("weights.safetensors", save({"model.head.weight": torch.zeros(1)})),
         ("weights.safetensors", b"\x00" * 2_000_000),
         ("recipe.yaml", b"model: {family: unet, depth: 99}"),
         ("recipe.yaml", b"!!python/object/apply:os.getcwd []"),

@@ -12,7 +12,7 @@ from rich.console import Console
 from search.outcome.leaderboard import Row, rank, render, summarise
 from spaces.recipe import Optimisation, Recipe
 from spaces.recipe.architecture import Pix2Pix, UNet, WNet
-from spaces.recipe.loss import Dice, Loss, Term
+from spaces.recipe.loss import CrossEntropy, Dice, Loss
 
 STATES = ["complete", "pruned", "running", "waiting", "fail"]
 ROWS = st.builds(
@@ -110,7 +110,7 @@ def test_more_rows_than_the_limit_are_counted():
 def test_a_recipe_in_a_few_words():
     recipe = Recipe(
         model=UNet(depth=3, filters=16),
-        loss=Loss(cross_entropy=Term(), dice=Dice()),
+        loss=Loss(cross_entropy=CrossEntropy(), dice=Dice()),
         optimisation=Optimisation(optimizer="sgd", lr=0.02, batch_size=64),
     )
     assert summarise(recipe) == "unet d3 f16 batch plain, cross_entropy+dice, sgd 2.0e-02 b64"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spaces import FINALS, DataFacts, Recipe, SpaceError, bind, load_preset, preset_names
 from spaces.nnunet import batch_size, halvings, numbers_per_image, plan
-from spaces.recipe.loss import Dice, Focal, Level, Term
+from spaces.recipe.loss import CrossEntropy, Dice, Focal, Level, Term
 from support.examples import examples
 
 TABLES = {
@@ -105,8 +105,8 @@ def test_report_a_has_both_its_tables_of_losses() -> None:
     )
     high = (final.loss.focal, final.loss.dice, final.loss.boundary, final.loss.cross_entropy, final.loss.level_weight)
     assert high == (Focal(weight=0.2), Dice(weight=0.5), Term(weight=0.3), None, 0.4)
-    assert first.loss.low == Level(cross_entropy=Term(weight=0.3), focal=Focal(weight=0.7))
-    assert first.loss.inter == Level(cross_entropy=Term(weight=0.8), dice=Dice(weight=0.2))
+    assert first.loss.low == Level(cross_entropy=CrossEntropy(weight=0.3), focal=Focal(weight=0.7))
+    assert first.loss.inter == Level(cross_entropy=CrossEntropy(weight=0.8), dice=Dice(weight=0.2))
     assert (first.loss.focal, first.loss.dice) == (Focal(weight=0.7), Dice(weight=0.3))
     assert first.loss.cross_entropy is None
     assert differences(first, final) <= {

@@ -218,7 +218,7 @@ def test_memory_stays_in_the_order_of_its_parameter(grey: TrainingData, tmp_path
         before = {key: tensor.stride() for key, tensor in setup.network.state_dict().items()}
         State(setup, "miou").restore(snapshot)
         assert {key: tensor.stride() for key, tensor in setup.network.state_dict().items()} == before
-        states = setup.descents[0].optimizer.state
+        states = setup.optimizers[0].optimizer.state
         assert len(states) == len(list(setup.network.parameters()))
         for parameter, kept in states.items():
             assert all(tensor.stride() == parameter.stride() for tensor in kept.values() if tensor.dim())
@@ -282,12 +282,12 @@ DAMAGE: dict[str, Callable[[Snapshot], Snapshot]] = {
     "a weight is missing": lambda s: without(s, next(n for n in s.tensors if n.startswith("network/"))),
     "a buffer is missing": lambda s: without(s, "loss/weights"),
     "a weight has another shape": lambda s: replace(
-        s, tensors={n: torch.zeros(7) if n.startswith("network/body") else t for n, t in s.tensors.items()}
+        s, tensors={n: torch.zeros(7) if n.startswith("network/model") else t for n, t in s.tensors.items()}
     ),
     "a moment has another shape": lambda s: replace(
         s, tensors={n: torch.zeros(7) if n.endswith("exp_avg") else t for n, t in s.tensors.items()}
     ),
-    "a moment of a stranger": lambda s: replace(s, tensors={**s.tensors, "optimizer/0/no.body/exp_avg": torch.ones(1)}),
+    "a moment of a stranger": lambda s: replace(s, tensors={**s.tensors, "optimizer/0/none/exp_avg": torch.ones(1)}),
     "no schedule": lambda s: replace(s, document={**s.document, "schedules": []}),
     "words for numbers": lambda s: replace(s, document={**s.document, "best": "high"}),
     "a number beyond all": lambda s: replace(s, document={**s.document, "best": 10**400}),

@@ -19,7 +19,7 @@ Case = tuple[np.ndarray, np.ndarray, DataFacts, int | None]
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Truth and prediction (n,) with absent classes, pixels to ignore and excluded classes."""
+    """Targets and prediction (n,) with absent classes, pixels to ignore and excluded classes."""
     classes = draw(st.integers(2, 6))
     names = tuple(f"c{k}" for k in range(classes))
     excluded = tuple(draw(st.lists(st.sampled_from(names), max_size=classes - 1, unique=True)))
@@ -85,7 +85,7 @@ def test_both_forms_are_torchmetrics() -> None:
 
 
 def test_by_hand() -> None:
-    """Truth 0 0 1 1 2, prediction 0 1 1 2 2 with class 0 excluded; class 3 occurs nowhere."""
+    """Targets 0 0 1 1 2, prediction 0 1 1 2 2 with class 0 excluded; class 3 occurs nowhere."""
     facts = DataFacts(channels=1, height=8, width=8, class_names=("a", "b", "c", "d"), excluded=("a",))
     result = scores(confusion_matrix(torch.tensor([0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 1, 2]), 4), facts)
     assert result.confusion == ((1, 1, 0, 0), (0, 1, 1, 0), (0, 0, 1, 0), (0, 0, 0, 0))

@@ -51,7 +51,7 @@ def boundary(logits: Tensor, target: Tensor, weights: Tensor, distances: Tensor)
     """Boundary loss (arXiv 1812.07032): mean over the pixels i that count of sum_k s_k * p_ik * distance_ik.
 
     logits (B, K, H, W) float, target (B, H, W) int64 with labels 0 .. K-1 or IGNORED, weights (K,) at or above zero
-    (see truth), distances (B, K, H, W) from signed_distances. p is the softmax; s_k is w_k over the sum of the
+    (see targets), distances (B, K, H, W) from signed_distances. p is the softmax; s_k is w_k over the sum of the
     weights of the classes that occur. Between -1 and 1, least where every pixel is right, which is below 0 for
     regions with an inside. 0 with zero gradients when nothing counts.
     """

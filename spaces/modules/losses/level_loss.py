@@ -21,8 +21,8 @@ from spaces.recipe.loss import Dice, Focal, Level, Tversky
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Truth:
-    """What one batch is judged against.
+class Targets:
+    """What the logits of one batch are compared with.
 
     labels: (B, H, W) int64, IGNORED where a pixel does not count.
     weights: (K,), of each class.
@@ -37,62 +37,62 @@ class Truth:
         return signed_distances(self.labels, len(self.weights)).to(self.weights.dtype)
 
 
-LossTerm = Callable[[Tensor, Truth], Tensor]
-"""A term, ready: logits (B, K, H, W) and the truth in, a scalar out."""
+LossTerm = Callable[[Tensor, Targets], Tensor]
+"""A term, ready: logits (B, K, H, W) and the targets in, a scalar out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelLoss:
     """The loss of one level: the sum of terms over the same logits, each times its share.
 
-    terms: (share, term) pairs; a term maps logits (B, K, H, W) and the truth to a scalar. The shares sum to 1.
+    terms: (share, term) pairs; a term maps logits (B, K, H, W) and the targets to a scalar. The shares sum to 1.
     level_weight: the level's share in the whole loss, before division by the sum over the levels.
     """
 
     terms: tuple[tuple[float, LossTerm], ...]
     level_weight: float
 
-    def __call__(self, logits: Tensor, truth: Truth) -> Tensor:
-        """The level's loss, a scalar. Raises ValueError for logits that are not (B, K, H, W) of the truth."""
-        images, *size = truth.labels.shape
-        if logits.shape != (images, len(truth.weights), *size):
+    def __call__(self, logits: Tensor, targets: Targets) -> Tensor:
+        """The level's loss, a scalar. Raises ValueError for logits that are not (B, K, H, W) of the targets."""
+        images, *size = targets.labels.shape
+        if logits.shape != (images, len(targets.weights), *size):
             raise ValueError(
-                f"logits have shape {tuple(logits.shape)}, expected {(images, len(truth.weights), *size)}:"
+                f"logits have shape {tuple(logits.shape)}, expected {(images, len(targets.weights), *size)}:"
                 " upsample every level's logits to the size of the masks"
             )
-        return torch.stack([share * term(logits, truth) for share, term in self.terms]).sum()
+        return torch.stack([share * term(logits, targets) for share, term in self.terms]).sum()
 
 
-def _judge(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
+def _term(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
     """A term that needs no more than logits, labels and weights."""
-    return lambda logits, truth: term(logits, truth.labels, truth.weights)
+    return lambda logits, targets: term(logits, targets.labels, targets.weights)
 
 
 def _build_dice(section: Dice) -> LossTerm:
-    return _judge(partial(dice, average=section.average))
+    return _term(partial(dice, average=section.average))
 
 
 def _build_focal(section: Focal) -> LossTerm:
-    return _judge(partial(focal, gamma=section.gamma))
+    return _term(partial(focal, gamma=section.gamma))
 
 
 def _build_tversky(section: Tversky) -> LossTerm:
-    return _judge(partial(tversky, false_positives=section.false_positives, false_negatives=section.false_negatives))
+    return _term(partial(tversky, false_positives=section.false_positives, false_negatives=section.false_negatives))
 
 
-def _judge_boundary(logits: Tensor, truth: Truth) -> Tensor:
-    return boundary(logits, truth.labels, truth.weights, truth.distances)
+def _boundary_term(logits: Tensor, targets: Targets) -> Tensor:
+    return boundary(logits, targets.labels, targets.weights, targets.distances)
 
 
 _BUILDERS: dict[str, Callable[[Any], LossTerm]] = {
-    "cross_entropy": lambda _: _judge(cross_entropy),
-    "bce": lambda _: _judge(bce),
+    "cross_entropy": lambda _: _term(cross_entropy),
+    "bce": lambda _: _term(bce),
     "dice": _build_dice,
     "focal": _build_focal,
-    "boundary": lambda _: _judge_boundary,
-    "lovasz": lambda _: _judge(lovasz),
+    "boundary": lambda _: _boundary_term,
+    "lovasz": lambda _: _term(lovasz),
     "tversky": _build_tversky,
-    "mae": lambda _: _judge(mae),
+    "mae": lambda _: _term(mae),
 }
 """How each term is built from its section of the recipe, by the name of its field there."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spaces.facts import DataFacts
-from spaces.modules.losses.level_loss import LevelLoss, Truth, build_level_loss
+from spaces.modules.losses.level_loss import LevelLoss, Targets, build_level_loss
 from spaces.modules.losses.targets import IGNORED
 from spaces.modules.networks.model import Outputs
 from spaces.recipe.loss import Loss
@@ -42,19 +42,19 @@ class SupervisedLoss(nn.Module):
     def forward(self, outputs: Outputs | Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar, of a network's outputs against labels target (B, H, W) int64.
 
-        outputs: logits (B, K, H, W) of the network's end, judged by the terms of high alone; or those of every level,
+        outputs: logits (B, K, H, W) of the network's end, weighed by the terms of high alone; or those of every level,
         each at full size. Then several logits at one level count as their mean, and a level's share is its
-        level_weight over the sum over the levels that are on and have outputs. Half precision is judged in float32.
+        level_weight over the sum over the levels that are on and have outputs. Half precision is raised to float32.
         """
         if isinstance(outputs, Tensor):
             outputs = Outputs(high=outputs)
         dtype = torch.promote_types(outputs.high.dtype, torch.float32)
-        truth = Truth(labels=self._labels(target), weights=self.weights.to(dtype))
+        targets = Targets(labels=self._labels(target), weights=self.weights.to(dtype))
         levels = ((self.high, (outputs.high,)), (self.inter, outputs.inter), (self.low, outputs.low))
         active = [(level, logits) for level, logits in levels if level is not None and logits]
         total = sum(level.level_weight for level, _ in active)
         values = [
-            level.level_weight / total * torch.stack([level(each.to(dtype), truth) for each in logits]).mean()
+            level.level_weight / total * torch.stack([level(each.to(dtype), targets) for each in logits]).mean()
             for level, logits in active
         ]
         return torch.stack(values).sum()

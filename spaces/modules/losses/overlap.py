@@ -1,9 +1,9 @@
 """Losses that compare a class's region with its prediction, over logits: Tversky, and Dice as its even case.
 
 Shapes: B images, K classes, H and W pixels. logits (B, K, H, W) float, target (B, H, W) int64 with
-labels 0 .. K-1 or IGNORED, weights (K,) at or above zero (see truth). Every function returns a scalar
+labels 0 .. K-1 or IGNORED, weights (K,) at or above zero (see targets). Every function returns a scalar
 0 .. 1, pooled over the pixels i of the batch that count, and 0 with zero gradients when nothing counts.
-p is the softmax, y the one-hot truth.
+p is the softmax, y the one-hot target.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def tversky(
     claimed wrongly. A class of weight 0 drops out of both sums; when no pixel's class has a weight, the loss is 0.
     """
     a, b = false_positives, false_negatives
-    truth = one_hot(target, logits.shape[1]).to(logits.dtype)
+    onehot = one_hot(target, logits.shape[1]).to(logits.dtype)
     p = functional.softmax(logits, dim=1) * (target != IGNORED)[:, None]
     pixels = (0, 2, 3)
-    hits, claimed, counts = (p * truth).sum(pixels), p.sum(pixels), truth.sum(pixels)
+    hits, claimed, counts = (p * onehot).sum(pixels), p.sum(pixels), onehot.sum(pixels)
     union = (1 - a - b) * hits + a * claimed + b * counts
     if average == "pooled":
         something = (weights * counts).sum() > 0

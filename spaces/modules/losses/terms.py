@@ -1,7 +1,7 @@
 """Losses that look at one pixel at a time, over logits: pure functions.
 
 Shapes: B images, K classes, H and W pixels. logits (B, K, H, W) float, target (B, H, W) int64 with
-labels 0 .. K-1 or IGNORED, weights (K,) at or above zero (see truth). Every function returns a scalar:
+labels 0 .. K-1 or IGNORED, weights (K,) at or above zero (see targets). Every function returns a scalar:
 the mean over the pixels of the batch that count, each weighing as much as its class,
 sum_i w[t_i] * loss_i / sum_i w[t_i]. It is 0 with zero gradients when nothing counts. The reports and
 papers divide by the number of pixels instead; with equal weights that is the same.
@@ -35,10 +35,10 @@ def bce(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Binary cross entropy of each class against the rest, summed over the classes (report E, table 2).
 
     -sum_k (y_ik * log s_ik + (1 - y_ik) * log(1 - s_ik)) with s the sigmoid of each logit, y the one-hot
-    truth. A pixel weighs as much as its true class, in the terms of the other classes too.
+    onehot. A pixel weighs as much as its true class, in the terms of the other classes too.
     """
-    truth = one_hot(target, logits.shape[1]).to(logits.dtype)
-    each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    onehot = one_hot(target, logits.shape[1]).to(logits.dtype)
+    each = functional.binary_cross_entropy_with_logits(logits, onehot, reduction="none")
     return mean_over_pixels(each.sum(1), target, weights)
 
 
@@ -53,7 +53,7 @@ def focal(logits: Tensor, target: Tensor, weights: Tensor, gamma: float) -> Tens
 
 
 def mae(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean absolute error between probabilities and one-hot truth (report D): sum_k |p_ik - y_ik| / K, 0 .. 2 / K.
+    """Mean absolute error between probabilities and one-hot target (report D): sum_k |p_ik - y_ik| / K, 0 .. 2 / K.
 
     The probabilities sum to 1, so the sum over the classes is 2 * (1 - p_i[t_i]).
     """

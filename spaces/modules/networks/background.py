@@ -10,8 +10,8 @@ from torch import Tensor
 
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.modules.networks.model import Body, Heads
-from spaces.modules.networks.unet import UNetBody
+from spaces.modules.networks.model import Heads, SegmentationModel
+from spaces.modules.networks.unet import UNetModel
 from spaces.recipe import Background
 from spaces.recipe.architecture import UNet
 
@@ -38,9 +38,9 @@ def background_model(section: Background) -> UNet:
     return UNet(depth=section.depth, filters=section.filters, block=section.block)
 
 
-def build_background(section: Background, facts: DataFacts) -> Body:
+def build_background(section: Background, facts: DataFacts) -> SegmentationModel:
     """A U-Net with one logit per pixel, above 0 where background is likelier than not: (B, 1, H, W)."""
-    return UNetBody(background_model(section), channels=facts.channels, classes=1, heads=Heads())
+    return UNetModel(background_model(section), channels=facts.channels, classes=1, heads=Heads())
 
 
 def merge_background(logits: Tensor, background: Tensor, threshold: Tensor, excluded: int) -> Tensor:

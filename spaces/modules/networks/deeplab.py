@@ -15,7 +15,7 @@ from torch.nn import functional
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, Style, build_active, build_block, build_squeeze
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import DeepLab
 
 _rates: dict[str, tuple[int, int, int]] = {"small": (2, 4, 6), "paper": (6, 12, 18)}
@@ -70,7 +70,7 @@ def _enlarge(maps: Tensor, factor: int) -> Tensor:
     return functional.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-class DeepLabBody(Body):
+class DeepLabModel(SegmentationModel):
     """The encoder, the atrous pyramid, the decoder, heads.
 
     The encoder has depth + 1 levels. Each halves the image until the output stride is reached; each later one is
@@ -117,6 +117,6 @@ class DeepLabBody(Body):
         return Outputs(high, tuple(head(context) for head in self.inter), tuple(head(maps) for head in self.low))
 
 
-def build_deeplab(model: DeepLab, facts: DataFacts, heads: Heads) -> Body:
+def build_deeplab(model: DeepLab, facts: DataFacts, heads: Heads) -> SegmentationModel:
     """The DeepLabV3+ that the model section describes, for the data's channels and classes."""
-    return DeepLabBody(model, heads, channels=facts.channels, classes=facts.classes)
+    return DeepLabModel(model, heads, channels=facts.channels, classes=facts.classes)

@@ -13,12 +13,12 @@ from torch.nn import functional
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, build_active
 from spaces.modules.layers.levels import style_at
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.modules.networks.unet import Features, Trunk, build_heads
 from spaces.recipe.architecture import DualUNet
 
 
-class DualUNetBody(Body):
+class DualUNetModel(SegmentationModel):
     """Two trunks on the same image, a convolution over both of their outputs, a head.
 
     With branches fine_coarse the second one sees the means of 2x2 pixels, and its output is brought back to the
@@ -59,6 +59,6 @@ class DualUNetBody(Body):
         return functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def build_dual_unet(model: DualUNet, facts: DataFacts, heads: Heads) -> Body:
+def build_dual_unet(model: DualUNet, facts: DataFacts, heads: Heads) -> SegmentationModel:
     """The dual-branch U-Net that the model section describes, for the data's channels and classes."""
-    return DualUNetBody(model, channels=facts.channels, classes=facts.classes, heads=heads)
+    return DualUNetModel(model, channels=facts.channels, classes=facts.classes, heads=heads)

@@ -28,7 +28,7 @@ from spaces.modules.layers.blocks import (
 )
 from spaces.modules.layers.bottlenecks import pooling_matrix
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import MarsSeg
 
 MINI_RATES = (1, 2, 3)
@@ -148,7 +148,7 @@ class StripPyramid(nn.Module):
         return out
 
 
-class MarsSegBody(Body):
+class MarsSegModel(SegmentationModel):
     """The encoder, the connectors, the decoder, heads.
 
     The encoder has depth + 1 levels, of which the first ``halvings`` (at most depth) are followed by a halving: these
@@ -202,6 +202,6 @@ class MarsSegBody(Body):
         return Outputs(self.high(decoded[-1]), inter, tuple(head(maps) for head in self.low))
 
 
-def build_marsseg(model: MarsSeg, facts: DataFacts, heads: Heads) -> Body:
+def build_marsseg(model: MarsSeg, facts: DataFacts, heads: Heads) -> SegmentationModel:
     """The MarsSeg that the model section describes, for the data's channels and classes."""
-    return MarsSegBody(model, heads, channels=facts.channels, classes=facts.classes)
+    return MarsSegModel(model, heads, channels=facts.channels, classes=facts.classes)

@@ -1,4 +1,4 @@
-"""A body: what every family of networks is, from normalised images to logits at one or more levels.
+"""The model: what every family of networks is, from normalised images to logits at one or more levels.
 
 Shapes: B images, C channels, K classes, H and W pixels of the image, h and w pixels of a level.
 """
@@ -34,7 +34,7 @@ class Outputs(NamedTuple):
     low: tuple[Tensor, ...] = ()
 
 
-class Body(nn.Module, ABC):
+class SegmentationModel(nn.Module, ABC):
     """The base class of every family.
 
     multiple: H and W of the maps that come in are divisible by it.

@@ -19,7 +19,7 @@ from spaces.modules.networks.background import background_label, background_mode
 from spaces.modules.networks.deeplab import build_deeplab
 from spaces.modules.networks.dual_unet import build_dual_unet
 from spaces.modules.networks.marsseg import build_marsseg
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.modules.networks.unet import build_unet
 from spaces.modules.networks.unet3plus import build_unet3plus
 from spaces.modules.networks.unetpp import build_unetpp
@@ -27,7 +27,7 @@ from spaces.modules.networks.wnet import build_wnet
 from spaces.recipe import Recipe
 from spaces.recipe.architecture import Architecture, DeepLab, DualUNet, MarsSeg, UNet, UNet3Plus, UNetPlusPlus, WNet
 
-families: dict[type[Architecture], Callable[[Any, DataFacts, Heads], Body]] = {
+families: dict[type[Architecture], Callable[[Any, DataFacts, Heads], SegmentationModel]] = {
     UNet: build_unet,
     WNet: build_wnet,
     DualUNet: build_dual_unet,
@@ -53,7 +53,7 @@ class Padding(NamedTuple):
 class Network(nn.Module):
     """A segmentation network with the normalisation and the padding inside.
 
-    body: from normalised maps (B, C, H', W') to logits (B, K, H', W').
+    model: from normalised maps (B, C, H', W') to logits (B, K, H', W').
     background: from the same maps to one logit (B, 1, H', W'), or None.
     multiple: H and W are padded to the next multiple by repeating the border, and cropped afterwards.
     mean, std: buffers (1, C, 1, 1) float32 in the data's own scale; they travel with the weights.
@@ -66,23 +66,23 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        body: Body,
+        model: SegmentationModel,
         *,
         mean: Sequence[float],
         std: Sequence[float],
-        background: Body | None = None,
+        background: SegmentationModel | None = None,
         background_label: int | None = None,
     ) -> None:
-        """Wrap body; mean and std have one number per channel, std above zero; a background has a label."""
+        """Wrap the model; mean and std have one number per channel, std above zero; a background has a label."""
         super().__init__()
         if len(mean) != len(std) or min(std) <= 0:
             raise ValueError(f"mean and std need one number per channel and std > 0, got {list(mean)} and {list(std)}")
         if (background is None) != (background_label is None):
             raise ValueError("a background network and the label of the background come together")
-        self.body = body
+        self.model = model
         self.background = background
         self.background_label = background_label
-        self.multiple = body.multiple if background is None else math.lcm(body.multiple, background.multiple)
+        self.multiple = model.multiple if background is None else math.lcm(model.multiple, background.multiple)
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
         if background is not None:
@@ -94,7 +94,7 @@ class Network(nn.Module):
         Where there is a background network, its logit is merged into them, see merge_background.
         """
         maps, padding = self._prepare(images)
-        logits = _cropped(self.body(maps), padding).float()
+        logits = _cropped(self.model(maps), padding).float()
         if self.background is None or self.background_label is None:
             return logits
         background = _cropped(self.background(maps), padding).float()
@@ -106,7 +106,7 @@ class Network(nn.Module):
         Those of coarser levels are interpolated bilinearly. The background network plays no part.
         """
         maps, padding = self._prepare(images)
-        high, inter, low = self.body.outputs(maps)
+        high, inter, low = self.model.outputs(maps)
         return Outputs(
             high=_full_size(high, padding),
             inter=tuple(_full_size(logits, padding) for logits in inter),
@@ -160,17 +160,17 @@ def build_network(recipe: Recipe, facts: DataFacts, *, mean: Sequence[float], st
     """
     if len(mean) != facts.channels:
         raise ValueError(f"mean has {len(mean)} numbers for images of {facts.channels} channels: give one per channel")
-    model, section = recipe.model.network, recipe.background
+    architecture, section = recipe.model.network, recipe.background
     heads = Heads(low=recipe.loss.low is not None, inter=recipe.loss.inter is not None)
     label = None if section is None else background_label(facts)
     with torch.random.fork_rng(devices=[]):  # torch's constructors draw weights that are replaced below
-        body = families[type(model)](model, facts, heads)
+        model = families[type(architecture)](architecture, facts, heads)
         background = None if section is None else build_background(section, facts)
     generator = torch.Generator().manual_seed(recipe.seed)
-    initialise(body, model.activation, generator)
+    initialise(model, architecture.activation, generator)
     if section is not None and background is not None:
         initialise(background, background_model(section).activation, generator)
-    return Network(body, mean=mean, std=std, background=background, background_label=label)
+    return Network(model, mean=mean, std=std, background=background, background_label=label)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -16,7 +16,7 @@ from spaces.modules.layers.bottlenecks import build_bottleneck
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.layers.skips import build_skip
 from spaces.modules.layers.upsampling import build_upsampling
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import UNet, UShape
 
 
@@ -94,7 +94,7 @@ def build_heads(wanted: bool, classes: int, *channels: int) -> nn.ModuleList:
     return nn.ModuleList(Head(inputs, classes) for inputs in channels if wanted)
 
 
-class UNetBody(Body):
+class UNetModel(SegmentationModel):
     """A trunk and its head; low: a head on the bottleneck, inter: one halfway up the decoder."""
 
     def __init__(self, model: UNet, *, channels: int, classes: int, heads: Heads) -> None:
@@ -116,6 +116,6 @@ class UNetBody(Body):
         )
 
 
-def build_unet(model: UNet, facts: DataFacts, heads: Heads) -> Body:
+def build_unet(model: UNet, facts: DataFacts, heads: Heads) -> SegmentationModel:
     """The U-Net that the model section describes, for the data's channels and classes."""
-    return UNetBody(model, channels=facts.channels, classes=facts.classes, heads=heads)
+    return UNetModel(model, channels=facts.channels, classes=facts.classes, heads=heads)

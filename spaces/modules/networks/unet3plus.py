@@ -15,7 +15,7 @@ from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, Style, build_active, build_block, build_squeeze
 from spaces.modules.layers.bottlenecks import build_bottleneck
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import UNet3Plus
 
 
@@ -66,7 +66,7 @@ class Node(nn.Module):
         return out
 
 
-class UNet3PlusBody(Body):
+class UNet3PlusModel(SegmentationModel):
     """The encoder, the bottleneck, a decoder of full-scale nodes, heads.
 
     Each scale is brought to the width of the finest level, so that a decoder level has depth + 1 times as many
@@ -115,6 +115,6 @@ class UNet3PlusBody(Body):
         return Outputs(self.high(sources[0]), inter, tuple(head(sources[-1]) for head in self.low))
 
 
-def build_unet3plus(model: UNet3Plus, facts: DataFacts, heads: Heads) -> Body:
+def build_unet3plus(model: UNet3Plus, facts: DataFacts, heads: Heads) -> SegmentationModel:
     """The UNet 3+ that the model section describes, for the data's channels and classes."""
-    return UNet3PlusBody(model, heads, channels=facts.channels, classes=facts.classes)
+    return UNet3PlusModel(model, heads, channels=facts.channels, classes=facts.classes)

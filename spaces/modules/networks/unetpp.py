@@ -16,7 +16,7 @@ from spaces.modules.layers.blocks import Head, build_block
 from spaces.modules.layers.bottlenecks import build_bottleneck
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.layers.upsampling import Upsampling, build_upsampling
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import UNetPlusPlus
 
 
@@ -35,7 +35,7 @@ class Node(nn.Module):
         return out
 
 
-class UNetPlusPlusBody(Body):
+class UNetPlusPlusModel(SegmentationModel):
     """The encoder X[0..L, 0], the columns X[.., 1] .. X[.., L] over it, heads on the finest row; L is the depth.
 
     X[L, 0] is the bottleneck. A node's block is of the kind of its row. Every node reaches X[0, L].
@@ -83,6 +83,6 @@ class UNetPlusPlusBody(Body):
         return Outputs(self.high(end), inter, tuple(head(first) for head in self.low))
 
 
-def build_unetpp(model: UNetPlusPlus, facts: DataFacts, heads: Heads) -> Body:
+def build_unetpp(model: UNetPlusPlus, facts: DataFacts, heads: Heads) -> SegmentationModel:
     """The UNet++ that the model section describes, for the data's channels and classes."""
-    return UNetPlusPlusBody(model, heads, channels=facts.channels, classes=facts.classes)
+    return UNetPlusPlusModel(model, heads, channels=facts.channels, classes=facts.classes)

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head
-from spaces.modules.networks.model import Body, Heads, Outputs
+from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.modules.networks.unet import Features, Trunk, build_heads
 from spaces.recipe.architecture import WNet
 
 
-class WNetBody(Body):
+class WNetModel(SegmentationModel):
     """Two trunks, each with a head at its end; the first head's softmax feeds the second trunk.
 
     low: a head on the first bottleneck. inter: the logits of the first U-Net, whose head is there in any case.
@@ -47,6 +47,6 @@ class WNetBody(Body):
         )
 
 
-def build_wnet(model: WNet, facts: DataFacts, heads: Heads) -> Body:
+def build_wnet(model: WNet, facts: DataFacts, heads: Heads) -> SegmentationModel:
     """The WNet that the model section describes, for the data's channels and classes."""
-    return WNetBody(model, channels=facts.channels, classes=facts.classes, heads=heads)
+    return WNetModel(model, channels=facts.channels, classes=facts.classes, heads=heads)
