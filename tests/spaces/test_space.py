@@ -17,6 +17,7 @@ from spaces.domain import Default
 from spaces.recipe.loss import Terms
 from spaces.tree import Leaf, Optional, PerClass, walk
 from support.examples import examples
+from support.spaces import fixed_space
 
 Sample = Callable[[Space, int], tuple[Recipe, dict[str, Any]]]
 
@@ -29,23 +30,10 @@ optimisation: {optimizer: adamw, lr: {low: 1e-4, high: 1e-2, log: true}}
 """
 FINITE = """
 loss:
-  cross_entropy: {use: [true, false], weight: 1}
-  bce: null
+  cross_entropy: {use: [true, false]}
   dice: {use: [true, false], weight: 1, average: per_class}
   focal: {use: [true, false], weight: 1, gamma: {low: 1, high: 3, step: 1}}
-  boundary: null
-  lovasz: null
-  tversky: null
-  mae: null
-  ignore_excluded: true
-class_weights: {scheme: none, smoothing: 0.5, iou_offset: 0.1, background: 1}
-augment: {flip_horizontal: true, flip_vertical: false, noise: 0, blur: 0, brightness: 0, contrast: 0, geometry: null,
-          mixing: null}
-optimisation: {optimizer: adamw, lr: 1e-3, weight_decay: 1e-4, schedule: none, batch_size: 32}
-data: {oversample: null}
 """
-ONE_NETWORK = """filters: 8, growth: 2, block: plain, activation: relu, dropout: 0, dropout_place: encoder,
-  squeeze: nowhere, decoder_block: same, bottleneck: plain, skip: concat, upsampling: nearest"""
 PIX2PIX = """model: {family: pix2pix, generator: {family: [unet, wnet], depth: 3}}"""
 
 
@@ -175,8 +163,7 @@ def test_a_list_of_equidistant_numbers_stays_a_number(mars: DataFacts) -> None:
 
 
 def test_a_grid_has_every_point_once(mars: DataFacts) -> None:
-    model = f"model: {{family: unet, depth: [2, 3], norm: [batch, none], {ONE_NETWORK}}}"
-    space = bind(mars, FINITE + model)
+    space = bind(mars, fixed_space(FINITE + "model: {depth: [2, 3], norm: [batch, none]}"))
     points = list(space.grid())
     # loss: each non-empty subset of three terms; focal comes with three gammas
     subsets = [s for s in itertools.product((0, 1), repeat=3) if any(s)]
@@ -187,19 +174,13 @@ def test_a_grid_has_every_point_once(mars: DataFacts) -> None:
 
 
 def test_a_grid_goes_into_the_generator(mars: DataFacts) -> None:
-    model = f"""
+    model = """
 model:
-  family: pix2pix
-  generator: {{family: [unet, wnet], depth: [2, 3], norm: batch, {ONE_NETWORK}, second_bottleneck: [plain, dual],
-              second_decoder_block: same}}
-  adversarial_weight: 1
-  pixel_weight: 100
-  discriminator_filters: 8
   discriminator_layers: [1, 2]
-  discriminator_lr: 1
-  generated: 0
+  generator: {family: [unet, wnet], depth: [2, 3], second_bottleneck: [plain, dual], second_decoder_block: same}
 """
-    space = bind(mars, FINITE.replace("use: [true, false]", "use: true") + model)
+    text = FINITE.replace("use: [true, false]", "use: true") + model
+    space = bind(mars, fixed_space(text, "model: {family: pix2pix}"))
     points = list(space.grid())
     # three gammas, two depths, two layers; one U-Net, or a WNet with two second bottlenecks
     assert len(points) == 3 * 2 * 2 * (1 + 2)

@@ -22,6 +22,8 @@ from storage.studies.config import StudyConfig
 from storage.studies.datasets import DatasetRecord
 from storage.studies.hosts import HostInfo, TrainingProgress, heartbeat, register
 
+from .spaces import fixed_space
+
 TINY_SPACE = """
 model: {family: unet, depth: 2, filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
         skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
@@ -31,18 +33,7 @@ augment: {noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0, geometry: null,
 optimisation: {optimizer: adamw, batch_size: 16, lr: {low: 1e-3, high: 1e-2, log: true}, schedule: none}
 data: {oversample: null}
 """
-GRID = """
-model: {family: unet, depth: [2, 3], filters: 4, growth: 1.0, block: plain, decoder_block: same, bottleneck: plain,
-        skip: concat, norm: [batch, none], dropout: 0.0, dropout_place: every_block, squeeze: nowhere,
-        upsampling: nearest, activation: relu}
-loss: {cross_entropy: {weight: 1}, bce: null, dice: null, focal: null, boundary: null, lovasz: null, tversky: null,
-       mae: null, ignore_excluded: true}
-class_weights: {scheme: none, smoothing: 0.5, iou_offset: 0.1, background: 1}
-augment: {flip_horizontal: true, flip_vertical: false, noise: 0.0, blur: 0.0, brightness: 0.0, contrast: 0.0,
-          geometry: null, mixing: null}
-optimisation: {optimizer: adamw, batch_size: 16, lr: 1e-3, weight_decay: 1e-4, schedule: none}
-data: {oversample: null}
-"""
+GRID = fixed_space("model: {depth: [2, 3], norm: [batch, none], filters: 4}")  # four points
 LONG_SPACE = TINY_SPACE.replace("batch_size: 16", "batch_size: 4, patience: 2000")  # trains as long as it is told to
 
 Wish = tuple[StudyConfig, Path]  # what `create` takes: a configuration without its derived fields, and the data
