@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -11,6 +12,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text()
 PACKAGES = ("spaces", "search", "storage")
 ONE_PAGE = 80  # lines
 MOST_FILES = 18  # in one room
+MOST_LAYERS = 6  # of one package
 
 
 def named_in_the_page() -> set[str]:
@@ -61,3 +63,11 @@ def _first_line(path: Path) -> str:
 def test_no_room_is_crowded() -> None:
     files = [path.parent.relative_to(ROOT).as_posix() for path in sources() if path.name != "__init__.py"]
     assert {room: files.count(room) for room in rooms() if files.count(room) > MOST_FILES} == {}
+
+
+def test_the_order_of_rooms_is_whole_and_short() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    orders = [contract for contract in contracts if "containers" in contract]
+    assert {contract["name"] for contract in orders if not contract.get("exhaustive")} == set()
+    assert {contract["name"] for contract in orders if len(contract["layers"]) > MOST_LAYERS} == set()
+    assert {container for contract in orders for container in contract["containers"]} >= set(PACKAGES)

@@ -128,3 +128,9 @@ def test_readme_leads_to_every_page() -> None:
 
 def test_contributing_is_short() -> None:
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) < 100
+
+
+def test_contributing_names_files_that_are_there() -> None:
+    named = re.findall(r"`((?:search|spaces|storage|docs|tests)/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 8
+    assert [path for path in named if not (ROOT / path).exists()] == []
