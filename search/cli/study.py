@@ -71,11 +71,13 @@ def run(
 ) -> None:
     """Create a study and work on it; the same command again continues."""
     from search.host.host import WorkOptions
-    from search.worker.devices import places
+    from search.worker.devices import device_slots
 
     limit = seconds(timeout)
     with open_storage(WORKER_S) as (store, settings):
-        places(device, workers, settings.home / "logs")  # a device that is not there is refused before anything is made
+        device_slots(
+            device, workers, settings.home / "logs"
+        )  # a device that is not there is refused before anything is made
         make(store, config, data, space_name)
         order = WorkOptions(
             study=config.study, workers=workers, trials=None, timeout=limit, device=device, home=settings.home

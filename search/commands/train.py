@@ -19,7 +19,7 @@ from search.training.epoch import EpochRecord
 from search.training.fit import Diverged, fit
 from search.training.metrics import scores
 from search.training.predict import predict_labels
-from search.worker.devices import places
+from search.worker.devices import device_slots
 from search.worker.job_files import facts_of, normalisation, panel_samples, training_data
 from spaces import Recipe
 from spaces.modules.networks.network import build_network
@@ -44,7 +44,7 @@ def train_one(
     Raises UsageError, BundleError, or TrainingFailed when the training diverges.
     """
     check_target(out)
-    place = places(device, 1, Path())[0].device
+    torch_device = device_slots(device, 1, Path())[0].device
     changes = {"epochs": epochs} if epochs is not None else {}
     optimisation = recipe.optimisation.model_copy(update=changes)
     recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
@@ -52,8 +52,8 @@ def train_one(
     if not len(split.train) or not len(split.validation):
         raise UsageError("too few samples (or groups) to train and to validate, more are needed")
     arrays = training_data(dataset, recipe.data.cleaning, split.train.tolist(), split.validation.tolist())
-    done, best, weights = _train(recipe, arrays, place, say)
-    _write(out, recipe, dataset, arrays, split.validation.tolist(), done, best, weights, place)
+    done, best, weights = _train(recipe, arrays, torch_device, say)
+    _write(out, recipe, dataset, arrays, split.validation.tolist(), done, best, weights, torch_device)
     return out
 
 

@@ -19,8 +19,7 @@ from search.host.reporter import TrialReporter
 from search.host.state import INTERRUPTED, Training
 from search.studies.constraints import constraint_values, pixel_bytes_of, refusal
 from search.studies.samplers import trial_seed
-from search.worker.gpu import gpu_of
-from search.worker.process import ChildDied, WorkerProcess
+from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import (
     Checkpointing,
     EpochEnd,
@@ -97,7 +96,7 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
 
 def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> str:
     """Note how far the recipe lies below or above the study's limits; why it is refused, "" when it is not."""
-    config, gpu = context.opened.config, gpu_of(job.worker.place, context.settings.sharing)
+    config, gpu = context.opened.config, job.worker.slot.gpu
     over = constraint_values(
         context.opened.study,
         recipe,
@@ -126,7 +125,7 @@ def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
                     return outcome
                 if reporter.verdict or state.held:
                     worker.stop(order.job)
-    except ChildDied as error:
+    except WorkerDied as error:
         if job.training.lost:
             return Lost()
         if state.shutdown.begun:  # which has no more time for it
@@ -134,7 +133,7 @@ def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
         return claim.broken(str(error), "own")
     finally:
         job.training.kill = None
-    return claim.broken(f"{worker.place.name}: the worker closed no job", "own")
+    return claim.broken(f"{worker.slot.name}: the worker closed no job", "own")
 
 
 def _hear(context: HostContext, job: Job, message: Message, reporter: TrialReporter, recipe: Recipe) -> Outcome | None:
@@ -192,7 +191,7 @@ def _order(context: HostContext, job: Job, recipe: Recipe) -> Train:
         recipe=dump_recipe(recipe),
         samples=Samples(path=str(opened.data), train=opened.train, validation=opened.validation, panel=opened.panel),
         out=str(job.out),
-        device=job.worker.place.device,
+        device=job.worker.slot.device,
         objective="miou_strict" if opened.config.objective == "miou_strict" else "miou",
         checkpoint=Checkpointing(
             path=str(checkpoint.path),

@@ -59,14 +59,13 @@ class HostSettings:
     """What does not change while a host works.
 
     host: its id. home: its folder. target: finished trials that end the study. stem: of the study's checkpoint names.
-    sharing: workers on one GPU. gpu: what it offers to each, None without one.
+    gpu: what every worker has at least, None without a GPU.
     """
 
     host: str
     home: Path
     target: int
     stem: str
-    sharing: int
     gpu: Gpu | None
     timing: Timing = field(default_factory=Timing)
 

@@ -24,9 +24,9 @@ from search.host.trial_loop import run_trials
 from search.host.uploads import Outbox
 from search.studies.checkpoint_names import stem_of
 from search.studies.study import OpenStudy, open_study
-from search.worker.devices import places
-from search.worker.gpu import Gpu, gpu_of
-from search.worker.process import DeviceSlot, WorkerProcess
+from search.worker.device_slot import DeviceSlot
+from search.worker.devices import device_slots, smallest_gpu
+from search.worker.process import WorkerProcess
 from storage.process_identity import this_process
 from storage.store import Store
 from storage.studies.hosts import HostInfo, leave, new_host_id, register
@@ -85,7 +85,7 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         signals = stack.enter_context(counted_signals())
         state = HostState(epoch_limit(os.environ))
         opened = open_study(store, options.study, options.home)
-        slots = places(options.device, options.workers, options.home / "logs", options.on_one_gpu)
+        slots = device_slots(options.device, options.workers, options.home / "logs", options.on_one_gpu)
         stack.enter_context(_registered(store, options.study, slots, state, host))
         workers = [stack.enter_context(WorkerProcess(slot)) for slot in slots]
         settings = _settings(store, options, opened, slots, host, timing or Timing())
@@ -181,14 +181,12 @@ def _finish(context: HostContext, maintenance: Maintenance) -> None:
 def _settings(
     store: Store, options: WorkOptions, opened: OpenStudy, slots: tuple[DeviceSlot, ...], host: str, timing: Timing
 ) -> HostSettings:
-    sharing = _sharing(slots, options.on_one_gpu)
     return HostSettings(
         host=host,
         home=options.home,
         target=options.trials or opened.config.trials,
         stem=stem_of(store, options.study),
-        sharing=sharing,
-        gpu=_smallest_gpu(slots, sharing),
+        gpu=smallest_gpu(slots),
         timing=timing,
     )
 
@@ -198,18 +196,6 @@ def _pool(workers: list[WorkerProcess]) -> queue.Queue[WorkerProcess]:
     for worker in workers:
         free.put(worker)
     return free
-
-
-def _sharing(slots: tuple[DeviceSlot, ...], on_one_gpu: int) -> int:
-    """How many workers one GPU has at most, those of other hosts too."""
-    gpus = [slot.environment.get("CUDA_VISIBLE_DEVICES", "") for slot in slots]
-    return max(on_one_gpu, *(gpus.count(gpu) for gpu in gpus))
-
-
-def _smallest_gpu(slots: tuple[DeviceSlot, ...], sharing: int) -> Gpu | None:
-    """What every worker has, so that whatever is proposed here fits each of them; None without a GPU."""
-    found = [gpu for gpu in (gpu_of(slot, sharing) for slot in slots) if gpu is not None]
-    return min(found, key=lambda gpu: (gpu.gb, gpu.bfloat16), default=None)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def _run_one(context: HostContext, study: Study) -> bool:
         if lease is None or claim is None:
             return False
         with (
-            context.state.training(claim.number, lease.worker.place.name) as training,
+            context.state.training(claim.number, lease.worker.slot.name) as training,
             tempfile.TemporaryDirectory(prefix="marsearch-") as out,
         ):
             checkpoint = context.checkpoint(claim.first)
@@ -73,7 +73,7 @@ def _claim(context: HostContext, study: Study, lease: Lease) -> Claim | None:
         awaited = any(t.state is TrialState.WAITING and ours & set(earlier_attempts(t)[-1:]) for t in trials)
         if counts.finished + counts.running >= context.settings.target or awaited:
             return None
-        holder = Holder(host=context.settings.host, device=lease.worker.place.device)
+        holder = Holder(host=context.settings.host, device=lease.worker.slot.device)
         trial = claim_trial(study, holder)
     return None if trial is None else Claim(trial=trial, frozen=trial.storage.get_trial(trial_id_of(trial)))
 
@@ -119,7 +119,7 @@ def _ending(context: HostContext, trial: Trial, outcome: Outcome, out: Path) -> 
 
 def _adopt(context: HostContext, study: Study, job: Job, done: Completed) -> bool:
     """Give the result to the retry that has taken the trial's place; False when another host has it already."""
-    holder = Holder(host=context.settings.host, device=job.worker.place.device)
+    holder = Holder(host=context.settings.host, device=job.worker.slot.device)
     retry = claim_retry_of(study, job.claim.number, holder)
     if retry is None:
         return False

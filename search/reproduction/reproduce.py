@@ -16,7 +16,7 @@ from search.reproduction.plan import DatasetRef, Part, Request, in_turn, plan_ro
 from search.reproduction.report import as_csv, as_markdown
 from search.reproduction.table import Reproduction, Setting, row_results
 from search.reproduction.training import train_missing
-from search.worker.devices import places
+from search.worker.devices import device_slots
 from search.worker.job_files import facts_of
 from spaces import Recipe, load_preset
 from storage.data.dataset import Dataset, read_dataset
@@ -36,7 +36,7 @@ def reproduce(
     written all the same. load: gives a preset's recipe.
     Raises DataError, SpaceError, UsageError, or TrainingFailed when no training at all ended well.
     """
-    slots = places(request.device, request.workers, request.out / "logs")
+    slots = device_slots(request.device, request.workers, request.out / "logs")
     dataset = read_dataset(request.data)
     setting, folds = prepare(dataset, request)
     ref, whole = setting.dataset, setting.part

@@ -35,7 +35,7 @@ from search.reproduction.search_report import SAMPLERS, Search, Searches, Tried
 from search.reproduction.training import train_missing
 from search.studies.create import create
 from search.studies.study import OpenStudy, open_study
-from search.worker.devices import places
+from search.worker.devices import device_slots
 from spaces import Recipe, SpaceError, load_preset
 from storage.data.dataset import Dataset, read_dataset, select_samples, write_dataset
 from storage.store import Store, open_store
@@ -50,7 +50,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
 
     Raises DataError, SpaceError, StudyError, UsageError, or TrainingFailed when trainings only fail.
     """
-    slots = places(request.device, request.workers, request.out / "logs")
+    slots = device_slots(request.device, request.workers, request.out / "logs")
     request = replace(request, budget=replace(request.budget, seeds=1, folds=0))
     dataset = read_dataset(request.data)
     setting, _ = prepare(dataset, request)

@@ -13,8 +13,9 @@ from search.host.progress import clock
 from search.reproduction.plan import DatasetRef, Task
 from search.reproduction.result import Result, read_result, write_result
 from search.training.epoch import EpochRecord
+from search.worker.device_slot import DeviceSlot
 from search.worker.pool import run_jobs
-from search.worker.process import ChildDied, DeviceSlot, WorkerProcess
+from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import EpochEnd, Failed, Finished, Samples, Stopped, Train
 from spaces import dump_recipe
 
@@ -46,9 +47,9 @@ def train_missing(
         died, result = False, None
         try:
             result = train_task(worker, task, dataset)
-        except ChildDied as error:
+        except WorkerDied as error:
             if died := not stop.is_set():
-                result = Result(task=task, dataset=dataset, device=worker.place.device, failure=str(error))
+                result = Result(task=task, dataset=dataset, device=worker.slot.device, failure=str(error))
         if result is not None:
             with lock:
                 write_result(folder, result)
@@ -63,7 +64,7 @@ def train_missing(
 
 
 def train_task(worker: WorkerProcess, task: Task, dataset: DatasetRef) -> Result | None:
-    """Train one task; None when it was stopped. Raises ChildDied."""
+    """Train one task; None when it was stopped. Raises WorkerDied."""
     epochs: list[EpochRecord] = []
     best, failure = 0, ""
     train, validation = task.part.train, task.part.validation
@@ -75,7 +76,7 @@ def train_task(worker: WorkerProcess, task: Task, dataset: DatasetRef) -> Result
             recipe=dump_recipe(task.recipe),
             samples=samples,
             out=folder,
-            device=worker.place.device,
+            device=worker.slot.device,
             objective="miou",
         )
         for message in worker.train(job):
@@ -88,7 +89,7 @@ def train_task(worker: WorkerProcess, task: Task, dataset: DatasetRef) -> Result
             elif isinstance(message, Stopped):
                 return None
     return Result(
-        task=task, dataset=dataset, device=worker.place.device, epochs=tuple(epochs), best_epoch=best, failure=failure
+        task=task, dataset=dataset, device=worker.slot.device, epochs=tuple(epochs), best_epoch=best, failure=failure
     )
 
 

@@ -1,1 +1,1 @@
-"""The worker: a process that owns one device and trains what its host sends."""
+"""The worker: a process that owns one device and trains the jobs of its host."""

@@ -1,4 +1,4 @@
-"""The file of a checkpoint, seen from outside: which epoch it holds, and how it is removed. Loads no torch."""
+"""The file of a checkpoint without its tensors: which epoch it holds, and how it is removed. Loads no torch."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def epoch_of(path: Path) -> int | None:
 
 
 def remove_checkpoint(path: Path) -> None:
-    """Remove the checkpoint, if it is there, and what a killed child left of one half-written."""
+    """Remove the checkpoint, if it is there, and what a killed worker left half-written."""
     remove_parts(path)
     path.unlink(missing_ok=True)
 
 
 def remove_parts(path: Path) -> None:
-    """Remove what a killed child left half-written beside the checkpoint at path."""
+    """Remove what a killed worker left half-written beside the checkpoint at path."""
     for part in path.parent.glob(f".{_literal(path.name)}.*.part"):
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -49,5 +49,5 @@ def _end(header: dict[str, Any]) -> int:
 
 
 def _literal(name: str) -> str:
-    """The name with the characters that a pattern would take for its own in brackets."""
+    """The name with the characters that a glob pattern treats specially in brackets."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -1,4 +1,4 @@
-"""The thread of a child that puts checkpoints on the disk, beside the training and never before it."""
+"""The thread of a worker that writes checkpoints, beside the training so that it never waits for the disk."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 
 
 class CheckpointWriter:
-    """Keeps the newest snapshot of one training, and writes it to one file now and then.
+    """Holds the newest snapshot of one training, and writes it to one file when it is due.
 
     While a disk is slow, newer snapshots replace the one that waits. A write that fails is reported once until one
-    succeeds again, and tried again with the next snapshot that is due. Use it as a context: after that nothing is
+    succeeds again, and the next snapshot that is due is tried again. Use it as a context: after that nothing is
     written any more.
     """
 
@@ -30,19 +30,19 @@ class CheckpointWriter:
         seconds: float,
         *,
         saved: Callable[[int], None],
-        trouble: Callable[[str], None],
+        failed: Callable[[str], None],
         newest: Snapshot | None = None,
         written: int = 0,
     ) -> None:
         """Begin; the first snapshot is due after so many seconds, as is every other after the one before.
 
-        saved: told each epoch that lies on the disk. trouble: told in a sentence why it does not.
-        newest: the snapshot that the training goes on from. written: the epoch whose snapshot lies at path already.
+        saved: called with each epoch whose checkpoint is on the disk. failed: called with the reason, in a sentence.
+        newest: the snapshot that the training continues from. written: the epoch whose snapshot is at path already.
         """
         self._path = path
         self._seconds = seconds
         self._saved = saved
-        self._trouble = trouble
+        self._failed = failed
         self._newest = newest
         self._written = written
         self._waiting: Snapshot | None = None
@@ -51,7 +51,7 @@ class CheckpointWriter:
         self._closed = False
         self._handed_over = time.monotonic()
         self._change = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="checkpoint writer", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -63,14 +63,14 @@ class CheckpointWriter:
         self.close()
 
     def take(self, snapshot: Snapshot) -> None:
-        """Keep the snapshot; if one is due, have it written. Does not wait."""
+        """Hold the snapshot; if one is due, hand it to the thread. Does not wait."""
         with self._change:
             self._newest = snapshot
             if time.monotonic() - self._handed_over >= self._seconds:
                 self._hand_over(snapshot)
 
     def write_newest(self) -> None:
-        """Write the newest snapshot unless it lies on the disk already, and wait until that is done or has failed."""
+        """Write the newest snapshot unless it is on the disk already, and wait until that is done or has failed."""
         with self._change:
             newest = self._newest
             if newest is not None and newest.epoch != self._written and newest is not self._writing:
@@ -78,7 +78,7 @@ class CheckpointWriter:
             self._change.wait_for(lambda: self._waiting is None and self._writing is None)
 
     def close(self) -> None:
-        """Wait for what is being written and give up what waits."""
+        """Wait for what is being written and drop what waits."""
         with self._change:
             self._closed, self._waiting = True, None
             self._change.notify_all()
@@ -103,15 +103,15 @@ class CheckpointWriter:
                 self._change.notify_all()
 
     def _write(self, snapshot: Snapshot) -> bool:
-        """Write the snapshot and say how it went; whether it lies on the disk."""
+        """Write the snapshot and report the outcome; whether it is on the disk."""
         from search.training.checkpoint import write_snapshot
 
         try:
             write_snapshot(self._path, snapshot)
-        except Exception as error:  # whatever it is, the training goes on
+        except Exception as error:  # the training goes on without its checkpoint
             log.exception("the checkpoint of epoch %d cannot be written", snapshot.epoch)
             if not self._failing:
-                self._trouble(f"the checkpoint of epoch {snapshot.epoch} cannot be written: {error}")
+                self._failed(f"the checkpoint of epoch {snapshot.epoch} cannot be written: {error}")
             self._failing = True
             return False
         self._failing = False

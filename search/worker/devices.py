@@ -1,36 +1,45 @@
-"""Which device each child gets, and how many threads."""
+"""The devices of this machine, and the slots for trainings on them."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from search.errors import UsageError
-from search.worker.process import DeviceSlot
+from search.worker.device_slot import DeviceSlot
+from search.worker.gpu import Gpu, gpu_of
 
 
-def places(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[DeviceSlot, ...]:
-    """One place per training that this host runs at a time.
+def device_slots(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[DeviceSlot, ...]:
+    """One slot per training that this host runs at a time.
 
     wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or one per pair of cores.
-    logs: directory for the children's stderr. on_one_gpu: trainings that share one, when workers is None. No child
-    gets more threads than OMP_NUM_THREADS says, where it is set. Raises UsageError for a device that is not there.
+    logs: directory for the workers' stderr. on_one_gpu: trainings that share one, when workers is None. No worker
+    gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device that is not there.
     """
-    gpus = _asked_gpus(wanted)
-    count = workers or (len(gpus) * on_one_gpu if gpus else max(1, cores() // 2))
-    threads = max(1, int(min(cores() // count, _most_threads())))
+    names = _asked_gpus(wanted)
+    count = workers or (len(names) * on_one_gpu if names else max(1, cores() // 2))
+    gpus = [gpu_of(name, max(on_one_gpu, -(-count // len(names)))) for name in names]
     device = "cuda" if gpus else _without_gpu(wanted)
     return tuple(
         DeviceSlot(
             name=f"slot {number + 1}",
             device=device,
-            environment=_environment(threads, gpus[number % len(gpus)] if gpus else None),
+            gpu=gpus[number % len(gpus)] if gpus else None,
+            threads=max(1, int(min(cores() // count, _most_threads()))),
             log=logs / f"{os.getpid()}-slot-{number + 1}.log",
         )
         for number in range(count)
     )
+
+
+def smallest_gpu(slots: Sequence[DeviceSlot]) -> Gpu | None:
+    """What every slot offers at least, so that whatever is proposed fits each; None where no GPU's size is known."""
+    known = [(slot.gpu.gb, slot.gpu.bfloat16, slot.gpu) for slot in slots if slot.gpu and slot.gpu.gb is not None]
+    return min(known, key=lambda entry: entry[:2])[2] if known else None
 
 
 def cores() -> int:
@@ -95,9 +104,3 @@ def _without_gpu(wanted: str) -> str:
     if wanted == "mps" and not apple:
         raise UsageError("--device mps: needs Apple silicon, use --device cpu or auto")
     return "mps" if apple else "cpu"
-
-
-def _environment(threads: int, gpu: str | None) -> dict[str, str]:
-    # CUBLAS_WORKSPACE_CONFIG: without it cuBLAS is not deterministic.
-    settings = {"OMP_NUM_THREADS": str(threads), "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"}
-    return settings | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {})

@@ -1,4 +1,4 @@
-"""How a process ended, in words."""
+"""Why a worker process ended, in words."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import signal
 import subprocess
 from pathlib import Path
 
-PATIENCE = 5.0  # seconds that a process whose pipe has closed may still take to end
+EXIT_S = 5.0  # that a process whose pipe has closed may still take to exit
 TAIL = 20_000  # bytes of a log that are looked at
 LONGEST = 400  # characters
 
 
-def last_words(process: subprocess.Popen[str], log: Path, start: int) -> str:
-    """The end of a process that is ending, and the end of what it wrote to its log after the byte start.
+def exit_reason(process: subprocess.Popen[str], log: Path, start: int) -> str:
+    """The exit status of a process that is ending, and the end of what it wrote to its log after the byte start.
 
-    One that does not end by itself is killed.
+    One that does not exit by itself is killed.
     """
     try:
-        ended = how_it_ended(process.wait(timeout=PATIENCE))
+        ended = status_in_words(process.wait(timeout=EXIT_S))
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        ended = "it did not end and was killed"
+        ended = "it did not exit and was killed"
     return f"{ended}; {end_of_log(log, start)}".strip("; ")
 
 
-def how_it_ended(code: int) -> str:
+def status_in_words(code: int) -> str:
     """An exit status as `subprocess` gives it, below zero for a signal, in words."""
     if code >= 0:
         return f"exit status {code}"
@@ -39,7 +39,7 @@ def how_it_ended(code: int) -> str:
 
 
 def end_of_log(log: Path, start: int) -> str:
-    """What stands at the log's end, on one line: the crash in native code if there is one, else the last two lines."""
+    """The end of the log on one line: the crash in native code if there is one, else the last two lines."""
     with log.open("rb") as file:
         file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
         lines = [line for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]

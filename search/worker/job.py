@@ -41,7 +41,7 @@ class TrainingJob:
 
 
 def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send) -> Finished | Stopped:
-    """Train one job to its end on the data set, telling the host of each epoch; its last message is returned.
+    """Train one job to its end on the data set, sending the host each epoch; its last message is returned.
 
     stopped: called before every batch, whether the host has given the job up. send: takes messages from any thread.
     """
@@ -110,7 +110,7 @@ def checkpoint_writer(job: Train, training: TrainingJob, send: Send) -> Checkpoi
         path,
         wanted.seconds,
         saved=lambda epoch: send(Saved(job=job.job, epoch=epoch)),
-        trouble=lambda text: send(Note(job=job.job, text=text)),
+        failed=lambda text: send(Note(job=job.job, text=text)),
         newest=start,
         written=start.epoch if start is not None and wanted.resume == wanted.path else 0,
     )

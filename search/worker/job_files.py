@@ -1,4 +1,4 @@
-"""The record of one training: the arrays that go in, and the files that come out."""
+"""What a training reads and writes: the arrays that go in, and the files that come out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PANEL = "panel.npz"
 
 
 def facts_of(dataset: Dataset) -> DataFacts:
-    """What the search space must know of a data set."""
+    """What the search space depends on of a data set."""
     return DataFacts(
         channels=dataset.channels,
         height=dataset.height,

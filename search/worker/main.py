@@ -1,6 +1,6 @@
-"""The child: a process that owns one device, trains what the host sends, and knows no database.
+"""The worker process: it owns one device, trains the jobs that the host sends, and has no access to the database.
 
-Started as ``python -m search.worker.main``; `search.worker.protocol` says what it reads and writes.
+Started as ``python -P -m search.worker.main``; `search.worker.protocol` defines what it reads and writes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 # Ctrl-C and a service manager's SIGTERM go to the whole process group, and only the host decides: ignored before torch
-# takes its seconds to load. The child goes when its input ends.
+# takes its seconds to load. The worker exits when its input ends.
 for _signal in (signal.SIGINT, signal.SIGTERM):
     signal.signal(_signal, signal.SIG_IGN)
 
@@ -30,7 +30,7 @@ _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", 
 
 
 class Inbox:
-    """What the host has said, read by a thread; the host's end is the child's."""
+    """The host's messages, read by a thread; when the host ends, so does the worker."""
 
     def __init__(self, lines: TextIO) -> None:
         self.jobs: queue.Queue[Train] = queue.Queue()
@@ -38,7 +38,7 @@ class Inbox:
         threading.Thread(target=self._read, args=(lines,), daemon=True).start()
 
     def stopped(self, job: int) -> bool:
-        """Whether the host wants no more of the job; once true, it stays true."""
+        """Whether the host has given the job up; once true, it stays true."""
         return job in self._stopped
 
     def _read(self, lines: TextIO) -> None:
@@ -55,15 +55,15 @@ class Inbox:
         os._exit(0)
 
 
-class Outbox:
-    """The way to the host; any thread may send."""
+class Sender:
+    """The pipe to the host; any thread may send."""
 
     def __init__(self, lines: TextIO) -> None:
         self._lines = lines
         self._writing = threading.Lock()
 
     def send(self, message: Message) -> None:
-        """Write the message through at once; a host that is gone ends the child."""
+        """Write the message through at once; a host that is gone ends the worker."""
         try:
             with self._writing:
                 self._lines.write(to_line(message))
@@ -73,32 +73,32 @@ class Outbox:
 
 
 def main() -> None:
-    """Take jobs until the host is gone."""
+    """Train jobs until the host is gone."""
     faulthandler.enable()  # a crash in native code leaves its traceback in the log
-    outbox = Outbox(_private_stdout())
+    sender = Sender(_private_stdout())
     inbox = Inbox(sys.stdin)
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    shelf = Shelf()
-    outbox.send(Ready())
+    datasets = DatasetCache()
+    sender.send(Ready())
     while True:
         job = inbox.jobs.get()
         try:
-            outbox.send(_train(job, shelf, inbox, outbox))
+            sender.send(_train(job, datasets, inbox, sender))
         except Exception as error:
-            outbox.send(_failed(job.job, error))
+            sender.send(_failed(job.job, error))
 
 
-class Shelf:
-    """The last data set that was read: the trials of a study all use the same."""
+class DatasetCache:
+    """The data set that was read last: the trials of a study all use the same."""
 
     def __init__(self) -> None:
         self._path = ""
         self._dataset: Dataset | None = None
 
     def read(self, path: str) -> Dataset:
-        """The data set of that file."""
+        """The data set in that file."""
         from storage.data.dataset import read_dataset
 
         if self._dataset is None or path != self._path:
@@ -106,12 +106,12 @@ class Shelf:
         return self._dataset
 
 
-def _train(job: Train, shelf: Shelf, inbox: Inbox, outbox: Outbox) -> Message:
-    return train(job, shelf.read(job.samples.path), lambda: inbox.stopped(job.job), outbox.send)
+def _train(job: Train, datasets: DatasetCache, inbox: Inbox, sender: Sender) -> Message:
+    return train(job, datasets.read(job.samples.path), lambda: inbox.stopped(job.job), sender.send)
 
 
 def _private_stdout() -> TextIO:
-    """A stream to the host that no stray ``print`` of a library can reach: those go to the log."""
+    """A stream to the host that a library's stray ``print`` cannot reach: those go to the log."""
     private = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return private
@@ -125,7 +125,7 @@ def _failed(job: int, error: Exception) -> Failed:
 
 
 def _kind(error: Exception) -> Literal["diverged", "memory", "error"]:
-    """What went wrong, seen from the host; torch has no type of its own for a CPU that runs out of memory."""
+    """The kind of the failure; torch has no type of its own for a CPU that runs out of memory."""
     from search.training.fit import Diverged
 
     text = str(error).lower()

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import TypeVar
 
-from search.worker.process import DeviceSlot, WorkerProcess
+from search.worker.device_slot import DeviceSlot
+from search.worker.process import WorkerProcess
 
 LOOK = 0.2  # seconds between two looks at the stop flag
 Job = TypeVar("Job")

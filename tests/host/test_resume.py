@@ -315,7 +315,7 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
     with meanwhile(wait):
         work(store, order(tmp_path), quiet(), EAGER)
     first, again = trials_of(store)
-    assert "said nothing for 5 s" in first.user_attrs["reason"]
+    assert "sent nothing for 5 s" in first.user_attrs["reason"]
     assert (again.state, again.user_attrs["resumed_from_epoch"]) == (TrialState.COMPLETE, 4)
 
 

@@ -32,7 +32,8 @@ from search.reproduction.table import Reproduction
 from search.reproduction.training import seconds_left, train_missing
 from search.training.epoch import EpochRecord
 from search.worker import pool
-from search.worker.process import ChildDied, DeviceSlot
+from search.worker.device_slot import DeviceSlot
+from search.worker.process import WorkerDied
 from search.worker.protocol import EpochEnd, Failed, Finished, Message, Stopped, Train
 from spaces import Recipe, bind, load_preset
 from spaces.facts import DataFacts
@@ -254,8 +255,8 @@ class PretendWorker:
 
     script: Script
 
-    def __init__(self, place: DeviceSlot) -> None:
-        self.place = place
+    def __init__(self, slot: DeviceSlot) -> None:
+        self.slot = slot
 
     def __enter__(self) -> PretendWorker:
         return self
@@ -298,7 +299,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], s
     Scripted.script = staticmethod(script)  # type: ignore[assignment,method-assign]
     monkeypatch.setattr(pool, "WorkerProcess", Scripted)
     tasks = [make_task(name, Recipe(), part([0], [1]), "d", preset=name) for name in names]
-    slot = DeviceSlot(name="slot 1", device="cpu", environment={}, log=Path("log"))
+    slot = DeviceSlot(name="slot 1", device="cpu", log=Path("log"))
     with tempfile.TemporaryDirectory() as folder:
         results = train_missing(tasks, DATASET, [slot], folder=Path(folder), stop=stop)
     return list(results.values())
@@ -335,7 +336,7 @@ def test_a_dead_worker_is_recorded_and_the_next_training_goes_on(monkeypatch: py
     def script(job: Train) -> Iterator[Message]:
         yield trained(1, 0.6)
         if next(deaths) == 0:
-            raise ChildDied("killed by signal 9")
+            raise WorkerDied("killed by signal 9")
         yield Finished(job=1, best=1)
 
     first, second = pretend(monkeypatch, script, ["a", "b"], threading.Event())
@@ -345,23 +346,23 @@ def test_a_dead_worker_is_recorded_and_the_next_training_goes_on(monkeypatch: py
 
 def test_workers_that_only_die_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def script(job: Train) -> Iterator[Message]:
-        raise ChildDied("no such device")
+        raise WorkerDied("no such device")
         yield
 
     with pytest.raises(TrainingFailed, match="5 trainings in a row died, the last one with: no such device"):
         pretend(monkeypatch, script, [str(number) for number in range(9)], threading.Event())
 
 
-@pytest.mark.parametrize("end", [Stopped(job=1), ChildDied("the worker ended")])
+@pytest.mark.parametrize("end", [Stopped(job=1), WorkerDied("the worker ended")])
 def test_nothing_is_kept_of_a_training_that_was_stopped(
-    monkeypatch: pytest.MonkeyPatch, end: Message | ChildDied
+    monkeypatch: pytest.MonkeyPatch, end: Message | WorkerDied
 ) -> None:
     stop = threading.Event()
 
     def script(job: Train) -> Iterator[Message]:
         yield trained(1, 0.6)
         stop.set()
-        if isinstance(end, ChildDied):
+        if isinstance(end, WorkerDied):
             raise end
         yield end
 

@@ -26,8 +26,8 @@ from search.studies.samplers import build_sampler
 from search.studies.study import Study
 from search.training.footprint import meta_network
 from search.worker import gpu as gpus
-from search.worker.gpu import Gpu, gpu_of
-from search.worker.process import DeviceSlot
+from search.worker.devices import device_slots, smallest_gpu
+from search.worker.gpu import Gpu
 from spaces import DataFacts, Recipe, bind, dump_domains
 from spaces.modules.networks.network import count_parameters
 from storage.store import Store
@@ -130,22 +130,32 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     gpus._ask_driver.cache_clear()
 
 
-def place(device: str, environment: Mapping[str, str] | None = None) -> DeviceSlot:
-    return DeviceSlot(name="slot 1", device=device, environment=environment or {}, log=Path("log"))
-
-
-def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(driver: Callable[[str], None]) -> None:
+def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(
+    driver: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     driver('[ "$2" = 3 ] && echo "24576, 8.6" || echo "16384, 7.0"')
-    assert gpu_of(place("cuda", {"CUDA_VISIBLE_DEVICES": "3"}), sharing=2) == Gpu(gb=12.0, bfloat16=True)
-    assert gpu_of(place("cuda")) == Gpu(gb=16.0, bfloat16=False)
-    assert gpu_of(place("cpu")) is None
-    assert gpu_of(place("mps")) is None
+    large, small = Gpu(id="3", gb=12.0, bfloat16=True), Gpu(id="5", gb=8.0, bfloat16=False)
+    for workers, on_one_gpu in ((4, 1), (3, 1), (2, 2), (None, 2)):
+        slots = device_slots("cuda", workers, Path(), on_one_gpu)
+        assert [slot.gpu for slot in slots] == [large, small, large, small][: workers or 4]
+        assert smallest_gpu(slots) == small
+    alone = device_slots("cuda:0", 1, Path())
+    assert [slot.gpu for slot in alone] == [Gpu(id="3", gb=24.0, bfloat16=True)]
+    assert [slot.gpu for slot in device_slots("cpu", 2, Path())] == [None, None]
+    assert smallest_gpu(device_slots("cpu", 2, Path())) is None
 
 
 @pytest.mark.parametrize("answer", ["exit 9", "echo '[N/A], 9.0'", "true"])
-def test_a_gpu_whose_driver_does_not_answer_limits_nothing(answer: str, driver: Callable[[str], None]) -> None:
+def test_a_gpu_whose_driver_does_not_answer_limits_nothing(
+    answer: str, driver: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8a,1")
     driver(answer)
-    assert gpu_of(place("cuda")) is None
+    slots = device_slots("cuda", None, Path())
+    assert [slot.gpu for slot in slots] == [Gpu(id="GPU-8a"), Gpu(id="1")]
+    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["GPU-8a", "1"]
+    assert smallest_gpu(slots) is None
 
 
 def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyConfig) -> None:

@@ -1,4 +1,4 @@
-"""How many children a host has, and what each gets."""
+"""How many workers a host has, and what each gets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.host.host import WorkOptions
-from search.worker.devices import cores, places, quota
+from search.worker.devices import cores, device_slots, quota
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +39,12 @@ def test_a_container_that_may_take_less_than_a_core_still_has_one(monkeypatch):
 
 
 @pytest.mark.parametrize(("set_to", "threads"), [("", 6), ("2", 2), ("0", 6), ("much", 6), ("64", 6)])
-def test_no_child_has_more_threads_than_the_environment_allows(monkeypatch, set_to, threads):
+def test_no_worker_has_more_threads_than_the_environment_allows(monkeypatch, set_to, threads):
     monkeypatch.setattr("search.worker.devices.cores", lambda: 12)
     monkeypatch.setenv("OMP_NUM_THREADS", set_to)
-    found = places("cpu", 2, Path())
-    assert [place.environment["OMP_NUM_THREADS"] for place in found] == [str(threads)] * 2
+    found = device_slots("cpu", 2, Path())
+    assert [slot.threads for slot in found] == [threads] * 2
+    assert {slot.environment["OMP_NUM_THREADS"] for slot in found} == {str(threads)}
 
 
 @pytest.mark.parametrize(("share", "together"), [(1.0, 1), (0.5, 2), (0.4, 2), (0.333, 3), (1 / 3, 3), (0.1, 10)])
@@ -53,6 +54,6 @@ def test_trainings_that_take_part_of_a_gpu_share_it(monkeypatch, share, together
         study="x", workers=None, trials=None, timeout=None, device="auto", home=Path(), gpus_per_slot=share
     )
     assert order.on_one_gpu == together
-    seats = places("auto", None, Path(), order.on_one_gpu)
-    gpus = [seat.environment["CUDA_VISIBLE_DEVICES"] for seat in seats]
+    slots = device_slots("auto", None, Path(), order.on_one_gpu)
+    gpus = [slot.gpu.id for slot in slots if slot.gpu is not None]
     assert (gpus.count("0"), gpus.count("1")) == (together, together)

@@ -21,8 +21,9 @@ import pytest
 
 from search.training.epoch import EpochRecord
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint, remove_parts
-from search.worker.exit_reason import how_it_ended
-from search.worker.process import ChildDied, ChildHung, DeviceSlot, WorkerProcess
+from search.worker.device_slot import DeviceSlot
+from search.worker.exit_reason import status_in_words
+from search.worker.process import WorkerDied, WorkerHung, WorkerProcess
 from search.worker.protocol import (
     Checkpointing,
     EpochEnd,
@@ -51,15 +52,15 @@ NEVER = 3600.0  # seconds between checkpoints
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> DeviceSlot:
-    return DeviceSlot(name="slot 1", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=tmp_path / "child.log")
+def slot(tmp_path: Path) -> DeviceSlot:
+    return DeviceSlot(name="slot 1", device="cpu", log=tmp_path / "worker.log")
 
 
 @pytest.fixture(scope="module")
 def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
     """A child for the tests that leave it alive."""
     log = tmp_path_factory.mktemp("logs") / "child.log"
-    with WorkerProcess(DeviceSlot(name="slot 1", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=log)) as link:
+    with WorkerProcess(DeviceSlot(name="slot 1", device="cpu", log=log)) as link:
         yield link
 
 
@@ -131,7 +132,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def follow_and_kill(place: DeviceSlot, job: Train, after: int, delay: float) -> list[Message]:
+def follow_and_kill(slot: DeviceSlot, job: Train, after: int, delay: float) -> list[Message]:
     """Start the job in a new child and kill it (-9) that long after so many epochs; what it said until then."""
     said: list[Message] = []
 
@@ -142,8 +143,8 @@ def follow_and_kill(place: DeviceSlot, job: Train, after: int, delay: float) -> 
             send(link, signal.SIGKILL)
 
     with (
-        WorkerProcess(place) as link,
-        pytest.raises(ChildDied, match=r"killed by signal 9 \(SIGKILL\), perhaps out of memory"),
+        WorkerProcess(slot) as link,
+        pytest.raises(WorkerDied, match=r"killed by signal 9 \(SIGKILL\), perhaps out of memory"),
     ):
         drive(link, job, act)
     return said
@@ -151,7 +152,7 @@ def follow_and_kill(place: DeviceSlot, job: Train, after: int, delay: float) -> 
 
 def kill_and_resume(
     uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int],
-    place: DeviceSlot,
+    slot: DeviceSlot,
     job: Train,
     folder: Path,
     kills: int,
@@ -168,9 +169,9 @@ def kill_and_resume(
         job = replace(job, checkpoint=Checkpointing(path=str(checkpoint), resume=resume, seconds=0.0))
         if turn < kills:
             left = EPOCHS - epoch - (kills - turn)  # so that something is left for the kills to come
-            said = follow_and_kill(place, job, dice.randint(1, max(1, left - 1)), dice.uniform(0.0, 0.06))
+            said = follow_and_kill(slot, job, dice.randint(1, max(1, left - 1)), dice.uniform(0.0, 0.06))
         else:
-            with WorkerProcess(place) as link:
+            with WorkerProcess(slot) as link:
                 said = all_of(link, job)
         if epoch:
             assert isinstance(said[0], Resumed)
@@ -186,17 +187,17 @@ def kill_and_resume(
 
 
 def test_a_training_killed_three_times_ends_with_the_bits_of_an_uncut_one(
-    uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
+    uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], slot: DeviceSlot, job: Train, tmp_path: Path
 ) -> None:
-    kill_and_resume(uncut, place, job, tmp_path, kills=3, seed=1)
+    kill_and_resume(uncut, slot, job, tmp_path, kills=3, seed=1)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 8))
 def test_a_training_killed_five_times_ends_with_the_bits_of_an_uncut_one(
-    seed: int, uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], place: DeviceSlot, job: Train, tmp_path: Path
+    seed: int, uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], slot: DeviceSlot, job: Train, tmp_path: Path
 ) -> None:
-    kill_and_resume(uncut, place, job, tmp_path, kills=5, seed=seed)
+    kill_and_resume(uncut, slot, job, tmp_path, kills=5, seed=seed)
 
 
 def test_a_stop_leaves_the_newest_epoch_on_the_disk_and_the_next_child_continues_it(
@@ -394,11 +395,11 @@ def test_an_error_of_the_childs_own_says_what_it_was(link: WorkerProcess, job: T
     assert reasons[:2] == ["Diverged: the loss became nan in epoch 1, step 1 of 6", "out of memory: no message"]
 
 
-def test_too_little_memory_is_told_as_such_and_costs_the_child_its_life(place: DeviceSlot, job: Train) -> None:
+def test_too_little_memory_is_told_as_such_and_costs_the_child_its_life(slot: DeviceSlot, job: Train) -> None:
     large = RECIPE.replace("filters: 4, depth: 2, dropout", "filters: 32, depth: 3, dropout").replace(
         "size: 8", "size: 32"
     )
-    with WorkerProcess(place) as link:
+    with WorkerProcess(slot) as link:
         first = None
         for message in link.train(numbered(link, job, recipe=large), silence=120.0):
             if isinstance(message, EpochEnd) and first is None:
@@ -427,33 +428,35 @@ def test_ctrl_c_and_sigterm_are_the_hosts_business(link: WorkerProcess, job: Tra
     assert epochs_of(said) == list(range(1, EPOCHS + 1))
 
 
-def test_a_silent_child_is_killed_and_the_next_one_trains(place: DeviceSlot, job: Train) -> None:
-    with WorkerProcess(place) as link:
+def test_a_silent_child_is_killed_and_the_next_one_trains(slot: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(slot) as link:
         hung: list[int] = []
         assert isinstance(all_of(link, job)[-1], Finished)  # the first job of a child waits for imports
-        with pytest.raises(
-            ChildHung, match="slot 1: the child said nothing for 3 s in the middle of a job and was killed"
-        ):
+        with pytest.raises(WorkerHung, match="slot 1: the worker sent nothing for 3 s during a job and was killed"):
             drive(link, job, lambda _: hung.append(send(link, signal.SIGSTOP)), silence=3.0)
         assert gone(hung[0])
         assert isinstance(all_of(link, job)[-1], Finished)
 
 
-def test_a_crash_in_native_code_says_what_it_was(place: DeviceSlot, job: Train) -> None:
-    with WorkerProcess(place) as link:
-        with pytest.raises(ChildDied, match=r"killed by signal 11 \(SIGSEGV\); Fatal Python error: Segmentation fault"):
+def test_a_crash_in_native_code_says_what_it_was(slot: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(slot) as link:
+        with pytest.raises(
+            WorkerDied, match=r"killed by signal 11 \(SIGSEGV\); Fatal Python error: Segmentation fault"
+        ):
             drive(link, job, lambda _: send(link, signal.SIGSEGV))
         assert link.pid is None
 
 
-def test_children_that_only_die_start_later_and_later_and_a_stop_ends_the_wait(place: DeviceSlot, job: Train) -> None:
-    broken = replace(place, environment={"PYTHONHOME": "/nowhere"})
-    with WorkerProcess(broken) as link:
+def test_workers_that_only_die_start_later_and_later_and_a_stop_ends_the_wait(
+    slot: DeviceSlot, job: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    with WorkerProcess(slot) as link:
         starts = []
         for _ in range(4):
             started = time.monotonic()
             with pytest.raises(
-                ChildDied, match=r"slot 1: the child did not come up: exit status 1; Fatal Python error"
+                WorkerDied, match=r"slot 1: the worker did not start: exit status 1; Fatal Python error"
             ):
                 list(link.train(numbered(link, job)))
             starts.append(time.monotonic() - started)
@@ -466,16 +469,16 @@ def test_children_that_only_die_start_later_and_later_and_a_stop_ends_the_wait(p
         assert 0.2 < time.monotonic() - started < 3.5
 
 
-def test_a_stop_is_heard_while_the_child_still_starts(place: DeviceSlot, job: Train) -> None:
-    with WorkerProcess(place) as link:
+def test_a_stop_is_heard_while_the_child_still_starts(slot: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(slot) as link:
         stopped = numbered(link, job)
         threading.Thread(target=lambda: (wait_for(lambda: link.pid is not None), link.stop_current())).start()
         assert list(link.train(stopped))[-1:] == [Stopped(job=stopped.job)]
         assert isinstance(all_of(link, job)[-1], Finished)
 
 
-def test_a_job_that_was_left_in_the_middle_costs_the_child_its_life(place: DeviceSlot, job: Train) -> None:
-    with WorkerProcess(place) as link:
+def test_a_job_that_was_left_in_the_middle_costs_the_child_its_life(slot: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(slot) as link:
         left = link.train(numbered(link, job), silence=60.0)
         next(left)
         first = link.pid
@@ -485,6 +488,51 @@ def test_a_job_that_was_left_in_the_middle_costs_the_child_its_life(place: Devic
         second = link.pid
         left.close()  # type: ignore[attr-defined]
         assert link.pid == second
+
+
+def test_files_in_the_working_directory_are_not_taken_for_modules(
+    slot: DeviceSlot, job: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "working"
+    folder.mkdir()
+    for name in ("random", "queue", "search", "storage", "spaces", "numpy", "torch"):
+        (folder / f"{name}.py").write_text("raise SystemExit('a file of the working directory was executed')")
+    monkeypatch.chdir(folder)
+    with WorkerProcess(slot) as link:
+        assert isinstance(all_of(link, job)[-1], Finished)
+
+
+def test_a_path_that_the_environment_names_is_searched(
+    slot: DeviceSlot, job: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.stderr.write('found\\n')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with WorkerProcess(slot) as link:
+        next(link.train(numbered(link, job), silence=60.0))
+    assert slot.log.read_text().startswith("found")
+
+
+def test_a_process_that_has_ended_is_not_signalled(
+    slot: DeviceSlot, job: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id may be another process's by then; any thread may try, at any moment."""
+    signalled: list[int] = []
+    monkeypatch.setattr("subprocess.os.kill", lambda pid, number: signalled.append(pid))
+    with WorkerProcess(slot) as link:
+        link.kill()  # there is none yet
+        next(link.train(numbered(link, job), silence=60.0))
+        connection = link._connection
+        assert connection is not None
+        first = link.pid
+        link.kill()
+        assert signalled == [first]
+        monkeypatch.undo()
+        link.kill()
+        wait_for(lambda: not connection.running)
+        monkeypatch.setattr("subprocess.os.kill", lambda pid, number: signalled.append(pid))
+        connection.kill()
+        link.kill()
+        assert signalled == [first]
 
 
 def child_alone() -> subprocess.Popen[str]:
@@ -508,11 +556,12 @@ HOST = """
     import sys
     from dataclasses import replace
     from pathlib import Path
-    from search.worker.process import WorkerProcess, DeviceSlot
+    from search.worker.process import WorkerProcess
+    from search.worker.device_slot import DeviceSlot
     from search.worker.protocol import EpochEnd, from_line
 
     job = from_line(sys.stdin.readline())
-    slot = DeviceSlot(name="slot", device="cpu", environment={"OMP_NUM_THREADS": "1"}, log=Path(sys.argv[1]))
+    slot = DeviceSlot(name="slot", device="cpu", log=Path(sys.argv[1]))
     with WorkerProcess(slot) as link:
         for message in link.train(job, silence=float(sys.argv[2])):
             if isinstance(message, EpochEnd):
@@ -560,7 +609,7 @@ def test_a_machine_that_slept_does_not_take_its_children_for_hung(job: Train, tm
 
 
 def test_statuses_in_words() -> None:
-    assert how_it_ended(3) == "exit status 3"
-    assert how_it_ended(-9) == "killed by signal 9 (SIGKILL), perhaps out of memory (the kernel's OOM killer)"
-    assert how_it_ended(-15) == "killed by signal 15 (SIGTERM)"
-    assert how_it_ended(-99) == "killed by signal 99"
+    assert status_in_words(3) == "exit status 3"
+    assert status_in_words(-9) == "killed by signal 9 (SIGKILL), perhaps out of memory (the kernel's OOM killer)"
+    assert status_in_words(-15) == "killed by signal 15 (SIGTERM)"
+    assert status_in_words(-99) == "killed by signal 99"

@@ -1,0 +1,118 @@
+"""One running worker process: its pipe, the messages it has sent, and its log."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from search.settings import STORAGE_VARIABLES
+from search.worker.device_slot import DeviceSlot
+from search.worker.exit_reason import end_of_log, exit_reason
+from search.worker.protocol import Message, from_line, to_line
+
+SLICE = 0.5  # seconds of waiting at a time
+CLOSE_S = 2.0  # for a process to exit once its input has ended
+
+# -P: `-m` alone would put the working directory first, where a file random.py or queue.py hides the library's.
+COMMAND = (sys.executable, "-P", "-m", "search.worker.main")
+
+
+class Connection:
+    """A worker process, started with it. `kill` and `send` may be called by any thread, the rest by its owner."""
+
+    def __init__(self, slot: DeviceSlot) -> None:
+        """Start the process. Raises OSError where there is no memory for one, or too many processes."""
+        self._slot = slot
+        self._messages: queue.Queue[Message | None] = queue.Queue()
+        self._writing = threading.Lock()
+        slot.log.parent.mkdir(parents=True, exist_ok=True)
+        self._log_start = slot.log.stat().st_size if slot.log.exists() else 0
+        with slot.log.open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                env=_environment(slot),
+            )
+        threading.Thread(target=_read, args=(self._process, self._messages), daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def send(self, message: Message) -> None:
+        """Send a message; one to a process that has ended is lost, as `receive` will tell."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError, ValueError), self._writing:
+            self._process.stdin.write(to_line(message))
+            self._process.stdin.flush()
+
+    def receive(self, limit: float | None, cancelled: Callable[[], bool] = lambda: False) -> Message | None:
+        """The next message, None at the process's end. Raises queue.Empty after limit seconds, or once cancelled.
+
+        Waits in slices, each of which counts no more than its length: a host that was suspended for a minute finds
+        the worker's messages, and not that a minute is over.
+        """
+        left = float("inf") if limit is None else limit
+        while True:
+            slice_ = min(SLICE, left)
+            try:
+                return self._messages.get(timeout=slice_)
+            except queue.Empty:
+                left -= slice_
+                if left <= 0 or cancelled():
+                    raise
+
+    def kill(self) -> None:
+        """End the process at once. A process that was waited for is not signalled: its id may be another's by then."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process: its input closes, and if it does not exit soon it is killed."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def exit_reason(self, *, hung: bool) -> str:
+        """What is known of the process's end; how a hung one ended is known already."""
+        if hung:
+            return end_of_log(self._slot.log, self._log_start)
+        return exit_reason(self._process, self._slot.log, self._log_start)
+
+
+def _environment(slot: DeviceSlot) -> dict[str, str]:
+    """The host's environment and the slot's own, without what opens the database and the artifact store."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
+    return {**kept, **slot.environment}
+
+
+def _read(process: subprocess.Popen[str], messages: queue.Queue[Message | None]) -> None:
+    """Queue the worker's messages; whatever ends that, even half a line of a killed process, is the worker's end."""
+    assert process.stdout is not None
+    try:
+        with process.stdout as lines:
+            for line in lines:
+                messages.put(from_line(line))
+    except ValueError:
+        process.kill()
+    finally:
+        messages.put(None)
