@@ -20,8 +20,8 @@ except ModuleNotFoundError as error:
     theirs = (error.name or "").partition(".")[0]
     if theirs not in ("spaces", "storage"):
         raise
-    mend = f"pip uninstall {theirs}, then pip install --force-reinstall --no-deps marsearch"
-    raise SystemExit(f"marsearch: another package called {theirs} is in the way of ours: {mend}") from None
+    fix = f"pip uninstall {theirs}, then pip install --force-reinstall --no-deps marsearch"
+    raise SystemExit(f"marsearch: another package called {theirs} is in the way of ours: {fix}") from None
 
 LONGEST = 2000  # characters of a message; a wrong value that it quotes may have more
 

@@ -71,19 +71,19 @@ def dashboard(
 
 
 def doctor(
-    mend: Annotated[bool, typer.Option("--mend", help="take up stale trials, remove orphaned checkpoints")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="take up stale trials, remove orphaned checkpoints")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Check installation, devices, storage and what was left behind; status 1 when something is not well."""
     import optuna
 
     from search.commands.doctor import examine
-    from search.commands.doctor import mend as mend_all
+    from search.commands.doctor import fix as fix_all
     from search.settings import read_settings
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     settings = read_settings()
-    for sentence in mend_all(settings) if mend else ():
+    for sentence in fix_all(settings) if fix else ():
         typer.echo(sentence, err=True)
     findings = examine(settings)
     well = all(finding.well for finding in findings)
@@ -92,8 +92,8 @@ def doctor(
     else:
         for finding in findings:
             typer.echo(f"{'ok  ' if finding.well else 'FAIL'}  {finding.what}: {finding.detail}")
-            if finding.mend:
-                typer.echo(f"      mend: {finding.mend}")
+            if finding.fix:
+                typer.echo(f"      fix: {finding.fix}")
     if not well:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""A look at everything a search needs, each with the command that mends it when it is not well."""
+"""A look at everything a search needs, each with the command that fixes it when it is not well."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from storage.store import Store, open_store
 
 LOW_DISK = 1 << 30  # bytes; a study's weights and checkpoints come to more
 CLOCK_S = 5.0  # by so much the clocks of database and hosts may differ before times in reports mislead
-MEND = "marsearch doctor --mend"
+FIX = "marsearch doctor --fix"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing looked at.
 
-    what: its name. well: whether it works. detail: what was found. mend: the command or step that helps, "" when well.
+    what: its name. well: whether it works. detail: what was found. fix: the command or step that helps, "" when well.
     """
 
     what: str
     well: bool
     detail: str
-    mend: str = ""
+    fix: str = ""
 
 
 class _Unwell(Exception):
-    """What is wrong, and what mends it."""
+    """What is wrong, and what fixes it."""
 
-    def __init__(self, detail: str, mend: str) -> None:
+    def __init__(self, detail: str, fix: str) -> None:
         super().__init__(detail)
-        self.mend = mend
+        self.fix = fix
 
 
 def examine(settings: Settings) -> tuple[Finding, ...]:
@@ -64,7 +64,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def mend(settings: Settings) -> tuple[str, ...]:
+def fix(settings: Settings) -> tuple[str, ...]:
     """Bring our schema up to date, hand back stale trials, remove orphaned checkpoints, send files that wait.
 
     What was done, in sentences, and what kept us from it.
@@ -79,17 +79,17 @@ def mend(settings: Settings) -> tuple[str, ...]:
             sent = Outbox(store, settings.home).deliver()
             done += [f"{sent} files that waited for the artifact store are there"] if sent else []
     except StorageError as error:
-        done.append(f"nothing more can be mended: {error}")
+        done.append(f"nothing more can be fixed: {error}")
     return tuple(done)
 
 
-def _look(what: str, find: Callable[[], str], mend: str) -> Finding:
+def _look(what: str, find: Callable[[], str], fix: str) -> Finding:
     try:
         return Finding(what=what, well=True, detail=find())
     except _Unwell as unwell:
-        return Finding(what=what, well=False, detail=str(unwell), mend=unwell.mend)
+        return Finding(what=what, well=False, detail=str(unwell), fix=unwell.fix)
     except (StorageError, RuntimeError, OSError, ImportError) as error:
-        return Finding(what=what, well=False, detail=" ".join(str(error).split()), mend=mend)
+        return Finding(what=what, well=False, detail=" ".join(str(error).split()), fix=fix)
 
 
 def _installation() -> str:
@@ -100,13 +100,13 @@ def _installation() -> str:
     ours = Path(search.__file__ or "").parents[1]
     for package in (search, spaces, storage):
         name = package.__name__
-        mend = f"pip uninstall {name}, then pip install --force-reinstall --no-deps marsearch"
+        fix = f"pip uninstall {name}, then pip install --force-reinstall --no-deps marsearch"
         others = Path(package.__file__ or "").parents[1]
         if ours != others:
-            raise _Unwell(f"the package {name} comes from {others}, not from {ours}", mend)
+            raise _Unwell(f"the package {name} comes from {others}, not from {ours}", fix)
         with suppress(PackageNotFoundError):
             # The package index has an unrelated `spaces`, which writes its files over ours.
-            raise _Unwell(f"another distribution is installed that is called {distribution(name).name}", mend)
+            raise _Unwell(f"another distribution is installed that is called {distribution(name).name}", fix)
     return f"marsearch {version('marsearch')}, packages in {ours}"
 
 
@@ -137,9 +137,9 @@ def _artifacts(url: str) -> str:
     return f"{url} can be written{room}"
 
 
-def _room(free: int, place: str, mend: str) -> str:
+def _room(free: int, place: str, fix: str) -> str:
     if free < LOW_DISK:
-        raise _Unwell(f"{place} has only {free / 1e6:.0f} MB free: checkpoints and weights will not fit", mend)
+        raise _Unwell(f"{place} has only {free / 1e6:.0f} MB free: checkpoints and weights will not fit", fix)
     return f"{free / 1e9:.0f} GB free"
 
 
@@ -156,23 +156,23 @@ def _database(settings: Settings) -> list[Finding]:
         return [first]
     return [
         first,
-        _look("migrations", lambda: _migrations(seen[0]), MEND),
+        _look("migrations", lambda: _migrations(seen[0]), FIX),
         _look("clock", lambda: _clock(seen[0].clock_s), "timedatectl set-ntp true"),
     ]
 
 
 def _migrations(found: Condition) -> str:
-    _newest("marsearch", found.ours, MEND)
+    _newest("marsearch", found.ours, FIX)
     _newest("Optuna", found.optunas, 'optuna storage upgrade --storage "$MARSEARCH_STORAGE"')
     return f"schema {found.ours.newest}, Optuna's {found.optunas.newest}"
 
 
-def _newest(whose: str, schema: Schema, mend: str) -> None:
+def _newest(whose: str, schema: Schema, fix: str) -> None:
     if schema.found not in (None, *schema.known):
         text = f"{whose}'s tables are of revision {schema.found}, which is newer than the installed {whose}"
         raise _Unwell(text, f"pip install --upgrade {whose.lower()}")
     if schema.found != schema.newest:
-        raise _Unwell(f"{whose}'s tables are of revision {schema.found}, not {schema.newest}", mend)
+        raise _Unwell(f"{whose}'s tables are of revision {schema.found}, not {schema.newest}", fix)
 
 
 def _clock(ahead: float) -> str:
@@ -186,9 +186,9 @@ def _left_behind(settings: Settings) -> list[Finding]:
     """What lies in a database that answers; nothing when the artifacts cannot be opened, which was said before."""
     with suppress(ArtifactError), _opened(settings) as store:
         return [
-            _look("stale trials", lambda: _stale(store), MEND),
-            _look("checkpoints", lambda: _checkpoints(store, settings.home), MEND),
-            _look("outbox", lambda: _outbox(store, settings.home), MEND),
+            _look("stale trials", lambda: _stale(store), FIX),
+            _look("checkpoints", lambda: _checkpoints(store, settings.home), FIX),
+            _look("outbox", lambda: _outbox(store, settings.home), FIX),
         ]
     return []
 

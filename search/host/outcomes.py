@@ -50,7 +50,7 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """Failed for good. own: the training failed by itself, in a way that a retry might have mended."""
+    """Failed for good. own: the training failed by itself, in a way that a retry might have fixed."""
 
     reason: str
     own: bool = False

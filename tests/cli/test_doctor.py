@@ -1,4 +1,4 @@
-"""The doctor finds what is not well, names what mends it, and mends what it can."""
+"""The doctor finds what is not well, names what fixes it, and fixes what it can."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
         report = json.loads(said.out)
         findings = {finding["what"]: finding for finding in report["findings"]}
         assert report["well"] == (status == 0) == all(finding["well"] for finding in findings.values())
-        assert all(bool(finding["mend"]) != finding["well"] for finding in findings.values())
+        assert all(bool(finding["fix"]) != finding["well"] for finding in findings.values())
         return Said(status, findings, said.err)
 
     return run
@@ -111,7 +111,7 @@ def test_all_is_well_on_postgresql(ask: Ask, postgres_url: str, monkeypatch: pyt
     monkeypatch.setenv("MARSEARCH_STORAGE", postgres_url)
     said = ask()
     assert (said.unwell, list(said.findings)) == ([], NAMES[:5])  # the tables are not there yet
-    said = ask("--mend")
+    said = ask("--fix")
     assert (said.unwell, list(said.findings)) == ([], NAMES)
     assert abs(condition(postgres_url).clock_s) < 1
 
@@ -120,12 +120,12 @@ def test_a_server_that_does_not_answer_hides_nothing_else(ask: Ask, monkeypatch:
     monkeypatch.setenv("MARSEARCH_STORAGE", "postgresql://mars:secret@127.0.0.1:9/mars")
     said = ask()
     assert (said.status, said.unwell, list(said.findings)) == (1, ["database"], NAMES[:5])
-    assert "MARSEARCH_STORAGE" in said.findings["database"]["mend"]
+    assert "MARSEARCH_STORAGE" in said.findings["database"]["fix"]
     assert "secret" not in json.dumps(said.findings)
-    mended = ask("--mend")
-    assert (mended.status, mended.unwell) == (1, ["database"])
-    assert "nothing more can be mended" in mended.done
-    assert "secret" not in mended.done
+    fixed = ask("--fix")
+    assert (fixed.status, fixed.unwell) == (1, ["database"])
+    assert "nothing more can be fixed" in fixed.done
+    assert "secret" not in fixed.done
 
 
 def test_a_file_that_is_no_database_is_found(ask: Ask) -> None:
@@ -146,9 +146,9 @@ def test_an_older_schema_is_brought_up_to_date(ask: Ask) -> None:
     engine.dispose()
     said = ask()
     assert said.unwell == ["migrations"]
-    assert said.findings["migrations"]["mend"] == "marsearch doctor --mend"
+    assert said.findings["migrations"]["fix"] == "marsearch doctor --fix"
     assert "0001" in said.findings["migrations"]["detail"]
-    assert ask("--mend").unwell == []
+    assert ask("--fix").unwell == []
 
 
 @pytest.mark.parametrize(("table", "whose"), [("marsearch_version", "marsearch"), ("alembic_version", "optuna")])
@@ -157,7 +157,7 @@ def test_a_newer_schema_asks_for_a_newer_package(ask: Ask, store: Store, table: 
         connection.execute(text(f"UPDATE {table} SET version_num = '9999'"))
     said = ask()
     assert said.unwell == ["migrations"]
-    assert said.findings["migrations"]["mend"] == f"pip install --upgrade {whose}"
+    assert said.findings["migrations"]["fix"] == f"pip install --upgrade {whose}"
 
 
 def test_clocks_that_differ_are_found(ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_a_full_disk_is_found(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None
     said = ask()
     assert said.unwell == ["home", "artifacts"]
     assert "only 50 MB free" in said.findings["artifacts"]["detail"]
-    assert "marsearch study delete" in said.findings["artifacts"]["mend"]
+    assert "marsearch study delete" in said.findings["artifacts"]["fix"]
 
 
 def test_places_that_cannot_be_written_are_found(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_places_that_cannot_be_written_are_found(ask: Ask, monkeypatch: pytest.M
     monkeypatch.setenv("MARSEARCH_STORAGE", "sqlite:///marsearch.db")
     said = ask()
     assert said.unwell == ["home", "artifacts"]
-    assert "MARSEARCH_ARTIFACTS" in said.findings["artifacts"]["mend"]
+    assert "MARSEARCH_ARTIFACTS" in said.findings["artifacts"]["fix"]
 
 
 def test_an_unrelated_package_of_our_name_is_found(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_an_unrelated_package_of_our_name_is_found(ask: Ask, monkeypatch: pytest
         elsewhere.setattr(spaces, "__file__", "/somewhere/spaces/__init__.py")
         said = ask()
     assert said.unwell == ["installation"]
-    assert said.findings["installation"]["mend"].startswith("pip uninstall spaces")
+    assert said.findings["installation"]["fix"].startswith("pip uninstall spaces")
     monkeypatch.setattr(doctor, "distribution", lambda _name: distribution("optuna"))  # its files may lie over ours
     assert ask().unwell == ["installation"]
 
@@ -202,18 +202,18 @@ def test_an_unrelated_package_of_our_name_is_found(ask: Ask, monkeypatch: pytest
 def test_a_trial_whose_worker_is_gone_is_found_and_taken_up(ask: Ask, store: Store) -> None:
     study = mars(store)
     lost = study.ask({"lr": optuna.distributions.FloatDistribution(0.0, 1.0)})
-    mended = ask("--mend")  # it has just begun
-    assert (mended.unwell, mended.done) == ([], "")
+    fixed = ask("--fix")  # it has just begun
+    assert (fixed.unwell, fixed.done) == ([], "")
     with transaction(store.engine) as session:
         started = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
         session.get_one(models.TrialModel, lost._trial_id)._datetime_start_utc = started
     said = ask()
     assert said.unwell == ["stale trials"]
     assert "study mars: 0" in said.findings["stale trials"]["detail"]
-    assert said.findings["stale trials"]["mend"] == "marsearch doctor --mend"
-    mended = ask("--mend")
-    assert mended.unwell == []
-    assert "study mars: trials 0 went back to the queue" in mended.done
+    assert said.findings["stale trials"]["fix"] == "marsearch doctor --fix"
+    fixed = ask("--fix")
+    assert fixed.unwell == []
+    assert "study mars: trials 0 went back to the queue" in fixed.done
     first, second = mars(store).get_trials()
     assert (first.state, second.state, second.params) == (TrialState.FAIL, TrialState.WAITING, lost.params)
 
@@ -238,7 +238,7 @@ def test_checkpoints_that_nobody_needs_are_found_and_removed(ask: Ask, store: St
     said = ask()
     assert said.unwell == ["checkpoints"]
     assert said.findings["checkpoints"]["detail"].startswith("6 are of trials that have ended")
-    assert "6 orphaned checkpoints are removed" in ask("--mend").done
+    assert "6 orphaned checkpoints are removed" in ask("--fix").done
     left = sorted(path.name for path in Path("runs/checkpoints").iterdir())
     assert left == sorted(["0123456789abcdef-0.safetensors", *(f"{stem}-{n}.safetensors" for n in (1, 2, 5, 6, 7))])
     assert artifact_ids(store.artifacts, "") == tuple(sorted(f"checkpoint-{name}" for name in left))
@@ -265,7 +265,7 @@ def test_files_that_wait_for_the_artifact_store_are_found_and_sent(ask: Ask, sto
     said = ask()
     assert said.unwell == ["outbox"]
     assert "1 files wait" in said.findings["outbox"]["detail"]
-    assert ask("--mend").unwell == []
+    assert ask("--fix").unwell == []
     assert artifact_ids(store.artifacts, "") == ("panel.png",)
 
 
