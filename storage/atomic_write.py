@@ -1,4 +1,4 @@
-"""A file that takes its place only when all of it is on the disk, and what is left when its writer dies before that."""
+"""Files that appear only when all of them is on the disk, and the removal of what dead writers left unfinished."""
 
 from __future__ import annotations
 
@@ -20,23 +20,57 @@ OLD_S = 86400.0  # an unfinished file of another machine that nobody has touched
 _PART = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<pid>[0-9]+)-[0-9a-f]{12}\.part")
 
 
+def part_beside(path: Path) -> Path:
+    """A hidden, unused name in the folder of ``path``, so that a rename between the two stays on one disk."""
+    return path.parent / f".{path.name}.{machine_id()}-{os.getpid()}-{secrets.token_hex(6)}.part"
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the path's place when the block ends well, and is removed otherwise."""
-    part = path.parent / f".{path.name}.{machine_id()}-{os.getpid()}-{secrets.token_hex(6)}.part"
+def replacing_path(path: Path) -> Iterator[Path]:
+    """A path to write a file at, which takes the place of ``path`` when the block ends well, and is removed otherwise.
+
+    Raises what the block raises, and OSError for a folder that cannot be written.
+    """
+    part = part_beside(path)
     try:
-        with part.open("xb") as target:
-            yield target
-            target.flush()
-            os.fsync(target.fileno())
+        yield part
+        _to_disk(part)
         part.replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
+    except BaseException:  # also an interrupt: nothing half-written may stay
+        with suppress(OSError):
             part.unlink()
         raise
-    handle = os.open(path.parent, os.O_RDONLY)
+    _to_disk(path.parent)  # the new name, too, must outlive a power cut
+
+
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """As `replacing_path`, for a block that writes to an open file. private: only its owner may read it."""
+    mode = 0o600 if private else 0o666  # which the umask makes smaller
+    with (
+        replacing_path(path) as part,
+        os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as target,
+    ):
+        yield target
+
+
+def write_bytes(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path, private=private) as target:
+        target.write(content)
+
+
+def private_folder(path: Path) -> None:
+    """Create the folder with its parents; one that is created is for its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's contents, or a folder's names, have reached the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)  # the new name, too, must outlive a power cut
+        os.fsync(handle)
     finally:
         os.close(handle)
 

@@ -16,6 +16,7 @@ from search.settings import Settings
 from search.studies.cleanup import checkpoints, drop_orphans, stale_trials, take_up
 from search.worker.devices import cores, visible_gpus
 from storage.artifacts.artifact_store import free_bytes, open_artifacts
+from storage.atomic_write import private_folder
 from storage.database.status import Condition, Schema, condition
 from storage.errors import ArtifactError, StorageError
 from storage.store import Store, open_store
@@ -120,7 +121,7 @@ def _devices() -> str:
 
 
 def _home(home: Path) -> str:
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     probe = home / f".doctor-{uuid.uuid4().hex}"
     probe.write_bytes(b"well")
     probe.unlink()

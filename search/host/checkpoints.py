@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from search.studies.checkpoint_names import FOLDER, KEPT_PRUNED, artifact_of, best_pruned, local_path, needed
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint
 from storage.artifacts.artifact_store import ArtifactStore, load_file, not_found, save_file
+from storage.atomic_write import private_folder
 from storage.errors import ArtifactError
 from storage.trials.retries import first_attempt
 
@@ -44,7 +45,7 @@ class Checkpoint:
         self._uploaded: int | None = None
         self._dropped = False
         self._told = False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
 
     def fetch(self) -> bool:
         """Bring the newest checkpoint to `path`: the file that is there, or the artifact; False when there is none.

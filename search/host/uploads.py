@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from storage.artifacts.artifact_store import save_file
-from storage.atomic_write import replacing
+from storage.atomic_write import private_folder, write_bytes
 from storage.errors import ArtifactError
 from storage.store import Store
 from storage.studies.attempts import note_weights
@@ -99,7 +99,7 @@ class Outbox:
 
     def _keep(self, artifact_id: str, content: bytes, note: dict[str, Any], why: Exception) -> None:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             self._write(artifact_id, content)
             self._write(f"{artifact_id}{NOTE}", json.dumps(note | {"artifacts": self._place()}).encode())
         except OSError as error:
@@ -109,8 +109,7 @@ class Outbox:
         self._down = True
 
     def _write(self, name: str, content: bytes) -> None:
-        with replacing(self.folder / name) as target:
-            target.write(content)
+        write_bytes(self.folder / name, content, private=True)
 
     def _deliver(self, artifact_id: str) -> None:
         path, note = self.folder / artifact_id, self._note(self.folder / f"{artifact_id}{NOTE}")

@@ -27,7 +27,6 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from search.errors import BundleError
-from search.outcome.atomic import part_beside
 from search.outcome.contents import BundleContents
 from search.outcome.manifest import (
     CARD,
@@ -51,6 +50,7 @@ from spaces.facts import DataFacts
 from spaces.modules.networks.network import Network, build_network, count_parameters
 from spaces.recipe import Recipe
 from spaces.yaml_text import dump_recipe, load_recipe
+from storage.atomic_write import part_beside
 
 __all__ = ["Bundle", "BundleContents", "check_target", "load_bundle", "read_bundle", "write_bundle"]
 

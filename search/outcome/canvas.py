@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from search.outcome.atomic import replacing
+from storage.atomic_write import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,10 +32,10 @@ def save(figure: Figure, path: Path) -> None:
     """Write the figure as a PNG, whole or not at all; the same figure gives the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    with _DRAWING, warnings.catch_warnings(), replacing(path) as temporary:
+    with _DRAWING, warnings.catch_warnings(), replacing(path) as file:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a class name may be in any script
         FigureCanvasAgg(figure)
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
 
 
 def plain(text: str, limit: int = 0) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from search.outcome.atomic import replacing
 from search.outcome.canvas import INK, blank, percent, plain, save
+from storage.atomic_write import replacing_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def write_iou_csv(path: Path, scores: Scores, facts: DataFacts) -> None:
     Columns: `IOU_COLUMNS`; IoU 0 to 1 with six decimals, pixels of the whole validation part.
     """
     confusion = np.asarray(scores.confusion, dtype=np.int64)
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacing_path(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(IOU_COLUMNS)
         for label, name in enumerate(facts.class_names):

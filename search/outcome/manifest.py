@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from search.errors import BundleError
-from search.outcome.atomic import replacing
+from storage.atomic_write import write_bytes
 
 MANIFEST = "manifest.json"
 WEIGHTS, RECIPE, ONNX, METRICS, CARD = "weights.safetensors", "recipe.yaml", "model.onnx", "metrics.json", "README.md"
@@ -28,8 +28,7 @@ def write_manifest(folder: Path) -> None:
     """List every file of the folder with its sha256, and the format version."""
     digests = {name: _digest(folder / name) for name in sorted(_files(folder)) if name != MANIFEST}
     document = {"format": FORMAT, "version": VERSION, "files": digests}
-    with replacing(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_bytes(folder / MANIFEST, json.dumps(document, indent=2).encode() + b"\n")
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import UsageError
-from search.outcome.atomic import replacing
+from storage.atomic_write import replacing_path
 
 _LABELS = tuple(str(label) for label in range(256))
 
@@ -37,14 +37,14 @@ def check_prediction_path(path: Path) -> None:
 def write_masks(path: Path, masks: NDArray[np.uint8]) -> None:
     """Write an npz with the one array ``masks``, uint8 (M, H, W), compressed, whole or not at all."""
     labels = _checked(masks)
-    with _writing(path) as temporary, temporary.open("wb") as file:
+    with _writing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, masks=labels)
 
 
 def write_csv(path: Path, masks: NDArray[np.uint8]) -> None:
     """Write the homework's submission: header ``id,0,1,...``, then per image its number and H*W labels by row."""
     labels = _checked(masks).reshape(len(masks), -1)
-    with _writing(path) as temporary, temporary.open("w", encoding="ascii", newline="") as file:
+    with _writing(path) as part, part.open("w", encoding="ascii", newline="") as file:
         file.write(",".join(["id", *map(str, range(labels.shape[1]))]) + "\n")
         for number, row in enumerate(labels):
             file.write(f"{number},{','.join(map(_LABELS.__getitem__, row.tolist()))}\n")
@@ -58,10 +58,10 @@ def _checked(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[Path]:
-    """`replacing`, with one sentence when the disk says no."""
+    """`replacing_path`, with one sentence when the file cannot be written."""
     try:
-        with replacing(path) as temporary:
-            yield temporary
+        with replacing_path(path) as part:
+            yield part
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"{path}: cannot be written ({reason}), choose a folder you may write to with room") from error

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from search.errors import TrainingFailed, UsageError
 from search.host.shutdown import stop_on_signals
-from search.outcome.atomic import replacing
 from search.reproduction.paper import PaperTable
 from search.reproduction.picture import draw_table
 from search.reproduction.plan import DatasetRef, Part, Request, in_turn, plan_row, split_parts
@@ -19,6 +18,7 @@ from search.reproduction.training import train_missing
 from search.worker.devices import device_slots
 from search.worker.job_files import facts_of
 from spaces import Recipe, load_preset
+from storage.atomic_write import write_bytes
 from storage.data.dataset import Dataset, read_dataset
 from storage.data.subset import rarest_class
 
@@ -84,6 +84,5 @@ def prepare(dataset: Dataset, request: Request) -> tuple[Setting, tuple[Part, ..
 def write_report(out: Path, name: str, markdown: str, table: str, draw: Callable[[Path], None]) -> None:
     """Write the three files of a table, each whole or not at all."""
     for suffix, text in (("md", markdown), ("csv", table)):
-        with replacing(out / f"{name}.{suffix}") as temporary:
-            temporary.write_text(text, "utf-8")
+        write_bytes(out / f"{name}.{suffix}", text.encode())
     draw(out / f"{name}.png")

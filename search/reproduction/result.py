@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
-from search.outcome.atomic import replacing
 from search.reproduction.plan import DatasetRef, Task
 from search.training.epoch import EpochRecord, read_records
 from spaces import dump_recipe
+from storage.atomic_write import write_bytes
 
 if TYPE_CHECKING:
     from search.training.metrics import Scores
@@ -87,8 +87,7 @@ def write_result(folder: Path, result: Result) -> Path:
     """Write the result whole or not at all, and return its path; NaN becomes null. Raises OSError."""
     path = result_path(folder, result.task)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(to_json(result.as_dict(), indent=1, inf_nan_mode="null") + b"\n")
+    write_bytes(path, to_json(result.as_dict(), indent=1, inf_nan_mode="null") + b"\n")
     return path
 
 

@@ -6,8 +6,6 @@ No pickle: what was written by a stranger can be wrong, but it cannot run.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +13,12 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 FORMAT = "marsearch-checkpoint-1"
 NETWORK, BEST = "network/", "best/"
 """What the names of the network's tensors begin with, as they are now and as they were at its best."""
-
-_LENGTH = 8  # bytes at the start of a safetensors file that hold the length of its header
 
 
 class CheckpointError(ValueError):
@@ -56,22 +52,13 @@ class Snapshot:
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Write the snapshot to path: after this it lies on the disk, before this the older file does.
-
-    Raises OSError when the folder cannot be written to or the disk is full; then nothing is left behind.
-    """
+    """Write the snapshot to a new file at path. Raises OSError for a folder that cannot be written, a full disk."""
     tensors = {name: tensor.contiguous() for name, tensor in snapshot.tensors.items()}
     metadata = {"format": FORMAT, "epoch": str(snapshot.epoch), "document": json.dumps(dict(snapshot.document))}
-    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
-        safetensors.torch.save_file(tensors, part, metadata)
-        _to_disk(part)
-        part.replace(path)
+        safetensors.torch.save_file(tensors, path, metadata)
     except SafetensorError as error:
         raise OSError(f"{path} cannot be written: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    _to_disk(path.parent)
 
 
 def read_snapshot(path: Path, largest: int) -> Snapshot:
@@ -80,36 +67,25 @@ def read_snapshot(path: Path, largest: int) -> Snapshot:
     Raises CheckpointError for a file that is missing, too large, damaged or none of ours.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(largest + 1) if os.fstat(file.fileno()).st_size <= largest else b""
-        if not 0 < len(content) <= largest:
+        size = path.stat().st_size
+        if not 0 < size <= largest:
             raise CheckpointError(f"{path} is empty or larger than {largest} bytes: it is no checkpoint")
-        return _snapshot(content)
+        with safe_open(path, framework="pt") as file:  # checks the header's length and every tensor's place
+            names = file.keys()
+            return _snapshot(file.metadata() or {}, {name: file.get_tensor(name).clone() for name in names})
     except CheckpointError:
         raise
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"{path} is no readable checkpoint: {error}") from error
 
 
-def _snapshot(content: bytes) -> Snapshot:
-    tensors = safetensors.torch.load(content)  # checks the header's length and every tensor's place
-    header = int.from_bytes(content[:_LENGTH], "little")
-    metadata = json.loads(content[_LENGTH : _LENGTH + header])["__metadata__"]
+def _snapshot(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Snapshot:
     if metadata["format"] != FORMAT:
         raise CheckpointError(f"a checkpoint of format {metadata['format']!r:.60}, expected {FORMAT!r}")
     document = json.loads(metadata["document"])
     if not isinstance(document, dict):
         raise CheckpointError("a checkpoint whose document is no JSON object")
     return Snapshot(epoch=int(metadata["epoch"]), tensors=tensors, document=document)
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file's contents, or a folder's names, have reached the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def copied(tensor: Tensor) -> Tensor:

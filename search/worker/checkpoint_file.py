@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-_LENGTH = 8  # bytes at the start of a safetensors file that hold the length of its header
-_LONGEST = 100_000_000  # bytes that a header may have (safetensors' own bound)
+from safetensors import SafetensorError, safe_open
 
 
 def epoch_of(path: Path) -> int | None:
@@ -17,16 +14,10 @@ def epoch_of(path: Path) -> int | None:
     Reads the header only, so it costs the same for any size.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(_LENGTH), "little")
-            if not 0 < length <= min(_LONGEST, size - _LENGTH):
-                return None
-            header = json.loads(file.read(length))
-        complete = size == _LENGTH + length + _end(header)
-        epoch = int(header["__metadata__"]["epoch"])
-        return epoch if complete and epoch > 0 else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        with safe_open(path, framework="numpy") as file:
+            epoch = int((file.metadata() or {})["epoch"])
+        return epoch if epoch > 0 else None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -41,11 +32,6 @@ def remove_parts(path: Path) -> None:
     for part in path.parent.glob(f".{_literal(path.name)}.*.part"):
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _end(header: dict[str, Any]) -> int:
-    """How many bytes of tensors the header speaks of."""
-    return max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
 
 
 def _literal(name: str) -> str:

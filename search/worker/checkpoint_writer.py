@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from storage.atomic_write import replacing_path
+
 if TYPE_CHECKING:
     from search.training.checkpoint import Snapshot
 
@@ -107,7 +109,8 @@ class CheckpointWriter:
         from search.training.checkpoint import write_snapshot
 
         try:
-            write_snapshot(self._path, snapshot)
+            with replacing_path(self._path) as part:
+                write_snapshot(part, snapshot)
         except Exception as error:  # the training goes on without its checkpoint
             log.exception("the checkpoint of epoch %d cannot be written", snapshot.epoch)
             if not self._failing:

@@ -14,6 +14,7 @@ from search.settings import STORAGE_VARIABLES
 from search.worker.device_slot import DeviceSlot
 from search.worker.exit_reason import end_of_log, exit_reason
 from search.worker.protocol import Message, from_line, to_line
+from storage.atomic_write import private_folder
 
 SLICE = 0.5  # seconds of waiting at a time
 CLOSE_S = 2.0  # for a process to exit once its input has ended
@@ -30,7 +31,7 @@ class Connection:
         self._slot = slot
         self._messages: queue.Queue[Message | None] = queue.Queue()
         self._writing = threading.Lock()
-        slot.log.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(slot.log.parent)
         self._log_start = slot.log.stat().st_size if slot.log.exists() else 0
         with slot.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(

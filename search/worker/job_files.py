@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from search.training.arrays import TrainingData
 from spaces import DataFacts, Recipe
+from storage.atomic_write import replacing, write_bytes
 from storage.data.outliers import find_outliers
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ def save_result(job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData
     network.load_state_dict(weights)
     panel = predict_labels(network, dataset.images[np.asarray(job.samples.panel, dtype=np.int64)], device=job.device)
     out = Path(job.out)
-    _write(out / WEIGHTS, save(weights))
-    _write_panel(out / PANEL, panel)
+    write_bytes(out / WEIGHTS, save(weights), private=True)
+    with replacing(out / PANEL, private=True) as file:
+        np.savez_compressed(file, labels=panel)
 
 
 def normalisation(weights: Mapping[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -89,15 +91,3 @@ def read_panel(out: Path) -> NDArray[np.uint8]:
     with np.load(out / PANEL, allow_pickle=False) as file:
         labels: NDArray[np.uint8] = file["labels"]
     return labels
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
-
-
-def _write_panel(path: Path, labels: NDArray[Any]) -> None:
-    part = path.with_name(f".{path.name}.part.npz")
-    np.savez_compressed(part, labels=labels)
-    part.replace(path)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from storage.artifacts.artifact_id import checked, is_artifact_id
 from storage.artifacts.artifact_id import not_found as not_found  # whoever reads artifacts needs it
 from storage.artifacts.s3 import S3Artifacts as S3Artifacts
-from storage.atomic_write import replacing, sweep
+from storage.atomic_write import private_folder, replacing, sweep
 from storage.errors import ArtifactError
 
 
@@ -65,7 +65,7 @@ class DirectoryArtifacts:
 
     def __init__(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
         except OSError as error:
             raise ArtifactError(f"cannot keep artifacts in {folder}: {error.strerror}; choose another place") from error
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -82,7 +82,7 @@ class DirectoryArtifacts:
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
         path = self.folder / checked(artifact_id)
         try:
-            with replacing(path) as target:
+            with replacing(path, private=True) as target:
                 shutil.copyfileobj(content_body, target, 1 << 20)
         except OSError as error:
             raise ArtifactError(f"cannot write artifact {artifact_id!r} to {self.folder}: {error.strerror}") from error
@@ -154,7 +154,7 @@ def load_file(artifacts: ArtifactStore, artifact_id: str, path: Path) -> None:
     except not_found() as error:
         raise ArtifactError(f"{error}: was it removed, or is this another artifact store?") from error
     try:
-        with reader, replacing(path) as target:
+        with reader, replacing(path, private=True) as target:
             shutil.copyfileobj(reader, target, 1 << 20)
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
         raise ArtifactError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import struct
 import sys
 import tokenize
-import uuid
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from storage.atomic_write import replacing
 from storage.errors import DataError
 
 MAX_BYTES = 16 * 2**30  # of all arrays together; a larger set would not stay resident in a training anyway
@@ -53,17 +52,10 @@ def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an npz file at exactly this path, whole or not at all (a neighbour is written, then renamed)."""
-    neighbour = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    """Write an npz file at exactly this path, whole or not at all."""
     try:
-        try:
-            with neighbour.open("xb") as file:
-                _compress(file, arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            neighbour.replace(path)
-        finally:
-            neighbour.unlink(missing_ok=True)
+        with replacing(path) as file:
+            _compress(file, arrays)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{path}: cannot be written ({reason}); name a file in a folder you may write to") from error

@@ -172,7 +172,7 @@ def test_a_write_that_breaks_leaves_the_old_one(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_writer_left_unfinished_is_swept_and_nothing_else(tmp_path: Path) -> None:
-    write = "import os, sys; from storage.part import replacing; from pathlib import Path\n"
+    write = "import os, sys; from storage.atomic_write import replacing; from pathlib import Path\n"
     write += "with replacing(Path(sys.argv[1])) as target: target.write(b'half'); os.kill(os.getpid(), 9)"
     artifacts = open_artifacts(str(tmp_path))
     with replacing(tmp_path / "mine") as mine:
