@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from search.errors import TrainingFailed, UsageError
 from search.outcome.bundle import check_target, write_bundle
@@ -15,12 +14,13 @@ from search.outcome.contents import BundleContents
 from search.outcome.figures import draw_trial
 from search.studies.create import VALIDATION_SHARE
 from search.training.arrays import TrainingData
-from search.training.epoch import EpochRecord
 from search.training.fit import Diverged, fit
 from search.training.metrics import scores
 from search.training.predict import predict_labels
 from search.worker.devices import device_slots
+from search.worker.job import TrainingJob, run_epochs
 from search.worker.job_files import facts_of, normalisation, panel_samples, training_data
+from search.worker.protocol import EpochEnd, Message
 from spaces import Recipe
 from spaces.modules.networks.network import build_network
 from storage.data.dataset import Dataset
@@ -52,30 +52,28 @@ def train_one(
     if not len(split.train) or not len(split.validation):
         raise UsageError("too few samples (or groups) to train and to validate, more are needed")
     arrays = training_data(dataset, recipe.data.cleaning, split.train.tolist(), split.validation.tolist())
-    done, best, weights = _train(recipe, arrays, torch_device, say)
-    _write(out, recipe, dataset, arrays, split.validation.tolist(), done, best, weights, torch_device)
+    training = _train(recipe, arrays, torch_device, say)
+    _write(out, recipe, dataset, arrays, split.validation.tolist(), training, torch_device)
     return out
 
 
-def _train(
-    recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]
-) -> tuple[list[EpochRecord], EpochRecord, Mapping[str, Tensor]]:
-    """The record of each epoch, that of the best one, and its weights."""
-    done: list[EpochRecord] = []
-    best: tuple[EpochRecord, Mapping[str, Tensor]] | None = None
-    try:
-        for epoch in fit(recipe, data, device=device):
-            done.append(record := epoch.record)
-            if epoch.weights is not None:
-                best = record, epoch.weights
+def _train(recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]) -> TrainingJob:
+    """Train as a worker does, without checkpoints."""
+
+    def show(message: Message) -> None:
+        if isinstance(message, EpochEnd):
+            record = message.record
             say(
                 f"epoch {record.number}/{recipe.optimisation.epochs}  loss {record.train_loss:.4f}"
                 f"  mIoU {record.miou:.4f} (strict {record.miou_strict:.4f})  {record.seconds:.1f} s"
             )
+
+    training = TrainingJob(epochs=fit(recipe, data, device=device))
+    try:
+        run_epochs(1, training, None, show)
     except Diverged as error:
         raise TrainingFailed(str(error)) from error
-    assert best is not None  # the first epoch always is
-    return done, *best
+    return training
 
 
 def _write(
@@ -84,11 +82,10 @@ def _write(
     dataset: Dataset,
     data: TrainingData,
     validation: list[int],
-    done: list[EpochRecord],
-    best: EpochRecord,
-    weights: Mapping[str, Tensor],
+    training: TrainingJob,
     device: str,
 ) -> None:
+    best, weights = training.history[training.best - 1], training.weights
     reached = scores(best.confusion, data.facts)
     mean, std = normalisation(weights)
     network = build_network(recipe, data.facts, mean=mean, std=std)
@@ -103,7 +100,7 @@ def _write(
             prediction=predict_labels(network, dataset.images[samples], device=device),
             facts=facts_of(dataset),
             ignore_label=dataset.ignore_label,
-            epochs=done,
+            epochs=training.history,
             scores=reached,
         )
         contents = BundleContents(
@@ -119,6 +116,6 @@ def _write(
             validation_masks=data.validation_masks,
             ignore_label=dataset.ignore_label,
             pictures=pictures,
-            curve=tuple(done),
+            curve=tuple(training.history),
         )
         write_bundle(out, contents, device=device)

@@ -60,7 +60,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
     with ExitStack() as stack:
         writer = stack.enter_context(checkpoint_writer(job, training, send)) if job.checkpoint.path else None
         try:
-            run_epochs(job, training, writer, send)
+            run_epochs(job.job, training, writer, send)
         except TrainingStopped:
             if writer is not None:
                 writer.write_newest()
@@ -116,13 +116,13 @@ def checkpoint_writer(job: Train, training: TrainingJob, send: Send) -> Checkpoi
     )
 
 
-def run_epochs(job: Train, training: TrainingJob, writer: CheckpointWriter | None, send: Send) -> None:
+def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None, send: Send) -> None:
     """Train to the last epoch, handing each record to the host and the state after it to the writer."""
     for epoch in training.epochs:
         if epoch.weights is not None:
             training.best, training.weights = epoch.record.number, epoch.weights
         training.history.append(epoch.record)
-        send(EpochEnd(job=job.job, record=epoch.record))
+        send(EpochEnd(job=job, record=epoch.record))
         if writer is not None:
             snapshot = epoch.snapshot()
             history = [vars(record) for record in training.history]

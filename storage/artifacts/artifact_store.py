@@ -78,6 +78,8 @@ class DirectoryArtifacts:
             return path.open("rb")
         except FileNotFoundError as error:
             raise not_found()(f"artifact {artifact_id!r} is not in {self.folder}") from error
+        except OSError as error:
+            raise ArtifactError(f"cannot read artifact {artifact_id!r} in {self.folder}: {error.strerror}") from error
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
         path = self.folder / checked(artifact_id)
@@ -93,6 +95,8 @@ class DirectoryArtifacts:
             path.unlink()
         except FileNotFoundError as error:
             raise not_found()(f"artifact {artifact_id!r} is not in {self.folder}") from error
+        except OSError as error:
+            raise ArtifactError(f"cannot remove artifact {artifact_id!r}: {error.strerror}") from error
 
     def ids(self, prefix: str) -> tuple[str, ...]:  # noqa: D102
         with self._plainly(), os.scandir(self.folder) as found:

@@ -171,6 +171,26 @@ def test_a_write_that_breaks_leaves_the_old_one(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_a_folder_that_is_away_is_an_error_of_the_store(tmp_path: Path) -> None:
+    """Such as a network file system that has lost its server: neither a missing artifact nor an error of our own."""
+    artifacts = open_artifacts(str(tmp_path / "artifacts"))
+    (tmp_path / "artifacts").rmdir()
+    (tmp_path / "artifacts").write_bytes(b"no folder any more")
+    asked = {
+        "open": lambda: artifacts.open_reader("a"),
+        "exists": lambda: exists(artifacts, "a"),
+        "load": lambda: load_file(artifacts, "a", tmp_path / "b"),
+        "remove": lambda: artifacts.remove("a"),
+        "remove all": lambda: remove_all(artifacts, ["a"]),
+        "write": lambda: artifacts.write("a", io.BytesIO(b"a")),
+        "list": lambda: artifact_ids(artifacts, "a"),
+    }
+    for ask in asked.values():
+        with pytest.raises(ArtifactError, match="Not a directory"):
+            ask()
+    assert not (tmp_path / "b").exists()
+
+
 def test_what_a_dead_writer_left_unfinished_is_swept_and_nothing_else(tmp_path: Path) -> None:
     write = "import os, sys; from storage.atomic_write import replacing; from pathlib import Path\n"
     write += "with replacing(Path(sys.argv[1])) as target: target.write(b'half'); os.kill(os.getpid(), 9)"

@@ -292,7 +292,7 @@ def keep_the_last_epoch(job: Train) -> None:
     )
     training = begin_or_resume(job, lambda resume: fit(recipe, data, resume=resume), lambda message: None)
     with checkpoint_writer(job, training, lambda message: None) as writer:
-        run_epochs(job, training, writer, lambda message: None)
+        run_epochs(job.job, training, writer, lambda message: None)
         writer.write_newest()
 
 
