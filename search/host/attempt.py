@@ -144,12 +144,12 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
         case EpochEnd(record=record):
             reporter.add(record)
             context.state.epoch_took(record.seconds)
-            training.step(record.number, recipe.optimisation.epochs, reporter.value(record))
+            training.step(record, recipe.optimisation.epochs, reporter.value(record))
         case Resumed():
             claim.trial.set_user_attr("resumed_from_epoch", message.epoch)
             reporter.catch_up(message.history)
             latest = reporter.epochs[-1]
-            training.step(latest.number, recipe.optimisation.epochs, reporter.value(latest))
+            training.step(latest, recipe.optimisation.epochs, reporter.value(latest))
         case Saved():
             job.checkpoint.saved()
         case Note():

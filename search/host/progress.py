@@ -80,7 +80,7 @@ def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: i
     tail.append(f"   about {clock(left)} left" if left is not None and counts.finished < target else "", style="dim")
     table = Table.grid(padding=(0, 2))
     for training in sorted(state.trainings.values(), key=lambda training: training.worker):
-        if training.epoch:
+        if training.record is not None:
             bar = ProgressBar(total=training.epochs, completed=training.epoch, width=30)
             epoch, score = f"epoch {training.epoch}/{training.epochs}", f"mIoU {training.score:.4f}"
             table.add_row(training.worker, f"trial {training.trial}", bar, epoch, score)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search.host.shutdown import Shutdown
+from search.training.epoch import EpochRecord
 
 SILENCE_S = 600.0  # a worker without a message for so long hangs,
 SILENCE_EPOCHS = 20.0  # unless epochs are slow here: so many of the slowest
@@ -23,13 +24,14 @@ _HELD = {"pause": "the study was paused during the training", "stop": "the study
 class Training:
     """One trial that this host holds, from its claim to its settlement.
 
-    worker: the name of its device slot. epoch, epochs, score: how far it is, 0 before the first epoch.
+    worker: the name of its device slot. record: of the newest epoch, None before the first. epochs: of the recipe.
+    score: the objective after the newest epoch.
     kill: ends its worker process at once, None while it has none. lost: the trial was reclaimed by another host.
     """
 
     trial: int
     worker: str
-    epoch: int = 0
+    record: EpochRecord | None = None
     epochs: int = 0
     score: float = 0.0
     kill: Callable[[], None] | None = None
@@ -40,9 +42,14 @@ class Training:
         """Note that its worker has sent a message: the trial is alive."""
         self.progressed = time.monotonic()
 
-    def step(self, epoch: int, epochs: int, score: float) -> None:
+    @property
+    def epoch(self) -> int:
+        """The number of the newest epoch, 0 before the first."""
+        return 0 if self.record is None else self.record.number
+
+    def step(self, record: EpochRecord, epochs: int, score: float) -> None:
         """Note that an epoch has ended."""
-        self.epoch, self.epochs, self.score = epoch, epochs, score
+        self.record, self.epochs, self.score = record, epochs, score
 
     def lose(self) -> None:
         """Note that another host has the trial now, and end its worker, which nobody waits for."""
