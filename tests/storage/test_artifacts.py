@@ -74,7 +74,7 @@ def test_artifacts_are_listed_by_how_their_names_begin(artifacts: ArtifactStore)
 def test_many_artifacts_are_removed_at_once_missing_ones_too(
     artifacts: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.s3, "BATCH", 2)
+    monkeypatch.setattr(storage.artifacts.s3, "BATCH", 2)
     for name in "abcdef":
         artifacts.write(name, io.BytesIO(b"one"))
     assert remove_all(artifacts, ["a", "b", "c", "missing", "e"]) >= 4
@@ -292,5 +292,5 @@ def test_s3_without_boto3_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 def test_opening_a_store_loads_nothing_heavy() -> None:
     heavy = {"torch", "boto3", "pandas", "matplotlib", "scipy", "sklearn"}
-    code = f"import sys, storage.store, storage.runs, storage.workers; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, storage.store, storage.studies.attempts, storage.studies.hosts; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
