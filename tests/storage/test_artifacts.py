@@ -292,5 +292,6 @@ def test_s3_without_boto3_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 def test_opening_a_store_loads_nothing_heavy() -> None:
     heavy = {"torch", "boto3", "pandas", "matplotlib", "scipy", "sklearn"}
-    code = f"import sys, storage.store, storage.studies.attempts, storage.studies.hosts; print(sorted({heavy} & set(sys.modules)))"
+    code = "import sys, storage.store, storage.studies.attempts, storage.studies.hosts\n"
+    code += f"print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -10,10 +10,10 @@ from types import TracebackType
 import pytest
 
 from search.worker import pool
+from search.worker.device_slot import DeviceSlot
 from search.worker.pool import run_jobs
-from search.worker.process import DeviceSlot
 
-SLOTS = [DeviceSlot(name=f"slot {number}", device="cpu", environment={}, log=Path("log")) for number in (1, 2)]
+SLOTS = [DeviceSlot(name=f"slot {number}", device="cpu", log=Path("log")) for number in (1, 2)]
 
 
 class Worker:
@@ -21,8 +21,8 @@ class Worker:
 
     made: list[Worker]
 
-    def __init__(self, place: DeviceSlot) -> None:
-        self.place = place
+    def __init__(self, slot: DeviceSlot) -> None:
+        self.slot = slot
         self.stopped = threading.Event()
         self.closed = False
         Worker.made.append(self)
@@ -55,7 +55,7 @@ def test_every_job_is_handled_once_by_workers_at_the_same_time(workers: list[Wor
 
     run_jobs(range(7), SLOTS, handle, stop=threading.Event())
     assert sorted(handled) == list(range(7))
-    assert [(worker.place.name, worker.closed) for worker in workers] == [("slot 1", True), ("slot 2", True)]
+    assert [(worker.slot.name, worker.closed) for worker in workers] == [("slot 1", True), ("slot 2", True)]
 
 
 def test_no_job_is_asked_for_before_a_worker_is_free() -> None:
