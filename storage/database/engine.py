@@ -179,13 +179,15 @@ def prepare_folder(url: str) -> None:
         return
     file = Path(parsed.database or "")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseError(f"cannot create the folder of {file}: {reason(error)}; choose another") from error
     if file.is_dir():
         raise DatabaseError(f"{file} is a folder, an SQLite database is a file: name a file in it")
     if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
         raise DatabaseError(f"{file} cannot be written: change its permissions or choose another place")
+    with suppress(FileExistsError, OSError):  # SQLite gives the files beside it the same mode
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from optuna.study._frozen import FrozenStudy as FrozenStudy
 from optuna.trial import BaseTrial, FrozenTrial
 from sqlalchemy.orm import Session
 
+from storage.database.clock import database_now
+
 StudyModel: Any = models.StudyModel
 StudyDirectionModel: Any = models.StudyDirectionModel
 StudySystemAttributeModel: Any = models.StudySystemAttributeModel
@@ -42,6 +44,11 @@ MIGRATIONS = Path(models.__file__).parent / "alembic"
 def utc_times_of(row: Any) -> tuple[datetime | None, datetime | None]:
     """When the trial of this row of TrialModel began and ended, naive in UTC."""
     return row._datetime_start_utc, row._datetime_complete_utc
+
+
+def begin_now(row: Any) -> None:
+    """Let a new row of TrialModel begin when it is written, by the database's clock."""
+    row._datetime_start_utc = database_now()
 
 
 def trial_tables() -> Sequence[Any]:

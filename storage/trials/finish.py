@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from optuna.trial import TrialState
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from storage.database.clock import database_now
 from storage.database.optuna_schema import (
     TRIAL_COMPLETED_UTC,
     TrialModel,
@@ -60,7 +60,7 @@ def finish_trial(
     done = session.execute(
         update(TrialModel)
         .where(TrialModel.trial_id == trial_id, TrialModel.state == TrialState.RUNNING)
-        .values({TrialModel.state: state, TRIAL_COMPLETED_UTC: datetime.now(UTC).replace(tzinfo=None)})
+        .values({TrialModel.state: state, TRIAL_COMPLETED_UTC: database_now()})
         .execution_options(synchronize_session=False)
     )
     if done.rowcount != 1:  # type: ignore[attr-defined]

@@ -17,7 +17,6 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from optuna.exceptions import DuplicatedStudyError
@@ -28,6 +27,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from storage.database.clock import database_now
 from storage.database.optuna_schema import (
     DEFAULT_STUDY_NAME_PREFIX,
     TRIAL_COMPLETED_UTC,
@@ -36,6 +36,7 @@ from storage.database.optuna_schema import (
     StudyModel,
     TrialModel,
     TrialSystemAttributeModel,
+    begin_now,
     scoped_session,
     set_trial_id,
     utc_times_of,
@@ -219,7 +220,8 @@ def _prepare(study_id: int, session: Session) -> Any:
     """A running trial with the next number, in one statement: everyone else waits for it under the study's lock."""
     table: Any = TrialModel
     number = select(func.count(table.trial_id)).where(table.study_id == study_id).scalar_subquery()
-    trial = table(study_id=study_id, number=number, state=TrialState.RUNNING, datetime_start=datetime.now())  # noqa: DTZ005
+    trial = table(study_id=study_id, number=number, state=TrialState.RUNNING)
+    begin_now(trial)
     session.add(trial)
     session.flush()
     return trial
@@ -246,12 +248,11 @@ def _frozen(trial: Any, template: FrozenTrial | None) -> FrozenTrial:
 
 
 def _change_state(session: Session, trial_id: int, state: TrialState, allowed: tuple[TrialState, ...]) -> bool:
-    now = datetime.now(UTC).replace(tzinfo=None)  # Optuna keeps naive UTC
     times: dict[Any, Any] = {}
     if state == TrialState.RUNNING:
-        times = {TRIAL_STARTED_UTC: now}
+        times = {TRIAL_STARTED_UTC: database_now()}
     elif state.is_finished():
-        times = {TRIAL_COMPLETED_UTC: now}
+        times = {TRIAL_COMPLETED_UTC: database_now()}
     done = session.execute(
         update(TrialModel)
         .where(TrialModel.trial_id == trial_id, TrialModel.state.in_(allowed))

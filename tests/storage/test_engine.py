@@ -212,3 +212,13 @@ def test_a_store_is_still_a_plain_optuna_database(store: Store, store_url: str) 
 def test_the_store_shows_no_password(store: Store) -> None:
     assert store.url == redact(store.url)
     assert store.trials.get_heartbeat_interval() is None
+
+
+def test_a_new_database_is_private_to_its_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    store = open_store(f"sqlite:///{folder / 'mars.db'}", str(folder / "artifacts"))
+    store.transact(lambda session: session.execute(text("SELECT 1")))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    found = {file.name: file.stat().st_mode & 0o777 for file in folder.glob("mars.db*")}
+    assert set(found.values()) == {0o600}
+    store.close()

@@ -6,8 +6,9 @@ import copy
 import pickle
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -16,8 +17,13 @@ from sqlalchemy import update
 
 from storage.database.engine import transaction
 from storage.database.optuna_schema import TRIAL_COMPLETED_UTC, TRIAL_STARTED_UTC, TrialModel
+from storage.store import Store
+from storage.studies.config import StudyConfig
+from storage.studies.studies import create_study
+from storage.trials import finish, trial_storage
 from storage.trials.trial_storage import TrialStorage
 from storage.trials.trial_times import local_time, seconds_of, utc
+from support.studies import begin, end
 
 BEFORE = datetime(2025, 10, 26, 0, 50)  # UTC; 02:50 in Berlin, for the first time
 AFTER = datetime(2025, 10, 26, 1, 10)  # UTC; 02:10 in Berlin, for the second time
@@ -61,3 +67,31 @@ def test_a_trial_across_the_end_of_summer_time_took_twenty_minutes(tmp_path: Pat
 def test_a_running_trial_has_no_duration_yet() -> None:
     assert seconds_of(optuna.create_trial(state=TrialState.RUNNING)) is None
     assert seconds_of(optuna.create_trial(state=TrialState.WAITING)) is None
+
+
+@pytest.mark.parametrize("shift", [timedelta(days=1), timedelta(minutes=-2)])
+def test_a_trial_begins_and_ends_by_the_clock_of_the_database(
+    shift: timedelta, store: Store, plan: StudyConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine's clock is wrong; the duration and both moments are right."""
+    real = datetime.now
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return real(tz) + shift
+
+    create_study(store, plan)
+    for module in (finish, trial_storage):
+        if hasattr(module, "datetime"):
+            monkeypatch.setattr(module, "datetime", Shifted)
+    asked = begin(store)
+    assert asked.datetime_start is not None
+    assert end(store, asked, state="complete", value=0.5)
+    (trial,) = optuna.load_study(storage=store.trials, study_name="mars").get_trials()
+    duration = seconds_of(trial)
+    assert duration is not None
+    assert duration < 60
+    for moment in (trial.datetime_start, trial.datetime_complete, asked.datetime_start):
+        assert moment is not None
+        assert abs((utc(moment) - real(UTC)).total_seconds()) < 60
