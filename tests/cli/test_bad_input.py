@@ -180,7 +180,7 @@ def test_a_file_is_not_written_over_itself(refused: Ask, data: Path, tmp_path: P
     (tmp_path / "soft.npz").symlink_to(data)
     (tmp_path / "hard.npz").hardlink_to(data)
     method = ["--method", "mean"] if command[0] == "data" else []
-    for out in (data, tmp_path / "soft.npz", tmp_path / "hard.npz", tmp_path / "." / data.name):
+    for out in (data, tmp_path / "soft.npz", tmp_path / "hard.npz", data.parent / ".." / data.parent.name / data.name):
         assert "is the file" in refused(*command, data, out, *method)
     assert data.read_bytes() == before
 
