@@ -123,7 +123,7 @@ def serve(store: Store, order: WorkOptions) -> bool:
     from search.host.progress import Progress
 
     outcome = work(store, order, LogProgress(order.study) if is_json() else Progress(order.study))
-    return _told(order.study, outcome.finished, outcome.target)
+    return _report(order.study, outcome.finished, outcome.target)
 
 
 def serve_on_ray(
@@ -154,11 +154,11 @@ def serve_on_ray(
         with open_storage(WORKER_S) as (store, _), log_to_stderr(study=study):
             tell(slots_note(slots, len(nodes)), "ray")
             finished, target = work(ray, store, asked)
-        return _told(study, finished, target)
+        return _report(study, finished, target)
 
 
-def _told(study: str, finished: int, target: int) -> bool:
+def _report(study: str, finished: int, target: int) -> bool:
     ended = "finished" if finished >= target else "stopped"
-    told = f"{ended}: {finished} of {target} trials of study {study}"
-    tell(told, "work ended", study=study, ended=ended, finished=finished, target=target)
+    sentence = f"{ended}: {finished} of {target} trials of study {study}"
+    tell(sentence, "work ended", study=study, ended=ended, finished=finished, target=target)
     return finished >= target

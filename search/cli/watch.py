@@ -123,8 +123,8 @@ def _as_text(report: dict[str, Any]) -> str:
 
 
 def _training(worker: dict[str, Any]) -> str:
-    told = ", ".join(f"trial {t['trial']} epoch {t['epoch']} of {t['epochs']}" for t in worker["training"])
-    return f": {told}" if told else ""
+    trainings = ", ".join(f"trial {t['trial']} epoch {t['epoch']} of {t['epochs']}" for t in worker["training"])
+    return f": {trainings}" if trainings else ""
 
 
 def _frame(rows: list[dict[str, Any]]) -> Any:

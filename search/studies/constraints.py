@@ -79,7 +79,7 @@ def violation_of(
 
 
 def memory_limit(config: StudyConfig, device_gb: float | None) -> float | None:
-    """The GPU memory in GiB that a training may take: what the person said, or else what the device has."""
+    """The GPU memory in GiB that a training may take: what the study limits it to, or else what the device has."""
     return device_gb if config.max_gpu_gb is None else config.max_gpu_gb
 
 

@@ -97,7 +97,7 @@ def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, 
 
 
 def _ignored(known: StudyConfig, wanted: StudyConfig) -> tuple[str, ...]:
-    """What is said of options that only matter when a study is created."""
+    """A note on each option that only matters when a study is created."""
     return tuple(
         f"{field.option} {getattr(wanted, field.name)} changes nothing: the study was created with"
         f" {getattr(known, field.name)}; what else is to be tried: marsearch enqueue {known.study} RECIPE"
@@ -147,9 +147,9 @@ def _skipped(reasons: Mapping[str, str]) -> tuple[str, ...]:
     """One sentence on the presets that are not tried, with what each of them conflicts with."""
     if not reasons:
         return ()
-    told = "; ".join(f"{name} ({_axes(reason)})" for name, reason in reasons.items())
+    named = "; ".join(f"{name} ({_axes(reason)})" for name, reason in reasons.items())
     return (
-        f"{len(reasons)} of {len(FINALS)} presets are not in this space or over its limits and are skipped: {told}",
+        f"{len(reasons)} of {len(FINALS)} presets are not in this space or over its limits and are skipped: {named}",
     )
 
 

@@ -35,7 +35,7 @@ def limits_note(study: Study) -> str:
     """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
 
     What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
-    advice. Where there is no torch to count with, the sentence says who looks.
+    advice. Where there is no torch to count with, the sentence says that each worker checks.
     """
     config = study.config
     options = {"--max-params": config.max_params, "--max-gpu-gb": config.max_gpu_gb}

@@ -69,7 +69,7 @@ class Candidate:
 class FeasibleSampler(BaseSampler):
     """A sampler that draws up to DRAWS proposals for a trial and takes the first that keeps the limits.
 
-    violation: how far a draft is over them, 0 for a feasible one; the least is taken when all are over, and that
+    violation: how far a candidate is over them, 0 for a feasible one; the least is taken when all are over, and that
     trial is refused later, so that the sampler inside learns from it. A trial that was enqueued keeps what it was
     enqueued with. For one trial: `SeededSampler` makes a new one for each.
     """
@@ -77,7 +77,7 @@ class FeasibleSampler(BaseSampler):
     def __init__(self, sampler: BaseSampler, violation: Callable[[Candidate], float]) -> None:
         self._sampler = sampler
         self._violation = violation
-        self._draft: Candidate | None = None
+        self._candidate: Candidate | None = None
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:  # noqa: D102
         self._sampler.before_trial(study, trial)
@@ -85,15 +85,15 @@ class FeasibleSampler(BaseSampler):
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: D102
         if "fixed_params" in trial.system_attrs:
             return self._sampler.infer_relative_search_space(study, trial)
-        self._draft = self._best(study, trial)
-        return dict(self._draft.distributions)
+        self._candidate = self._best(study, trial)
+        return dict(self._candidate.distributions)
 
     def sample_relative(  # noqa: D102
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if self._draft is None:
+        if self._candidate is None:
             return self._sampler.sample_relative(study, trial, search_space)
-        return dict(self._draft.params)
+        return dict(self._candidate.params)
 
     def sample_independent(  # noqa: D102
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -106,10 +106,10 @@ class FeasibleSampler(BaseSampler):
     def _best(self, study: Study, trial: FrozenTrial) -> Candidate:
         best, least = None, float("inf")
         for _ in range(DRAWS):
-            draft = Candidate(self._sampler, study, trial)
-            over = self._violation(draft)
+            candidate = Candidate(self._sampler, study, trial)
+            over = self._violation(candidate)
             if best is None or over < least:
-                best, least = draft, over
+                best, least = candidate, over
             if least <= 0:
                 break
         assert best is not None

@@ -50,20 +50,20 @@ def study_list(store: Store) -> list[dict[str, Any]]:
     """Every study at a glance, by name, ready for JSON."""
     now = datetime.now(UTC)
     reports = []
-    for standing in study_summaries(store):
-        there = attending(store, standing.study)
-        said = command(store, standing.study)
+    for summary in study_summaries(store):
+        there = attending(store, summary.study)
+        given = command(store, summary.study)
         reports.append(
             {
-                "study": standing.study,
-                "state": state_of(standing.finished, standing.target, said, there),
-                "finished": standing.finished,
-                "target": standing.target,
-                "running": standing.running,
-                "best": standing.best,
+                "study": summary.study,
+                "state": state_of(summary.finished, summary.target, given, there),
+                "finished": summary.finished,
+                "target": summary.target,
+                "running": summary.running,
+                "best": summary.best,
                 "workers": len(there),
-                "created": standing.created.isoformat(),
-                "age_s": max(0.0, (now - standing.created).total_seconds()),
+                "created": summary.created.isoformat(),
+                "age_s": max(0.0, (now - summary.created).total_seconds()),
             }
         )
     return reports

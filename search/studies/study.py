@@ -35,7 +35,7 @@ class Study:
 
     @cached_property
     def split(self) -> Split:
-        """Which samples are for training, for validation and for nobody."""
+        """Which samples are for training, for validation and held out."""
         return load_split(self.config.split)
 
     @property

@@ -44,11 +44,11 @@ class StudySummary:
 
 def study_summaries(store: Store) -> tuple[StudySummary, ...]:
     """All studies of the store, by name. Raises DatabaseError when the database stays away."""
-    return store.transact(_standings)
+    return store.transact(_summaries)
 
 
-def _standings(session: Session) -> tuple[StudySummary, ...]:
-    plans = (
+def _summaries(session: Session) -> tuple[StudySummary, ...]:
+    studies = (
         select(StudyTable.study_id, StudyTable.study, StudyTable.trials, StudyTable.created)
         .join(StudyModel, StudyModel.study_id == StudyTable.study_id)
         .where(StudyModel.study_name == StudyTable.study)
@@ -64,7 +64,7 @@ def _standings(session: Session) -> tuple[StudySummary, ...]:
             best=best.get(number),
             created=created,
         )
-        for number, name, target, created in session.execute(plans)
+        for number, name, target, created in session.execute(studies)
     )
 
 
@@ -76,11 +76,11 @@ def _counts(session: Session) -> Counter[tuple[int, TrialState]]:
 
 def _failed(session: Session) -> Counter[int]:
     """Of each study, how many trials have failed for good: without a retry."""
-    trial, said = TrialModel, TrialSystemAttributeModel
-    retries = select(trial.study_id, said.value_json).join(said, said.trial_id == trial.trial_id)
+    trial, attribute = TrialModel, TrialSystemAttributeModel
+    retries = select(trial.study_id, attribute.value_json).join(attribute, attribute.trial_id == trial.trial_id)
     replaced = {
         (study, number)
-        for study, text in session.execute(retries.where(said.key == HISTORY))
+        for study, text in session.execute(retries.where(attribute.key == HISTORY))
         for number in json.loads(text)
     }
     ended = select(trial.study_id, trial.number).where(trial.state == TrialState.FAIL)
