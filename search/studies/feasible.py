@@ -14,6 +14,8 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from spaces.axis import contains
+
 DRAWS = 20
 """Proposals for one trial, of which the first feasible or else the least infeasible is taken.
 
@@ -60,8 +62,8 @@ class Candidate:
     def _value(self, name: str, distribution: BaseDistribution) -> Any:
         if distribution.single():
             return _only_value(distribution)
-        value = self._relative.get(name)
-        if name in self._relative and distribution._contains(distribution.to_internal_repr(value)):
+        value: Any = self._relative.get(name)
+        if name in self._relative and contains(distribution, value):
             return value
         return self._sampler.sample_independent(self._study, self._trial, name, distribution)
 
