@@ -7,6 +7,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 PACKAGES = ("spaces", "search", "storage")
@@ -71,3 +73,40 @@ def test_the_order_of_rooms_is_whole_and_short() -> None:
     assert {contract["name"] for contract in orders if not contract.get("exhaustive")} == set()
     assert {contract["name"] for contract in orders if len(contract["layers"]) > MOST_LAYERS} == set()
     assert {container for contract in orders for container in contract["containers"]} >= set(PACKAGES)
+
+
+LONGEST = 250  # lines of a module of host and worker
+MOST_FIELDS = 7  # that a class is built with
+
+
+@pytest.mark.parametrize("room", ["host", "worker"])
+def test_no_module_of_host_and_worker_is_long(room: str) -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "search" / room).glob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_class_is_built_with_many_fields() -> None:
+    rooms = ("host", "worker", "studies", "commands", "cluster")
+    trees = {p: ast.parse(p.read_text()) for room in rooms for p in (ROOT / "search" / room).glob("*.py")}
+    classes = [node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    assert {c.name: _built_with(c) for c in classes if _built_with(c) > MOST_FIELDS} == {}
+
+
+def _built_with(node: ast.ClassDef) -> int:
+    """How many fields a dataclass has, or arguments an `__init__`; later, derived ones do not count."""
+    for method in node.body:
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+            return len(method.args.args) - 1 + len(method.args.kwonlyargs)
+    fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+    return sum("init=False" not in ast.unparse(field) and "ClassVar" not in ast.unparse(field) for field in fields)
+
+
+PRIVATE = re.compile(
+    r"\boptuna(_dashboard)?(\.\w+)*\._\w+|from optuna[\w.]* import .*\b_\w+"
+    r"|\b(?:trial|study|storage)\._(?:trial_id|study_id|storage|backend)\b"
+)
+
+
+def test_private_names_of_optuna_stand_in_few_files() -> None:
+    using = [path.relative_to(ROOT).as_posix() for path in sources() if PRIVATE.search(path.read_text())]
+    assert len(using) <= 4, using

@@ -1,6 +1,6 @@
 """A trial as optuna-dashboard's pages read it, as bytes of JSON.
 
-What `optuna_dashboard._serializer` makes of it, quicker and smaller: the distribution of each parameter is left out,
+What optuna-dashboard's serialiser makes of it, quicker and smaller: the distribution of each parameter is left out,
 four fifths of the bytes; the pages read distributions from the search space of the study only.
 """
 
