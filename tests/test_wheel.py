@@ -58,9 +58,17 @@ def files_under(package: str, folder: str, suffix: str) -> set[str]:
 
 def test_wheel_holds_the_packages_presets_and_migrations_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    wanted = files_under("spaces", "presets", ".yaml") | files_under("storage", "migrations", "")
+    wanted = files_under("spaces", "presets", ".yaml") | files_under("storage", "database/migrations", "")
+    wanted |= files_under("search", "dashboard/board/templates", "") | files_under(
+        "search", "dashboard/board/static", ""
+    )
     wanted = {name for name in wanted if (ROOT / name).is_file()}
-    assert any(name.startswith("storage/database/migrations/") for name in wanted)
+    for folder in (
+        "storage/database/migrations/",
+        "search/dashboard/board/templates/",
+        "search/dashboard/board/static/",
+    ):
+        assert any(name.startswith(folder) for name in wanted)
     assert wanted <= names
     modules = {name for package in ("search", "spaces", "storage") for name in files_under(package, ".", ".py")}
     assert modules <= names

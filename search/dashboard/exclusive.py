@@ -32,19 +32,27 @@ class Exclusive:
         self._turn = threading.Lock()
         self._wait_s = wait_s
         self._most_bytes = most_bytes
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._cache: OrderedDict[Hashable, tuple[Hashable, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """The cached result for the key, computed by `make` if there is none. Raises Busy."""
-        found = self._find(key)
-        if found is not None:
+    def get(self, name: Hashable, version: Hashable, make: Callable[[], bytes]) -> bytes:
+        """The cached result of that name and version, computed by `make` if there is none.
+
+        While other computations run, a result of an older version is returned. Raises Busy if there is none either.
+        """
+        known, found = self._find(name)
+        if found is not None and known == version:
             return found
-        with self.turn():
-            found = self._find(key)  # computed by another thread meanwhile
+        try:
+            with self.turn():
+                known, newer = self._find(name)
+                if newer is None or known != version:  # not computed by another thread meanwhile
+                    newer = make()
+                    self._keep(name, version, newer)
+                return newer
+        except Busy:
             if found is None:
-                found = make()
-                self._keep(key, found)
+                raise
             return found
 
     @contextmanager
@@ -62,14 +70,17 @@ class Exclusive:
         finally:
             self._places.release()
 
-    def _find(self, key: Hashable) -> bytes | None:
+    def _find(self, name: Hashable) -> tuple[Hashable, bytes | None]:
+        """The version and the result that are cached under the name."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
+            if name not in self._cache:
+                return None, None
+            self._cache.move_to_end(name)
+            return self._cache[name]
 
-    def _keep(self, key: Hashable, made: bytes) -> None:
+    def _keep(self, name: Hashable, version: Hashable, result: bytes) -> None:
         with self._lock:
-            self._kept[key] = made
-            while sum(map(len, self._kept.values())) > self._most_bytes:
-                self._kept.popitem(last=False)
+            self._cache[name] = (version, result)
+            self._cache.move_to_end(name)
+            while sum(len(kept) for _, kept in self._cache.values()) > self._most_bytes:
+                self._cache.popitem(last=False)

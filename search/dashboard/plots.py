@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -53,25 +53,23 @@ class Plots:
         trials = self._view.get_all_trials(study_id, deepcopy=False)
         _check_size(kind, trials, self._chosen(trials, params))
         moment = int(time.monotonic() / MINUTE_S) if kind == "timeline" else 0
-        key = (*self._key(study_id, trials), kind, tuple(params), moment)
-        return self._exclusive.get(key, lambda: _draw(self._study(study_id), kind, params))
+        name = (*self._identity(study_id), kind, tuple(params))
+        version = (*_finished(trials), moment)
+        return self._exclusive.get(name, version, lambda: _draw(self._study(study_id), kind, params))
 
     def importances(self, study_id: int) -> bytes:
         """The importance of each parameter for each objective, as optuna-dashboard's pages read it."""
         trials = self._view.get_all_trials(study_id, deepcopy=False)
-        key = (*self._key(study_id, trials), "importances")
-        return self._exclusive.get(key, lambda: _importances(self._study(study_id), trials))
+        name = (*self._identity(study_id), "importances")
+        return self._exclusive.get(name, _finished(trials), lambda: _importances(self._study(study_id), trials))
 
     def turn(self) -> AbstractContextManager[None]:
         """Hold the turn for another expensive response. Raises Busy."""
         return self._exclusive.turn()
 
-    def _key(self, study_id: int, trials: Sequence[FrozenTrial]) -> tuple[Hashable, ...]:
-        """Identifies the study, whose id may be reused later, and its set of finished trials."""
-        finished = [trial for trial in trials if trial.state.is_finished()]
-        latest = max((trial.number for trial in finished), default=-1)
-        complete = sum(trial.state is TrialState.COMPLETE for trial in finished)
-        return (study_id, self._view.generation(study_id), len(finished), complete, latest)
+    def _identity(self, study_id: int) -> tuple[int, int]:
+        """Identifies the study, whose id may belong to another study later."""
+        return study_id, self._view.generation(study_id)
 
     def _study(self, study_id: int) -> optuna.Study:
         return optuna.load_study(study_name=self._view.get_study_name_from_id(study_id), storage=self._view)
@@ -82,6 +80,13 @@ class Plots:
         if unknown:
             raise UsageError(f"no trial has a parameter {unknown[0]!r:.80}")
         return sorted(set(params)) if params else sorted(known)
+
+
+def _finished(trials: Sequence[FrozenTrial]) -> tuple[int, int, int]:
+    """Identifies the set of a study's finished trials, which only grows: how many, how many complete, the latest."""
+    finished = [trial for trial in trials if trial.state.is_finished()]
+    complete = sum(trial.state is TrialState.COMPLETE for trial in finished)
+    return len(finished), complete, max((trial.number for trial in finished), default=-1)
 
 
 def _check_size(kind: str, trials: Sequence[FrozenTrial], params: Sequence[str]) -> None:

@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
+from search.dashboard import application
 from search.dashboard.access import Access
 from search.dashboard.application import build_application
 from search.dashboard.connections import Limits
+from search.dashboard.exclusive import Exclusive
 from search.dashboard.login import Login
+from search.dashboard.plots import Plots
 from search.dashboard.server import LARGEST_BODY, open_server
 from storage.store import Store
 from tests.support.waiting import wait_for
@@ -71,6 +74,28 @@ def test_a_person_is_served_beside_300_slow_connections(store: Store, tmp_path: 
             status, seconds = ask(server, path, LOGIN)
             assert status == 200
             assert seconds < SERVED_S
+
+
+def test_health_and_the_board_answer_while_plots_wait(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen at once, and one that is being drawn for as long as the test likes: two wait, the others are told."""
+    exclusive = Exclusive(wait_s=SERVED_S * 10)
+    monkeypatch.setattr(application, "Plots", lambda view: Plots(view, exclusive))
+    answers: list[int] = []
+    with serving(store, tmp_path, Limits()) as server:
+        plots = [f"/api/studies/1/plot/{kind}" for kind in ("contour", "rank")] * 8
+        threads = [threading.Thread(target=lambda p=plot: answers.append(ask(server, p, LOOKS)[0])) for plot in plots]
+        with exclusive.turn():
+            for thread in threads:
+                thread.start()
+            wait_for(lambda: len(answers) == 14)
+            for path in ("/healthz", "/board/1", "/api/studies/1"):
+                assert ask(server, path, LOGIN)[0] == 200
+            assert answers == [503] * 14
+        for thread in threads:
+            thread.join(60)
+        assert answers[14:] == [200, 200]
 
 
 def closed(connection: socket.socket) -> bool:
