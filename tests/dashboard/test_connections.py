@@ -44,9 +44,7 @@ def serving(store: Store, home: Path, limits: Limits) -> Iterator[Any]:
         yield server
     finally:
         server.task_dispatcher.shutdown()
-        server.trigger.pull_trigger(
-            lambda: server.asyncore.close_all(server._map)
-        )  # in its own thread
+        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))  # in its own thread
         thread.join(30)
 
 

@@ -145,4 +145,4 @@ def test_times_are_in_utc_and_say_so(
         time.tzset()
     assert found["datetime_start"] == "2025-11-02T05:50:00+00:00"
     assert found["datetime_complete"] == "2025-11-02T06:30:00+00:00"
-    assert page
+    assert "40 min 0 s" in page

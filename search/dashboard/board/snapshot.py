@@ -124,7 +124,7 @@ class Board:
         study = _study(load_config(self._view.store, name))
         config, facts, trials = study.config, study.facts, self._view.get_all_trials(study_id, deepcopy=False)
         known, shown = presences(self._view.store, name), min(MOST, max(1, top or TOP))
-        entries = tuple(self._entry(study, study_id, trial) for trial in leaders(trials, shown))
+        entries = tuple(self._entry(study, study_id, trial) for trial in ranked(trials)[:shown])
         return StudySnapshot(
             study=StudyRef(id=study_id, name=name),
             config=config,
@@ -150,11 +150,6 @@ class Board:
             iou=_iou(trial, study.facts.class_names),
             panel=self._panels.of(study_id, trial, study),
         )
-
-
-def leaders(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
-    """The best complete trials that keep every limit, at most so many."""
-    return ranked(trials)[:most]
 
 
 def scored(trials: Sequence[FrozenTrial], classes: Sequence[str]) -> tuple[ScoredTrial, ...]:
