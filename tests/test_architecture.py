@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 PACKAGES = ("spaces", "search", "storage")
 ONE_PAGE = 80  # lines
-MOST_FILES = 18  # in one room
+MOST_FILES = 16  # in one room
 MOST_LAYERS = 6  # of one package
 
 
