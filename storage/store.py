@@ -16,7 +16,16 @@ from sqlalchemy.orm import Session
 
 from storage.artifacts.artifact_store import ArtifactStore, open_artifacts
 from storage.database import migrations
-from storage.database.engine import allow, alone, engine_options, plainly, prepare_folder, read_url, redact, transaction
+from storage.database.engine import (
+    allow,
+    engine_options,
+    exclusive,
+    prepare_folder,
+    read_url,
+    redact,
+    transaction,
+    translate_errors,
+)
 from storage.database.retry import RetryPolicy
 from storage.errors import DatabaseError
 from storage.trials.trial_storage import TrialStorage
@@ -82,11 +91,11 @@ def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None
     prepare_folder(url)
     first = create_engine(read_url(url), **engine_options(url, patience))
     try:
-        with plainly(url):
+        with translate_errors(url):
             if first.dialect.name != "sqlite":  # whose first connection changes the file, so not before we are alone
                 _answer_in_time(lambda: RetryPolicy(FIRST_TRIES_S, quiet=True).call(lambda: _connect(first, url)), url)
             opening = RetryPolicy(OPENING_S)
-            with alone(first, opening):
+            with exclusive(first, opening):
                 trials = opening.call(lambda: _open_trials(url, patience))
     finally:
         first.dispose()
@@ -107,7 +116,7 @@ def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None
 
 
 def _connect(engine: Engine, url: str) -> None:
-    with plainly(url):
+    with translate_errors(url):
         engine.connect().close()
 
 

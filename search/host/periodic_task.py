@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from optuna.exceptions import StorageInternalError
 
-from storage.database.retry import RetriesExhausted, passing
+from storage.database.retry import RetriesExhausted, is_transient
 from storage.errors import ArtifactError, DatabaseError
 
 JOIN_S = 0.5  # how long all of them may end in peace
@@ -107,5 +107,5 @@ def passes(error: BaseException) -> bool:
         return True
     causes = (error, error.__cause__)
     return isinstance(error, DatabaseError | StorageInternalError) and any(
-        isinstance(cause, RetriesExhausted) or passing(cause) for cause in causes if cause is not None
+        isinstance(cause, RetriesExhausted) or is_transient(cause) for cause in causes if cause is not None
     )

@@ -99,12 +99,12 @@ class DirectoryArtifacts:
             raise ArtifactError(f"cannot remove artifact {artifact_id!r}: {error.strerror}") from error
 
     def ids(self, prefix: str) -> tuple[str, ...]:  # noqa: D102
-        with self._plainly(), os.scandir(self.folder) as found:
+        with self._translate_errors(), os.scandir(self.folder) as found:
             return tuple(sorted(e.name for e in found if e.name.startswith(prefix) and is_artifact_id(e.name)))
 
     def remove_all(self, artifact_ids: Iterable[str]) -> int:  # noqa: D102
         removed = 0
-        with self._plainly():
+        with self._translate_errors():
             for artifact_id in artifact_ids:
                 with suppress(FileNotFoundError):
                     (self.folder / checked(artifact_id)).unlink()
@@ -112,11 +112,11 @@ class DirectoryArtifacts:
         return removed
 
     def free_bytes(self) -> int | None:  # noqa: D102
-        with self._plainly():
+        with self._translate_errors():
             return shutil.disk_usage(self.folder).free
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

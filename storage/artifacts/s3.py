@@ -17,15 +17,15 @@ READ = 1 << 20  # bytes asked of an object at a time
 class Body(io.RawIOBase):
     """The bytes of an object as they arrive; an answer that breaks off is an ArtifactError."""
 
-    def __init__(self, body: Any, plainly: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, body: Any, translate_errors: Callable[[], AbstractContextManager[None]]) -> None:
         self._body = body
-        self._plainly = plainly
+        self._translate_errors = translate_errors
 
     def readable(self) -> bool:  # noqa: D102
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: D102
-        with self._plainly():
+        with self._translate_errors():
             content: bytes = self._body.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
@@ -58,23 +58,23 @@ class S3Artifacts:
 
     def open_reader(self, artifact_id: str) -> BinaryIO:  # noqa: D102
         key = self._key(artifact_id)
-        with self._plainly(artifact_id):
+        with self._translate_errors(artifact_id):
             body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
-        return io.BufferedReader(Body(body, lambda: self._plainly(artifact_id)), READ)
+        return io.BufferedReader(Body(body, lambda: self._translate_errors(artifact_id)), READ)
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:  # noqa: D102
         key = self._key(artifact_id)
-        with self._plainly(artifact_id):
+        with self._translate_errors(artifact_id):
             self._client.upload_fileobj(content_body, self.bucket, key, Config=self._transfer)
 
     def remove(self, artifact_id: str) -> None:  # noqa: D102
         key = self._key(artifact_id)
-        with self._plainly(artifact_id):
+        with self._translate_errors(artifact_id):
             self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def ids(self, prefix: str) -> tuple[str, ...]:  # noqa: D102
         pages = self._client.get_paginator("list_objects_v2")
-        with self._plainly(f"{prefix}*"):
+        with self._translate_errors(f"{prefix}*"):
             listed = pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
             keys = [found["Key"].removeprefix(self.prefix) for page in listed for found in page.get("Contents", ())]
         return tuple(sorted(key for key in keys if is_artifact_id(key)))
@@ -83,7 +83,7 @@ class S3Artifacts:
         keys = [self._key(artifact_id) for artifact_id in artifact_ids]
         for start in range(0, len(keys), BATCH):
             batch = {"Objects": [{"Key": key} for key in keys[start : start + BATCH]], "Quiet": True}
-            with self._plainly("of a list"):
+            with self._translate_errors("of a list"):
                 refused = self._client.delete_objects(Bucket=self.bucket, Delete=batch).get("Errors", ())
             for error in refused:
                 raise ArtifactError(f"s3://{self.bucket} does not remove {error.get('Key')!r}: {error.get('Message')}")
@@ -96,7 +96,7 @@ class S3Artifacts:
         return self.prefix + checked(artifact_id)
 
     @contextmanager
-    def _plainly(self, artifact_id: str) -> Iterator[None]:
+    def _translate_errors(self, artifact_id: str) -> Iterator[None]:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 

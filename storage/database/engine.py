@@ -4,7 +4,7 @@ SQLite: write-ahead log, a minute of patience with other writers, foreign keys o
 whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
 naive times). A connection that nobody uses is given back to the server, which has few, and a worker that falls silent
 in the middle of a transaction loses its locks. Whoever changes a schema, or must read before it writes, does so under
-`alone`.
+`exclusive`.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def prepare_folder(url: str) -> None:
 
 
 @contextmanager
-def plainly(url: str) -> Iterator[None]:
+def translate_errors(url: str) -> Iterator[None]:
     """Turn what the database reports into one DatabaseError that names the redacted URL."""
     try:
         yield
@@ -207,12 +207,12 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
     Raises DatabaseError when the database cannot be reached or does not take it.
     """
-    with plainly(str(engine.url)), Session(engine, expire_on_commit=False) as session, session.begin():
+    with translate_errors(str(engine.url)), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
-def alone(engine: Engine, patience: RetryPolicy | None = None) -> Iterator[None]:
+def exclusive(engine: Engine, patience: RetryPolicy | None = None) -> Iterator[None]:
     """Nobody else is in this block for the same database: not a thread, not a process, not another machine.
 
     PostgreSQL: an advisory lock on a connection of its own, given up by the server should we die. SQLite lives on one
@@ -225,7 +225,7 @@ def alone(engine: Engine, patience: RetryPolicy | None = None) -> Iterator[None]
         with _folder_lock(Path(engine.url.database or "").parent):
             yield
         return
-    with plainly(str(engine.url)), ExitStack() as held:
+    with translate_errors(str(engine.url)), ExitStack() as held:
         (patience or RetryPolicy(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
         yield
 

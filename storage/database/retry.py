@@ -20,7 +20,7 @@ from storage.errors import DatabaseError
 T = TypeVar("T")
 
 LIMIT_S = 600.0  # a restart, a failover, a reboot; training goes on meanwhile
-HURRY_S = 3.0  # what a host that must leave still has
+LEAVING_S = 3.0  # what a host that must leave still has
 LAST_S = 0.5  # what each call begun after that has: enough for a deadlock or one new connection
 ANSWER_S = 60.0  # a server that has not answered for so long is not waited for on that connection
 TELL_AFTER_S = 1.0  # a deadlock or a single lost connection is not worth a word
@@ -43,7 +43,7 @@ class RetriesExhausted(DatabaseError):
     """The trouble has lasted too long: nobody further up should begin to wait once more."""
 
 
-def passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same may well succeed a little later: the database is away, full or in another's hands."""
     causes = [*_causes(error)]
     return any(map(_passes, causes)) and not any(isinstance(cause, RetriesExhausted) for cause in causes)
@@ -99,7 +99,7 @@ class RetryPolicy:
             try:
                 result = work()
             except Exception as error:
-                if not passing(error):
+                if not is_transient(error):
                     raise
                 failed, tries = failed or time.monotonic(), tries + 1
                 self._failed(error)
@@ -109,7 +109,7 @@ class RetryPolicy:
                 self._answered()
                 return result
 
-    def hurry(self, within_s: float = HURRY_S) -> None:
+    def set_deadline(self, within_s: float = LEAVING_S) -> None:
         """End every wait within so many seconds from now, for a host that must leave; later calls get half a second.
 
         A statement that is under way then has so long too; only a connection attempt is not cut short.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.orm import Session
 
 from storage.database import migrations
-from storage.database.engine import engine_options, plainly, read_url, redact
+from storage.database.engine import engine_options, read_url, redact, translate_errors
 from storage.database.optuna_schema import MIGRATIONS
 from storage.database.retry import RetryPolicy
 
@@ -56,7 +56,7 @@ def condition(url: str) -> Condition:
         return _condition(url, None)
     engine = create_engine(parsed, **engine_options(url, RetryPolicy(answer_s=ANSWER_S)))
     try:
-        with plainly(url), engine.connect() as connection:
+        with translate_errors(url), engine.connect() as connection:
             return _condition(url, connection)
     finally:
         engine.dispose()

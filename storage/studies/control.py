@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import remove_all
-from storage.database.engine import alone
+from storage.database.engine import exclusive
 from storage.database.optuna_schema import (
     StudySystemAttributeModel,
     TrialModel,
@@ -70,7 +70,7 @@ def delete_study(store: Store, study: str, *, force: bool = False, also: Collect
     if not force:
         _refuse_while_at_work(store, study)
     set_command(store, study, "stop")  # hosts that are there leave, and none begins meanwhile
-    with alone(store.engine, store.patience):
+    with exclusive(store.engine, store.patience):
         files = remove_all(store.artifacts, store.transact(lambda session: _files_of(session, number)) | set(also))
         trials = store.transact(lambda session: _delete_rows(session, number))
         store.trials.delete_study(number)  # through Optuna, which forgets what it has cached

@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from storage.database.engine import alone, plainly
+from storage.database.engine import exclusive, translate_errors
 from storage.database.schema import AttemptTable, EpochTable, HostTable, StudyTable
 from storage.errors import StudyError
 from storage.store import Store
@@ -43,7 +43,7 @@ def create_study(store: Store, config: StudyConfig, enqueue: Sequence[Mapping[st
     """
     check_name(config.study)
     created = datetime.now(UTC)  # before the first try: a row of that moment is ours
-    with _optuna_errors(store), alone(store.engine, store.patience):
+    with _optuna_errors(store), exclusive(store.engine, store.patience):
         study_id, new = _optuna_study(store, config.study)
         if not new:
             row = store.transact(lambda session: session.get(StudyTable, study_id))
@@ -105,7 +105,7 @@ def find_study(store: Store, study: str) -> tuple[int, StudyTable]:
 @contextmanager
 def _optuna_errors(store: Store) -> Iterator[None]:
     """Optuna wraps the errors of the database into one of its own: unwrap them."""
-    with plainly(store.url):
+    with translate_errors(store.url):
         try:
             yield
         except StorageInternalError as error:

@@ -13,7 +13,7 @@ import optuna
 import pytest
 from sqlalchemy import text
 
-from storage.database.engine import alone, engine_options, read_url, redact, transaction
+from storage.database.engine import engine_options, exclusive, read_url, redact, transaction
 from storage.errors import DatabaseError
 from storage.store import Store, open_store
 from support.waiting import within
@@ -163,7 +163,7 @@ def test_only_one_thread_at_a_time_is_alone(store: Store) -> None:
     def enter() -> None:
         together.wait()
         for _ in range(5):
-            with alone(store.engine):
+            with exclusive(store.engine):
                 inside.append(1)
                 most.append(len(inside))
                 time.sleep(0.001)  # long enough for the others to come in, were they let

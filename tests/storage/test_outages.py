@@ -19,7 +19,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
 from search.training.epoch import EpochRecord
-from storage.database.engine import alone
+from storage.database.engine import exclusive
 from storage.database.optuna_schema import trial_id_of
 from storage.database.retry import RetryPolicy
 from storage.store import Store, open_store
@@ -175,9 +175,9 @@ def test_connections_that_are_cut_all_the_time_cost_nothing(server: Server, mars
 def test_what_was_done_alone_is_done_though_the_lock_was_lost_meanwhile(server: Server, mars: Store) -> None:
     holders = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory'"
     for _ in range(20):  # more than the pool has connections
-        with alone(mars.engine):
+        with exclusive(mars.engine):
             assert server.ask(holders) == 1
-    with alone(mars.engine):
+    with exclusive(mars.engine):
         assert mars.transact(lambda session: session.execute(text("SELECT 1")).scalar_one()) == 1
 
 
@@ -265,7 +265,7 @@ def test_after_a_crash_nobody_is_taken_for_dead_who_had_no_way_to_be_heard(
 def test_a_host_that_must_leave_does_not_wait_for_a_server_that_is_gone(mars: Store) -> None:
     with searching(mars, 1):
         wait_for(lambda: finished(mars) >= 1)
-    mars.patience.hurry(0.5)
+    mars.patience.set_deadline(0.5)
     mars.engine.dispose()
     mars.engine.pool._creator = _refused  # type: ignore[attr-defined]
     began = time.monotonic()

@@ -19,8 +19,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
 from storage.database import retry
-from storage.database.engine import plainly
-from storage.database.retry import RetriesExhausted, RetryPolicy, passing
+from storage.database.engine import translate_errors
+from storage.database.retry import RetriesExhausted, RetryPolicy, is_transient
 from storage.errors import DatabaseError, StudyError
 
 LOST = psycopg.OperationalError("server closed the connection unexpectedly")
@@ -68,12 +68,12 @@ def fails(times: int, error: BaseException = LOST) -> Callable[[], str]:
 )
 def test_postgresql_says_by_a_code_what_passes(state: str, expected: bool) -> None:
     error = psycopg.errors.lookup(state)("something")
-    assert passing(error) is expected
+    assert is_transient(error) is expected
     wrapped = OperationalError("SELECT 1", {}, error)
-    assert passing(wrapped) is expected
+    assert is_transient(wrapped) is expected
     optuna_error = StorageInternalError("An exception is raised during the commit.")
     optuna_error.__cause__ = wrapped
-    assert passing(optuna_error) is expected
+    assert is_transient(optuna_error) is expected
 
 
 @pytest.mark.parametrize(
@@ -92,21 +92,21 @@ def test_postgresql_says_by_a_code_what_passes(state: str, expected: bool) -> No
     ],
 )
 def test_a_connection_without_a_code_passes_unless_it_was_refused_for_good(said: str, expected: bool) -> None:
-    assert passing(psycopg.OperationalError(said)) is expected
+    assert is_transient(psycopg.OperationalError(said)) is expected
 
 
 def test_what_sqlalchemy_finds_out_by_itself_passes() -> None:
-    assert passing(PoolTimeoutError())
-    assert passing(PendingRollbackError("Can't reconnect until invalid transaction is rolled back."))
-    assert passing(OperationalError("", {}, psycopg.InterfaceError("x"), connection_invalidated=True))
-    assert not passing(OperationalError("", {}, psycopg.InterfaceError("x")))
-    assert not passing(ProgrammingError("", {}, sqlite3.OperationalError("no such table: x")))
-    assert not passing(IntegrityError("", {}, sqlite3.IntegrityError("UNIQUE constraint failed")))
+    assert is_transient(PoolTimeoutError())
+    assert is_transient(PendingRollbackError("Can't reconnect until invalid transaction is rolled back."))
+    assert is_transient(OperationalError("", {}, psycopg.InterfaceError("x"), connection_invalidated=True))
+    assert not is_transient(OperationalError("", {}, psycopg.InterfaceError("x")))
+    assert not is_transient(ProgrammingError("", {}, sqlite3.OperationalError("no such table: x")))
+    assert not is_transient(IntegrityError("", {}, sqlite3.IntegrityError("UNIQUE constraint failed")))
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), StudyError("x"), DatabaseError("x"), OSError("x")])
 def test_what_is_not_the_databases_does_not_pass(error: Exception) -> None:
-    assert not passing(error)
+    assert not is_transient(error)
 
 
 def test_a_locked_sqlite_passes(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_a_locked_sqlite_passes(tmp_path: Path) -> None:
         one.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError) as caught:
             two.execute("BEGIN IMMEDIATE")
-    assert passing(caught.value)
-    assert passing(sqlite3.OperationalError("database is locked"))
+    assert is_transient(caught.value)
+    assert is_transient(sqlite3.OperationalError("database is locked"))
 
 
 def test_a_full_disk_is_waited_for_and_a_broken_file_is_not(tmp_path: Path) -> None:
@@ -127,19 +127,19 @@ def test_a_full_disk_is_waited_for_and_a_broken_file_is_not(tmp_path: Path) -> N
         full.execute("PRAGMA max_page_count = 3")
         with pytest.raises(sqlite3.OperationalError, match="full") as caught:
             full.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,)] * 100)
-    assert passing(caught.value)
+    assert is_transient(caught.value)
     (tmp_path / "y.db").write_bytes(b"no database at all" * 1000)
     with closing(sqlite3.connect(tmp_path / "y.db")) as broken, pytest.raises(sqlite3.DatabaseError) as caught_too:
         broken.execute("SELECT * FROM t")
-    assert not passing(caught_too.value)
+    assert not is_transient(caught_too.value)
 
 
 def test_a_pool_without_a_free_connection_passes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
     engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
-    with engine.connect(), pytest.raises(DatabaseError) as caught, plainly(url):
+    with engine.connect(), pytest.raises(DatabaseError) as caught, translate_errors(url):
         engine.connect()
-    assert passing(caught.value)
+    assert is_transient(caught.value)
     engine.dispose()
 
 
@@ -214,8 +214,8 @@ def test_whoever_must_hurry_is_woken_and_gives_up_in_time() -> None:
     while patience._away_since is None:
         time.sleep(0.001)
     began = time.monotonic()
-    patience.hurry(0.3)
-    patience.hurry(1000)  # no second wind
+    patience.set_deadline(0.3)
+    patience.set_deadline(1000)  # no second wind
     for thread in threads:
         thread.join(20)
     assert len(ended) == 4

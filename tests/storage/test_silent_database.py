@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from storage.database.engine import allow, engine_options
-from storage.database.retry import RetryPolicy, passing
+from storage.database.retry import RetryPolicy, is_transient
 from storage.database.status import condition
 from storage.errors import DatabaseError
 from storage.store import Store, open_store
@@ -82,7 +82,7 @@ def quickly(store: Store, statement: str, first: Callable[[], object]) -> BaseEx
 
 def test_a_statement_that_is_not_answered_is_trouble_that_passes(mars: Store, proxy: SilentProxy) -> None:
     error = quickly(mars, "SELECT 1", proxy.silence)
-    assert passing(error)
+    assert is_transient(error)
     assert "it has not answered for 1 s" in str(error)
     proxy.speak()
     with mars.engine.connect() as connection:
@@ -134,7 +134,7 @@ def test_a_host_that_must_leave_is_not_held(mars: Store, proxy: SilentProxy) -> 
     proxy.silence()
     with in_thread(lambda: load_config(mars, "mars")) as found:
         time.sleep(0.3)
-        mars.patience.hurry(0.5)
+        mars.patience.set_deadline(0.5)
     assert isinstance(found[0], DatabaseError)
 
 
