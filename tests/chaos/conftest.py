@@ -20,6 +20,7 @@ import pytest
 
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
+from support.processes import workers_of
 from support.studies import LONG_SPACE
 
 DISK = "24m"  # of the artifacts, where a tmpfs can be mounted
@@ -91,9 +92,7 @@ class Host:
             self.start()
 
     def children(self):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return [p for p in psutil.Process(self.process.pid).children() if _is_child(p)]
-        return []
+        return workers_of(self.process.pid)
 
     def send(self, number):
         """Send a signal that ends the host; docker starts it again."""
@@ -199,12 +198,6 @@ def scene(tmp_path):
         yield made
     finally:
         made.close()
-
-
-def _is_child(process):
-    with contextlib.suppress(psutil.Error):
-        return "search.worker.main" in " ".join(process.cmdline())
-    return False
 
 
 def _mount(folder):

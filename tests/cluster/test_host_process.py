@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
+from support.processes import environment, run_marsearch
 from support.studies import LONG_SPACE
+from support.waiting import wait_for
 
 STARTER = """
 import sys, threading
@@ -32,8 +32,7 @@ class Scene:
 
     def __init__(self, folder):
         self.folder = folder
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("MARSEARCH_")}
-        self.environment = outside | {"OMP_NUM_THREADS": "1", "MARSEARCH_HOME": str(folder / "runs")}
+        self.environment = environment(OMP_NUM_THREADS="1", MARSEARCH_HOME=str(folder / "runs"))
         write_dataset(synthesise(train=48, test=0, seed=1, height=24, width=32), folder / "data.npz")
         (folder / "space.yaml").write_text(LONG_SPACE)
         options = ("--trials", "4", "--epochs", "2000", "--pruner", "none", "--warm-start", "none")
@@ -48,20 +47,13 @@ class Scene:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self.until(self.trains)
+        wait_for(self.trains, 240)
         (self.host,) = psutil.Process(self.starter.pid).children()
 
     def command(self, *arguments):
-        command = [sys.executable, "-m", "search.cli", *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, check=True, text=True
-        ).stdout
-
-    def until(self, condition):
-        end = time.monotonic() + 240
-        while not condition():
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        asked = run_marsearch(*arguments, cwd=self.folder, MARSEARCH_HOME=str(self.folder / "runs"))
+        assert asked.returncode == 0, asked
+        return asked.stdout
 
     def trains(self):
         return any(worker["training"] for worker in json.loads(self.command("status", "mars", "--json"))["workers"])
@@ -92,5 +84,5 @@ def test_a_host_that_is_asked_to_leave_hands_its_trial_back(scene):
 def test_a_host_whose_starter_is_killed_hands_its_trial_back(scene):
     scene.starter.kill()
     scene.starter.wait()
-    scene.until(lambda: not scene.host.is_running() or scene.host.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not scene.host.is_running() or scene.host.status() == psutil.STATUS_ZOMBIE)
     assert scene.left_in_order()

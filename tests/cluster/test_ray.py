@@ -28,6 +28,7 @@ from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
 from storage.trials.retries import first_attempt
 from support.studies import LONG_SPACE
+from support.waiting import wait_for
 
 TRIALS, EPOCHS = 6, 150  # long enough for a checkpoint, of which there is one every ten seconds
 SECRET = f"sesame-{uuid.uuid4().hex}"
@@ -91,11 +92,8 @@ class Scene:
 
     def until(self, condition, process):
         """Wait while the command works."""
-        end = time.monotonic() + 600
-        while not condition():
-            assert process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.1)
+        wait_for(lambda: condition() or process.poll() is not None, 600, what=self.log.read_text)
+        assert process.poll() is None, self.log.read_text()
 
     def checkpoints(self):
         return len(list((self.folder / "home" / "checkpoints").glob("*.safetensors")))

@@ -15,9 +15,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +27,8 @@ from typing import Any
 import pytest
 import yaml
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+
+from support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -83,16 +84,6 @@ def run(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path = 
     return done.stdout
 
 
-def wait_until(true: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    """What the question answers, once that is something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := true():
-            return answer
-        time.sleep(0.25)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
-
-
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The engine that answers, or one of our own."""
@@ -126,7 +117,7 @@ def start_engine(folder: Path) -> tuple[subprocess.Popen[bytes], Engine]:
         assert process.poll() is None, (folder / "log").read_text()
         return own.works("info")
 
-    wait_until(answers, "the engine answers")
+    wait_for(answers, what="the engine answers")
     return process, own
 
 

@@ -28,8 +28,9 @@ from search.studies.reports import study_report, trial_reports
 from search.training.epoch import EpochRecord
 from storage.store import open_store
 from storage.studies.epochs import curve
+from support.waiting import wait_for
 
-from .conftest import ROOT, Engine, Index, run, wait_until
+from .conftest import ROOT, Engine, Index, run
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -124,7 +125,7 @@ class Stack:
             late = len(found) == SLOTS and all(LATE <= epoch < EPOCHS - LATE for epoch in found.values())
             return found if late else {}
 
-        answer: dict[int, int] = wait_until(look, "every slot is in the middle of a training", 900)
+        answer: dict[int, int] = wait_for(look, 900, what="every slot is in the middle of a training")
         return answer
 
     def status(self, path: str, password: str | None = None, address: str | None = None) -> int:
@@ -248,7 +249,7 @@ def test_stopped_worker_hands_its_trials_back_and_goes_on_with_them(stack: Stack
     assert report["trials"]["waiting"] == SLOTS
     stack.say(f"worker stopped within {took:.1f} s at epochs {sorted(before.values())}")
     stack.shell("docker-compose start worker")
-    resumed = wait_until(lambda: resumptions(stack, set(before)), "both trials go on", 300)
+    resumed = wait_for(lambda: resumptions(stack, set(before)), 300, what="both trials go on")
     assert set(resumed) == set(before)
     assert all(resumed[trial] >= before[trial] - 1 for trial in before), (before, resumed)
     stack.say(f"they went on from epochs {sorted(resumed.values())}")
@@ -267,8 +268,8 @@ def test_ten_seconds_without_database_cost_nothing(stack: Stack) -> None:
     stack.engine.docker("kill", stack.container("db"))
     time.sleep(10)  # what the test is about
     stack.shell("docker-compose start db")
-    wait_until(lambda: stack.state("db")["Health"]["Status"] == "healthy", "the database is well again")
-    finished = wait_until(lambda: ended(stack, attempts), "the trials under way are complete", 900)
+    wait_for(lambda: stack.state("db")["Health"]["Status"] == "healthy", what="the database is well again")
+    finished = wait_for(lambda: ended(stack, attempts), 900, what="the trials under way are complete")
     assert all(row["state"] == "complete" for row in finished), "not one of them was begun again"
     worker = stack.inspect(stack.container("worker"))
     assert worker["RestartCount"] == 0
@@ -289,7 +290,7 @@ def test_after_down_the_study_goes_on_with_up(stack: Stack) -> None:
     stack.documented("docker-compose up --detach")
     report = stack.report()
     assert report["trials"]["complete"] >= finished
-    resumed = wait_until(lambda: resumptions(stack, set(before)), "both trials go on", 300)
+    resumed = wait_for(lambda: resumptions(stack, set(before)), 300, what="both trials go on")
     assert all(resumed[trial] >= before[trial] - 1 for trial in before), (before, resumed)
     stack.say(f"down and up: {finished} complete, the others went on from epochs {sorted(resumed.values())}")
 
@@ -303,7 +304,7 @@ def test_running_container_is_well_and_has_no_process_of_root(stack: Stack, serv
     # Its own question, asked now: the engine asks it once a minute only, and the worker may have left by then.
     how, *question = stack.inspect(container)["Config"]["Healthcheck"]["Test"]
     shell = ["sh", "-c"] if how == "CMD-SHELL" else []
-    wait_until(lambda: stack.engine.works("exec", container, *shell, *question), f"{service} is well", 60)
+    wait_for(lambda: stack.engine.works("exec", container, *shell, *question), 60, what=f"{service} is well")
 
 
 def test_without_a_password_nothing_answers_from_outside(stack: Stack) -> None:
@@ -356,8 +357,8 @@ print([place for place in {targets!r} if answers(place)])
 
 
 def test_study_reaches_its_end_with_every_trial_and_every_epoch(stack: Stack) -> None:
-    wait_until(lambda: stack.report()["state"] == "finished", "the study is finished", 1800)
-    wait_until(lambda: not stack.state("worker")["Running"], "the worker has left")
+    wait_for(lambda: stack.report()["state"] == "finished", 1800, what="the study is finished")
+    wait_for(lambda: not stack.state("worker")["Running"], what="the worker has left")
     assert stack.state("worker")["ExitCode"] == 0
     report = stack.report()
     complete = [row for row in report["rows"] if row["state"] == "complete"]
@@ -377,7 +378,7 @@ def test_study_reaches_its_end_with_every_trial_and_every_epoch(stack: Stack) ->
 def test_up_again_changes_nothing_at_a_finished_study(stack: Stack) -> None:
     before = stack.report()["rows"]
     stack.shell("docker-compose up -d")
-    wait_until(lambda: not stack.state("worker")["Running"], "the worker has left again")
+    wait_for(lambda: not stack.state("worker")["Running"], what="the worker has left again")
     assert stack.state("study")["ExitCode"] == stack.state("worker")["ExitCode"] == 0
     assert stack.report()["rows"] == before
 

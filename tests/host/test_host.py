@@ -33,6 +33,7 @@ from storage.studies.epochs import curve
 from storage.studies.hosts import hosts
 from storage.trials.retries import earlier_attempts
 from support.commands import kept_handlers
+from support.processes import workers_of
 from support.studies import Wish
 from support.waiting import wait_for
 
@@ -129,8 +130,8 @@ def test_a_killed_child_is_recorded_and_replaced(
     def kill_first() -> None:
         wait_for(lambda: any(len(curve(store, "tiny", run.trial, EpochRecord)) == 4 for run in attempts(store, "tiny")))
         gate.touch()
-        for pid in children():
-            os.kill(pid, signal.SIGKILL)
+        for worker in workers_of(os.getpid()):
+            worker.kill()
 
     with meanwhile(kill_first):
         outcome = work(store, order(tmp_path, workers=1), quiet())
@@ -144,7 +145,7 @@ def test_a_killed_child_is_recorded_and_replaced(
     assert (again.params, again.system_attrs["own_failures"]) == (failed.params, 1)
     assert [p.number for p in curve(store, "tiny", again.number, EpochRecord)] == list(range(1, 9))
     assert [r.state for r in attempts(store, "tiny")].count("retried") == 1
-    assert children() == []
+    assert workers_of(os.getpid()) == []
 
 
 def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., 
     with meanwhile(stop), kept_handlers():
         outcome = work(store, order(tmp_path, workers=1), quiet())
     assert outcome.finished < outcome.target
-    assert children() == []
+    assert workers_of(os.getpid()) == []
     first, *rest = trials_of(store)
     assert (first.state, first.user_attrs["reason"]) == (TrialState.FAIL, INTERRUPTED)
     assert [t.state for t in rest] == [TrialState.WAITING]
@@ -194,9 +195,3 @@ def broken_torch(folder: Path) -> Path:
     (folder / "broken" / "torch").mkdir(parents=True)
     (folder / "broken" / "torch" / "__init__.py").write_text("raise RuntimeError('no such device')")
     return folder / "broken"
-
-
-def children() -> list[int]:
-    import psutil
-
-    return [p.pid for p in psutil.Process().children() if "search.worker.main" in " ".join(p.cmdline())]

@@ -6,12 +6,11 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
@@ -47,6 +46,7 @@ from storage.studies.attempts import attempts, kept_weights
 from storage.studies.control import set_command
 from storage.studies.epochs import curve
 from storage.trials.retries import earlier_attempts, reclaim
+from support.processes import Running, workers_of
 from support.studies import Wish
 from support.waiting import wait_for, within
 
@@ -70,20 +70,16 @@ print(f"{done.finished} of {done.target}", file=sys.stderr)
 
 
 @pytest.fixture
-def start(store: Store, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(store: Store, tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start a host of the study `tiny` as a process; home: its folder."""
-    processes: list[subprocess.Popen[str]] = []
+    with ExitStack() as hosts:
 
-    def started(home: str = "home", grace: int = 180, workers: int = 1) -> subprocess.Popen[str]:
-        url, folder = f"sqlite:///{tmp_path / 'studies.db'}", str(tmp_path / home)
-        command = [sys.executable, "-c", HOST, url, store.artifacts_url, folder, str(grace), str(workers)]
-        processes.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
-        return processes[-1]
+        def started(home: str = "home", grace: int = 180, workers: int = 1) -> Running:
+            url, folder = f"sqlite:///{tmp_path / 'studies.db'}", str(tmp_path / home)
+            command = [sys.executable, "-c", HOST, url, store.artifacts_url, folder, str(grace), str(workers)]
+            return hosts.enter_context(Running(command))
 
-    yield started
-    for process in processes:
-        process.kill()
-        process.communicate()
+        yield started
 
 
 def order(home: Path, **changes: object) -> WorkOptions:
@@ -105,14 +101,6 @@ def epochs_of(store: Store, trial: int = 0) -> int:
         if any(run.trial == trial for run in attempts(store, "tiny"))
         else 0
     )
-
-
-def children_of(pid: int) -> list[psutil.Process]:
-    found = []
-    for process in psutil.Process(pid).children():
-        with suppress(psutil.NoSuchProcess):  # one that has just ended
-            found += [process] if "search.worker.main" in " ".join(process.cmdline()) else []
-    return found
 
 
 def weights_of(store: Store, study: str) -> dict[str, np.ndarray]:
@@ -166,11 +154,11 @@ def assert_as_if_never_cut(store: Store) -> FrozenTrial:
 
 @pytest.mark.usefixtures("cut_and_whole")
 def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happened(
-    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Path, tmp_path: Path
+    store: Store, start: Callable[..., Running], gate: Path, tmp_path: Path
 ) -> None:
     host = start()
     wait_for_checkpoint(store, tmp_path / "home")
-    bereaved = children_of(host.pid)
+    bereaved = host.workers()
     host.kill()
     _, alive = psutil.wait_procs(bereaved, timeout=30)  # one would begin the next epoch before it finds its host gone
     assert not alive
@@ -186,15 +174,14 @@ def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happene
 
 @pytest.mark.usefixtures("cut_and_whole")
 def test_a_host_that_is_asked_to_go_leaves_its_checkpoint_to_the_next_one_anywhere(
-    store: Store, start: Callable[..., subprocess.Popen[str]], gate: Path, tmp_path: Path
+    store: Store, start: Callable[..., Running], gate: Path, tmp_path: Path
 ) -> None:
     host = start("first")
     wait_for(lambda: epochs_of(store) == 4)
     asked = time.monotonic()
-    host.send_signal(signal.SIGTERM)
-    said = host.communicate(timeout=30)[1]
+    left = host.stop()
     assert time.monotonic() - asked < within(10)
-    assert (host.returncode, "0 of 1" in said) == (0, True), said
+    assert (left.returncode, "0 of 1" in left.stderr) == (0, True), left
     assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.WAITING]
     artifact = artifact_of(stem_of(store, "tiny"), 0)
     assert exists(store.artifacts, artifact)
@@ -211,7 +198,7 @@ def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, 
     def kill() -> None:
         wait_for_checkpoint(store, tmp_path)
         gate.touch()
-        for child in children_of(os.getpid()):
+        for child in workers_of(os.getpid()):
             child.kill()
 
     with meanwhile(kill):
@@ -224,21 +211,21 @@ def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, 
 
 
 def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
-    store: Store, wish: Callable[..., Wish], start: Callable[..., subprocess.Popen[str]], gate: Path
+    store: Store, wish: Callable[..., Wish], start: Callable[..., Running], gate: Path
 ) -> None:
     create(store, *wish(trials=1, keep=1, epochs=9, pruner="none"))
     first = start("first", grace=4)
     wait_for(lambda: epochs_of(store) == 4)
-    first.send_signal(signal.SIGSTOP)
+    first.send(signal.SIGSTOP)
     second = start("second", grace=4)
     wait_for(lambda: len(trials_of(store)) == 2 and epochs_of(store, 1) == 4)
-    first.send_signal(signal.SIGCONT)
-    wait_for(lambda: not children_of(first.pid))
+    first.send(signal.SIGCONT)
+    wait_for(lambda: not first.workers())
     gate.touch()
-    assert second.wait(120) == 0
-    said = first.communicate(timeout=60)[1]
-    assert first.returncode == 0
-    assert "Traceback" not in said
+    assert second.ended(120).returncode == 0
+    left = first.ended()
+    assert left.returncode == 0
+    assert "Traceback" not in left.stderr
     assert [t.state for t in trials_of(store)] == [TrialState.FAIL, TrialState.COMPLETE]
     assert trials_of(store)[0].user_attrs["reason"].startswith("its host gave no sign of life for 4 s")
     assert sorted(r.state for r in attempts(store, "tiny")) == ["complete", "lost"]

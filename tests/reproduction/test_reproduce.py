@@ -5,10 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -46,6 +43,7 @@ from storage.data.subset import choose_tiles, rarest_class
 from storage.data.synthetic import synthesise
 from storage.store import open_store
 from support.examples import examples
+from support.processes import Running, environment, marsearch_command
 from support.waiting import wait_for
 
 FOLDS = ("fold1of2", "fold2of2")
@@ -220,29 +218,18 @@ def test_bad_requests_are_refused_before_anything_is_written(tiny_data: Path, tm
 
 def test_a_signal_stops_the_command_in_order(tiny_data: Path, tmp_path: Path) -> None:
     options = ("--table", "C1", "--epochs", "900", "--seeds", "1", "--width", "0.05", "--workers", "1")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "search.cli", "reproduce", "--data", str(tiny_data), *options],
-        cwd=tmp_path,
-        env={k: v for k, v in os.environ.items() if not k.startswith("MARSEARCH_")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for(lambda: bool(children(process)))
-    started = children(process)
-    process.send_signal(signal.SIGINT)
-    out, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    assert "stopped; the same command again continues where it was" in said
-    assert "Traceback" not in said
-    assert out == (tmp_path / "reproduce" / "C1.md").read_text()
-    assert "6 trainings are not done yet" in out
+    command = marsearch_command("reproduce", "--data", tiny_data, *options)
+    with Running(command, cwd=tmp_path, env=environment()) as process:
+        wait_for(process.workers)
+        started = process.workers()
+        left = process.stop(signal.SIGINT)
+    assert left.returncode == 0, left
+    assert "stopped; the same command again continues where it was" in left.stderr
+    assert "Traceback" not in left.stderr
+    assert left.stdout == (tmp_path / "reproduce" / "C1.md").read_text()
+    assert "6 trainings are not done yet" in left.stdout
     psutil.wait_procs(started, timeout=20)
     assert not [child for child in started if child.is_running()]
-
-
-def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return [p for p in psutil.Process(process.pid).children() if "search.worker.main" in " ".join(p.cmdline())]
 
 
 # One training at a time, with a worker that only pretends.

@@ -21,14 +21,6 @@ KEPT = {"version_info", "alembic_version"}
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with all tables, to copy: five times quicker than to create them."""
-    folder = tmp_path_factory.mktemp("template")
-    open_store(f"sqlite:///{folder / 'empty.db'}", str(folder / "artifacts")).close()
-    return folder / "empty.db"
-
-
-@pytest.fixture(scope="session")
 def postgres_template(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a PostgreSQL database with all tables, to copy."""
     url = new_database()
