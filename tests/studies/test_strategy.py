@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
 import optuna
 import pytest
+from optuna.samplers import RandomSampler
+from optuna.trial import FrozenTrial, TrialState
 
+from search.outcome.leaderboard import Row, rank
 from search.studies.create import Created, create
 from search.studies.pruners import build_pruner, rungs, startup_trials
+from search.studies.queries import best_of, ranked
 from search.studies.samplers import build_sampler, trial_seed
 from search.studies.study import Study
 from storage.store import Store
@@ -86,3 +91,63 @@ def test_a_grid_is_enqueued_whole(store: Store, wish: Callable[..., Wish]) -> No
     assert [t.state.name for t in trials] == ["WAITING"] * 4
     assert "4 points of the grid are enqueued" in made.notes
     assert load_config(store, "tiny").sampler == "grid"
+
+
+class Witness(RandomSampler):
+    """Notes for each trial which others the sampler learns from."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0)
+        self.seen: dict[int, set[int]] = {}
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, optuna.distributions.BaseDistribution]:
+        self.seen[trial.number] = {other.number for other in study.get_trials(deepcopy=False)}
+        return {}
+
+
+@pytest.fixture
+def hyperband(created: Created) -> tuple[optuna.Study, Witness]:
+    """A study under Hyperband after 20 trials, and what its sampler saw."""
+    config, witness = replace(created.config, pruner="hyperband", epochs=9, trials=100), Witness()
+    study = optuna.create_study(direction="maximize", sampler=witness, pruner=build_pruner(config))
+    for _ in range(20):
+        ask_and_tell(study)
+    return study, witness
+
+
+def ask_and_tell(study: optuna.Study) -> int:
+    """A trial that samples a parameter and completes; its number."""
+    trial = study.ask()
+    study.tell(trial, trial.suggest_float("x", 0.0, 1.0))
+    return trial.number
+
+
+def test_under_hyperband_the_sampler_learns_from_one_bracket(hyperband: tuple[optuna.Study, Witness]) -> None:
+    _, witness = hyperband
+    assert all(len(witness.seen[number]) < number for number in range(12, 20))
+    pairs = list(itertools.combinations(witness.seen.values(), 2))
+    assert all(one <= other or not one & other for one, other in pairs)  # a trial is in one bracket, from the first on
+    assert any(not one & other for one, other in pairs)
+
+
+def test_a_retry_is_in_the_bracket_of_its_first_attempt(hyperband: tuple[optuna.Study, Witness]) -> None:
+    study, witness = hyperband
+    for first in range(10):
+        study.add_trial(optuna.create_trial(state=TrialState.WAITING, system_attrs={"retry_history": [first]}))
+        assert first in witness.seen[ask_and_tell(study)]
+
+
+def test_equal_values_rank_by_size_then_by_number_everywhere() -> None:
+    sizes, values = [None, 300, 100, 100, 50], [0.5, 0.5, 0.5, 0.5, 0.4]
+    known = list(zip(values, sizes, strict=True))
+    trials = [optuna.create_trial(value=v, user_attrs={"parameters": s} if s else {}) for v, s in known]
+    for number, trial in enumerate(trials):
+        trial.number = number
+    rows = [Row(number=n, state="complete", value=v, parameters=s) for n, (v, s) in enumerate(known)]
+    assert [trial.number for trial in ranked(trials)] == [2, 3, 1, 0, 4]
+    assert [row.number for row in rank(rows)] == [2, 3, 1, 0, 4]
+    best = best_of(trials)
+    assert best is not None
+    assert best.number == 2
