@@ -22,7 +22,7 @@ from storage.data.split import dump_split, split_dataset
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared, differences, refusal
-from storage.studies.datasets import DatasetRecord, put_dataset, samples_of
+from storage.studies.datasets import DatasetRecord, data_artifact, put_dataset, samples_of
 from storage.studies.studies import check_name, create_study, existing_config
 
 VALIDATION_SHARE = 0.2
@@ -190,7 +190,7 @@ def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) 
 
 
 def _keep_data(store: Store, dataset: Dataset, source: Path) -> None:
-    artifact = f"dataset-{dataset.digest}.npz"
+    artifact = data_artifact(store, dataset.digest)
     if not exists(store.artifacts, artifact):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / artifact

@@ -18,6 +18,7 @@ from storage.data.split import Split, load_split
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig
+from storage.studies.datasets import data_artifact
 from storage.studies.studies import load_config
 from storage.trials.retries import first_attempt
 
@@ -111,7 +112,7 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     data = home / "cache" / f"dataset-{study.config.data_digest}.npz"
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
-        load_file(store.artifacts, data.name, data)
+        load_file(store.artifacts, data_artifact(store, study.config.data_digest), data)
     dataset = read_dataset(data)
     panel = panel_samples(dataset, study.split.validation.tolist())
     return OpenStudy(study=study, dataset=dataset, data=data.resolve(), panel=panel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -42,6 +43,15 @@ def put_dataset(store: Store, record: DatasetRecord) -> None:
         "created": datetime.now(UTC),
     }
     store.transact(lambda session: put(session, DatasetTable, values, ["digest"]))
+
+
+def data_artifact(store: Store, digest: str) -> str:
+    """Under which name this database keeps the data set of that digest: the one it has, or a new one.
+
+    No other database has that name, although both may share an artifact store: a deleted study takes its data along.
+    """
+    row = store.transact(lambda session: session.get(DatasetTable, digest))
+    return row.artifact_id if row is not None else f"dataset-{digest}-{secrets.token_hex(4)}.npz"
 
 
 def samples_of(store: Store, digest: str) -> int | None:

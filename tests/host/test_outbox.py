@@ -164,7 +164,7 @@ def test_a_trial_is_told_though_the_disk_is_full_and_can_be_exported_once_it_is_
     (tmp_path / "home" / "cache").mkdir(parents=True)
     for file in disk.folder.iterdir():
         if file.name.startswith("dataset-"):
-            shutil.copy(file, tmp_path / "home" / "cache" / file.name)
+            shutil.copy(file, tmp_path / "home" / "cache" / f"{file.name.rpartition('-')[0]}.npz")
     disk.fail()
     said = io.StringIO()
     outcome = work(store, order, Progress("tiny", Console(file=said, width=200)))

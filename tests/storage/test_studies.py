@@ -21,10 +21,10 @@ from storage.errors import StudyError
 from storage.store import Store, open_store
 from storage.studies.attempts import attempts
 from storage.studies.config import StudyConfig, declared
-from storage.studies.datasets import DatasetRecord, put_dataset, samples_of
+from storage.studies.datasets import DatasetRecord, data_artifact, put_dataset, samples_of
 from storage.studies.epochs import add_epoch, curve
 from storage.studies.studies import create_study, existing_config, list_studies, load_config
-from support.studies import begin
+from support.studies import DATASET, begin
 
 OTHER = {
     "data_digest": ("f" * 64, "--data is another data set"),
@@ -268,3 +268,13 @@ def test_a_data_set_is_described_once(store: Store) -> None:
         [row] = session.query(DatasetTable)
         expected = asdict(RECORD) | {"class_names": ["background", "soil"], "class_shares": [0.25, 0.75]}
         assert {name: getattr(row, name) for name in expected} == expected | {"path_hint": "same.npz"}
+
+
+def test_two_databases_on_one_artifact_store_keep_the_same_data_under_two_names(tmp_path: Path) -> None:
+    stores = [open_store(f"sqlite:///{tmp_path / name}", str(tmp_path / "artifacts")) for name in ("a.db", "b.db")]
+    names = [data_artifact(store, "d" * 64) for store in stores]
+    assert len(set(names)) == 2
+    for store, name in zip(stores, names, strict=True):
+        put_dataset(store, replace(DATASET, digest="d" * 64, artifact_id=name))
+        assert data_artifact(store, "d" * 64) == name
+        store.close()
