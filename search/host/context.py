@@ -132,7 +132,9 @@ class HostContext:
             _logger.warning("while leaving: %s", " ".join(str(error).split()))
             return
         if isinstance(error, StorageInternalError):
-            error = DatabaseError(f"the database {self.store.url} does not answer as it should: {reason(error)}")
+            error = DatabaseError(
+                f"the database {self.store.url} does not answer as it should: {reason(error.__cause__ or error)}"
+            )
         with suppress(StorageError):
             try:
                 load_config(self.store, self.opened.config.study)
