@@ -49,7 +49,7 @@ class Store:
     artifacts: where files are kept, after Optuna's artifact protocol.
     artifacts_url: the folder or ``s3://bucket/prefix`` of the artifacts.
     grace_s: seconds without a heartbeat after which a host counts as gone.
-    patience: how long every access waits for a database that is away; a host that must leave lets it hurry.
+    retry_policy: how long every access waits for a database that is away; a host that leaves sets it a deadline.
     """
 
     url: str
@@ -57,7 +57,7 @@ class Store:
     trials: BaseStorage
     artifacts: ArtifactStore
     artifacts_url: str
-    patience: RetryPolicy
+    retry_policy: RetryPolicy
     grace_s: float = GRACE_S
 
     def transact(self, work: Callable[[Session], T], *, limit_s: float | None = None) -> T:
@@ -72,31 +72,33 @@ class Store:
             with transaction(self.engine) as session:
                 return work(session)
 
-        return self.patience.call(once, limit_s=limit_s)
+        return self.retry_policy.call(once, limit_s=limit_s)
 
     def close(self) -> None:
         """Close the pool's connections; the store must not be used afterwards."""
         self.engine.dispose()
 
 
-def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None, *, grace_s: float = GRACE_S) -> Store:
+def open_store(
+    url: str, artifacts_url: str, retry_policy: RetryPolicy | None = None, *, grace_s: float = GRACE_S
+) -> Store:
     """Connect, create or upgrade Optuna's schema and ours, and open the artifacts.
 
     Any number of processes may do this at once on a database that does not exist yet.
     Raises DatabaseError within 10 s when the database cannot be reached, and at once for a URL, folder or schema that
     cannot be used; ArtifactError for the artifacts.
-    patience: what the store waits with afterwards, ten minutes if not given. grace_s: see `Store`.
+    retry_policy: what the store waits with afterwards, ten minutes if not given. grace_s: see `Store`.
     """
-    patience = patience or RetryPolicy()
+    retry_policy = retry_policy or RetryPolicy()
     prepare_folder(url)
-    first = create_engine(read_url(url), **engine_options(url, patience))
+    first = create_engine(read_url(url), **engine_options(url, retry_policy))
     try:
         with translate_errors(url):
             if first.dialect.name != "sqlite":  # whose first connection changes the file, so not before we are alone
                 _answer_in_time(lambda: RetryPolicy(FIRST_TRIES_S, quiet=True).call(lambda: _connect(first, url)), url)
             opening = RetryPolicy(OPENING_S)
             with exclusive(first, opening):
-                trials = opening.call(lambda: _open_trials(url, patience))
+                trials = opening.call(lambda: _open_trials(url, retry_policy))
     finally:
         first.dispose()
     try:
@@ -110,7 +112,7 @@ def open_store(url: str, artifacts_url: str, patience: RetryPolicy | None = None
         trials=get_storage(trials),
         artifacts=artifacts,
         artifacts_url=artifacts_url,
-        patience=patience,
+        retry_policy=retry_policy,
         grace_s=grace_s,
     )
 
@@ -139,9 +141,9 @@ def _answer_in_time(connect: Callable[[], None], url: str) -> None:
         raise failures[0]
 
 
-def _open_trials(url: str, patience: RetryPolicy) -> TrialStorage:
+def _open_trials(url: str, retry_policy: RetryPolicy) -> TrialStorage:
     try:
-        trials = TrialStorage(url, patience=patience)
+        trials = TrialStorage(url, retry_policy=retry_policy)
     except StorageInternalError as error:
         if isinstance(error.__cause__, DBAPIError):
             raise error.__cause__ from error

@@ -143,7 +143,7 @@ def _leave(context: HostContext, workers: list[WorkerProcess], loops: list[threa
     """Stop the workers, let the loops settle their trials, wait no longer than a host has; whether all loops ended."""
     shutdown, harder = context.state.shutdown, False
     shutdown.begin()
-    context.store.patience.set_deadline()
+    context.store.retry_policy.set_deadline()
     while any(loop.is_alive() for loop in loops) and not shutdown.over:
         if signals.count > 1 and not harder:
             harder = True

@@ -1,6 +1,6 @@
 """How each kind of database is connected to, and the two ways in which the rest of storage uses one.
 
-SQLite: write-ahead log, a minute of patience with other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
+SQLite: write-ahead log, a minute of waiting for other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
 whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
 naive times). A connection that nobody uses is given back to the server, which has few, and a worker that falls silent
 in the middle of a transaction loses its locks. Whoever changes a schema, or must read before it writes, does so under
@@ -212,13 +212,13 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def exclusive(engine: Engine, patience: RetryPolicy | None = None) -> Iterator[None]:
+def exclusive(engine: Engine, retry_policy: RetryPolicy | None = None) -> Iterator[None]:
     """Nobody else is in this block for the same database: not a thread, not a process, not another machine.
 
     PostgreSQL: an advisory lock on a connection of its own, given up by the server should we die. SQLite lives on one
     machine, so a lock on the file's folder does, which leaves no file behind. Not reentrant.
-    patience: with passing trouble on the way in; none when it is not given. A server that restarts meanwhile forgets
-    the lock, so what is done here must also keep its order by unique keys.
+    retry_policy: for passing trouble on the way in; none when it is not given. A server that restarts meanwhile
+    forgets the lock, so what is done here must also keep its order by unique keys.
     Raises DatabaseError when the others hold it for longer than a minute.
     """
     if engine.dialect.name == "sqlite":
@@ -226,7 +226,7 @@ def exclusive(engine: Engine, patience: RetryPolicy | None = None) -> Iterator[N
             yield
         return
     with translate_errors(str(engine.url)), ExitStack() as held:
-        (patience or RetryPolicy(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
+        (retry_policy or RetryPolicy(0)).call(lambda: held.enter_context(_advisory_lock(engine)), limit_s=BUSY_S)
         yield
 
 

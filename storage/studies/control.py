@@ -70,7 +70,7 @@ def delete_study(store: Store, study: str, *, force: bool = False, also: Collect
     if not force:
         _refuse_while_at_work(store, study)
     set_command(store, study, "stop")  # hosts that are there leave, and none begins meanwhile
-    with exclusive(store.engine, store.patience):
+    with exclusive(store.engine, store.retry_policy):
         files = remove_all(store.artifacts, store.transact(lambda session: _files_of(session, number)) | set(also))
         trials = store.transact(lambda session: _delete_rows(session, number))
         store.trials.delete_study(number)  # through Optuna, which forgets what it has cached

@@ -100,7 +100,7 @@ def stale_trials_of(store: Store, study: str) -> tuple[int, ...]:
 def recently_unavailable(store: Store) -> bool:
     """Whether the database was away, for so long and until so lately, that nobody's silence means anything."""
     recovery = min(RECOVERY_S, store.grace_s)
-    if store.patience.was_away(longer_than=store.grace_s - recovery, within=recovery):
+    if store.retry_policy.was_away(longer_than=store.grace_s - recovery, within=recovery):
         return True
     age = store.transact(server_age_s)
     return age is not None and age < recovery

@@ -43,7 +43,7 @@ def create_study(store: Store, config: StudyConfig, enqueue: Sequence[Mapping[st
     """
     check_name(config.study)
     created = datetime.now(UTC)  # before the first try: a row of that moment is ours
-    with _optuna_errors(store), exclusive(store.engine, store.patience):
+    with _optuna_errors(store), exclusive(store.engine, store.retry_policy):
         study_id, new = _optuna_study(store, config.study)
         if not new:
             row = store.transact(lambda session: session.get(StudyTable, study_id))

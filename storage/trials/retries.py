@@ -102,7 +102,7 @@ def in_turn(backend: RetryingStorage, study_id: int, work: Callable[[Session], T
             session.execute(same)
             return work(session)
 
-    return backend.patience.call(once)
+    return backend.retry_policy.call(once)
 
 
 def add_retry(backend: RetryingStorage, session: Session, trial: FrozenTrial, *, own_fault: bool) -> None:

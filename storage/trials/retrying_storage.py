@@ -44,11 +44,11 @@ _logger = logging.getLogger(__name__)
 
 
 class RetryingStorage(RDBStorage):
-    """RDBStorage with our engine options and patience.
+    """RDBStorage with our engine options and retries.
 
     url: as `storage.database.engine.read_url` takes it.
     skip_table_creation, skip_compatibility_check: as Optuna's.
-    patience: how long passing trouble is waited for, by every method but the constructor.
+    retry_policy: how long passing trouble is waited for, by every method but the constructor.
     Raises DatabaseError for a URL that names no database of ours, and when passing trouble does not pass; Optuna's
     errors otherwise.
     """
@@ -59,13 +59,13 @@ class RetryingStorage(RDBStorage):
         *,
         skip_compatibility_check: bool = False,
         skip_table_creation: bool = False,
-        patience: RetryPolicy | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
-        self.patience = patience or RetryPolicy()
+        self.retry_policy = retry_policy or RetryPolicy()
         try:
             super().__init__(
                 read_url(url).render_as_string(hide_password=False),
-                engine_kwargs=engine_options(url, self.patience),
+                engine_kwargs=engine_options(url, self.retry_policy),
                 skip_compatibility_check=skip_compatibility_check,
                 skip_table_creation=skip_table_creation,
             )
@@ -80,19 +80,19 @@ class RetryingStorage(RDBStorage):
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """The study's system attributes, without the marks."""
-        attributes = self.patience.call(functools.partial(super().get_study_system_attrs, study_id))
+        attributes = self.retry_policy.call(functools.partial(super().get_study_system_attrs, study_id))
         unsigned(attributes)
         return attributes
 
     def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
         """The trial's system attributes, without the marks."""
-        attributes = self.patience.call(functools.partial(super().get_trial_system_attrs, trial_id))
+        attributes = self.retry_policy.call(functools.partial(super().get_trial_system_attrs, trial_id))
         unsigned(attributes)
         return attributes
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """Every study, without the marks."""
-        studies = self.patience.call(super().get_all_studies)
+        studies = self.retry_policy.call(super().get_all_studies)
         for study in studies:
             unsigned(study.system_attrs)
         return studies
@@ -109,7 +109,7 @@ def _patiently(name: str) -> Callable[..., Any]:
 
     @functools.wraps(inherited)
     def method(self: RetryingStorage, *args: Any, **kwargs: Any) -> Any:
-        return self.patience.call(lambda: inherited(self, *args, **kwargs))
+        return self.retry_policy.call(lambda: inherited(self, *args, **kwargs))
 
     return method
 

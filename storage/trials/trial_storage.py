@@ -84,7 +84,7 @@ class TrialStorage(RetryingStorage):
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         """Make a study; its id. DuplicatedStudyError when another one has that name."""
         name, mark = f"{DEFAULT_STUDY_NAME_PREFIX}{uuid.uuid4()}" if study_name is None else study_name, new_mark()
-        return self.patience.call(lambda: self._make_study(directions, name, mark))
+        return self.retry_policy.call(lambda: self._make_study(directions, name, mark))
 
     def _make_study(self, directions: Sequence[StudyDirection], name: str, mark: str) -> int:
         try:
@@ -116,7 +116,7 @@ class TrialStorage(RetryingStorage):
                     seen = True
                     session.delete(study)
 
-        self.patience.call(delete)
+        self.retry_policy.call(delete)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """The trial. KeyError when there is none of that id."""
@@ -125,7 +125,7 @@ class TrialStorage(RetryingStorage):
             with scoped_session(self.scoped_session) as session:
                 return read_trial(session, trial_id, self._known)
 
-        return self.patience.call(read)
+        return self.retry_policy.call(read)
 
     def _get_trials(
         self,
@@ -145,11 +145,11 @@ class TrialStorage(RetryingStorage):
                     StudyModel.find_or_raise_by_id(study_id, session)
                 return trials
 
-        return self.patience.call(read)
+        return self.retry_policy.call(read)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
         mark, tries = new_mark(), itertools.count()
-        return self.patience.call(lambda: self._make_trial(study_id, template_trial, mark, again=next(tries) > 0))
+        return self.retry_policy.call(lambda: self._make_trial(study_id, template_trial, mark, again=next(tries) > 0))
 
     def _begin_attempt(self, session: Session, trial_id: int) -> None:
         holder = _HOLDER.get()
@@ -184,7 +184,7 @@ class TrialStorage(RetryingStorage):
         finished; KeyError when there is none of that id.
         """
         mark = new_mark()
-        return self.patience.call(lambda: self._change(trial_id, state, values, mark))
+        return self.retry_policy.call(lambda: self._change(trial_id, state, values, mark))
 
     def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None, mark: str) -> bool:
         allowed = (TrialState.WAITING,) if state == TrialState.RUNNING else (TrialState.WAITING, TrialState.RUNNING)

@@ -115,13 +115,13 @@ class Trouble:
 
 @contextmanager
 def trouble_for(storage: TrialStorage, every: int = 0, when: str = "before") -> Iterator[Trouble]:
-    patience, storage.patience = storage.patience, QUICK
+    patience, storage.retry_policy = storage.retry_policy, QUICK
     trouble = Trouble(storage.engine, every, when)
     try:
         yield trouble
     finally:
         trouble.heal()
-        storage.patience = patience
+        storage.retry_policy = patience
 
 
 @pytest.fixture(params=[(3, "after"), *LONG], ids=lambda param: f"{param[1]}-{param[0]}")
@@ -405,7 +405,7 @@ def test_a_search_under_failures_ends_with_every_trial_complete_once(store: Stor
     for x in range(5):
         study.enqueue_trial({"x": x / 10})
     failing = Trouble(store.engine, every, when)
-    store.patience.shortest_s = store.patience.longest_s = 0.001
+    store.retry_policy.shortest_s = store.retry_policy.longest_s = 0.001
 
     def objective(trial: optuna.Trial) -> float:
         x = trial.suggest_float("x", 0, 1)

@@ -230,7 +230,7 @@ def test_a_lock_that_is_held_for_long_is_waited_for(server: Server, mars: Store)
         hung.execute(text("SELECT * FROM studies FOR UPDATE"))
         thread = threading.Thread(target=lambda: made.append(mars.trials.create_new_trial(1)))
         thread.start()
-        wait_for(lambda: mars.patience._away_since is not None)
+        wait_for(lambda: mars.retry_policy._away_since is not None)
         assert not made
         hung.rollback()
     thread.join(60)
@@ -265,7 +265,7 @@ def test_after_a_crash_nobody_is_taken_for_dead_who_had_no_way_to_be_heard(
 def test_a_host_that_must_leave_does_not_wait_for_a_server_that_is_gone(mars: Store) -> None:
     with searching(mars, 1):
         wait_for(lambda: finished(mars) >= 1)
-    mars.patience.set_deadline(0.5)
+    mars.retry_policy.set_deadline(0.5)
     mars.engine.dispose()
     mars.engine.pool._creator = _refused  # type: ignore[attr-defined]
     began = time.monotonic()

@@ -276,7 +276,7 @@ def test_a_busy_sqlite_is_waited_for_beyond_the_drivers_own_patience(
     monkeypatch.setattr("storage.database.engine.BUSY_S", 0.05)
     store = open_store(sqlite_url, str(tmp_path / "artifacts"), quick(60))
     refused = threading.Event()
-    calm, store.patience._failed = store.patience._failed, lambda error: (refused.set(), calm(error))[1]  # type: ignore[method-assign]
+    calm, store.retry_policy._failed = store.retry_policy._failed, lambda error: (refused.set(), calm(error))[1]  # type: ignore[method-assign]
     with store.engine.connect() as writer:
         writer.execute(text("BEGIN IMMEDIATE"))
         thread = threading.Thread(target=lambda: store.trials.create_new_study([], "mars"))

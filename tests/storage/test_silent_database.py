@@ -130,11 +130,11 @@ def test_the_pool_does_not_hand_out_dead_connections_for_ever(mars: Store, proxy
 
 
 def test_a_host_that_must_leave_is_not_held(mars: Store, proxy: SilentProxy) -> None:
-    mars.patience.answer_s = 1000.0
+    mars.retry_policy.answer_s = 1000.0
     proxy.silence()
     with in_thread(lambda: load_config(mars, "mars")) as found:
         time.sleep(0.3)
-        mars.patience.set_deadline(0.5)
+        mars.retry_policy.set_deadline(0.5)
     assert isinstance(found[0], DatabaseError)
 
 
