@@ -62,7 +62,7 @@ class HostProcess:
         with self._lock:
             if not self._stopping:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "search.cli.watched", *arguments],
+                    [sys.executable, "-P", "-m", "search.cli.watched", *arguments],
                     env=os.environ | environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
