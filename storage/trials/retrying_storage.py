@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 from storage.database.engine import engine_options, read_url
 from storage.database.optuna_schema import FrozenStudy, utc_times_of
 from storage.database.retry import RetryPolicy
-from storage.trials.idempotency import unsigned
+from storage.trials.idempotency import remove_keys
 from storage.trials.trial_times import local_time
 
 # The rest is written out below and in `storage.trials.trial_storage`.
@@ -79,27 +79,27 @@ class RetryingStorage(RDBStorage):
         return template  # ours has no placeholders, and a brace in a path or a password is only a brace
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
-        """The study's system attributes, without the marks."""
+        """The study's system attributes, without the idempotency keys."""
         attributes = self.retry_policy.call(functools.partial(super().get_study_system_attrs, study_id))
-        unsigned(attributes)
+        remove_keys(attributes)
         return attributes
 
     def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
-        """The trial's system attributes, without the marks."""
+        """The trial's system attributes, without the idempotency keys."""
         attributes = self.retry_policy.call(functools.partial(super().get_trial_system_attrs, trial_id))
-        unsigned(attributes)
+        remove_keys(attributes)
         return attributes
 
     def get_all_studies(self) -> list[FrozenStudy]:
-        """Every study, without the marks."""
+        """Every study, without the idempotency keys."""
         studies = self.retry_policy.call(super().get_all_studies)
         for study in studies:
-            unsigned(study.system_attrs)
+            remove_keys(study.system_attrs)
         return studies
 
     def _build_frozen_trial_from_trial_model(self, trial: Any) -> FrozenTrial:
         frozen = super()._build_frozen_trial_from_trial_model(trial)
-        unsigned(frozen.system_attrs)
+        remove_keys(frozen.system_attrs)
         frozen.datetime_start, frozen.datetime_complete = map(local_time, utc_times_of(trial))
         return frozen
 

@@ -31,7 +31,7 @@ from storage.database.optuna_schema import (
     TrialUserAttributeModel,
     TrialValueModel,
 )
-from storage.trials.idempotency import unsigned
+from storage.trials.idempotency import remove_keys
 from storage.trials.trial_times import local_time
 
 MOST_IDS = 5000  # in one statement; databases take a bounded number of parameters
@@ -153,7 +153,7 @@ def _frozen(row: Any, parts: Mapping[Any, list[Any]], known: Distributions, poin
         params[name], distributions[name] = distribution.to_external_repr(value), distribution
     values = [_STORED.get(kind, value) for _, _, value, kind in sorted(parts[_VALUE], key=itemgetter(1))]
     system = {key: json.loads(text) for _, key, text in parts[_SYSTEM]}
-    unsigned(system)
+    remove_keys(system)
     curve = thin([(step, _STORED.get(kind, value)) for _, step, value, kind in parts[_STEP]], points)
     return FrozenTrial(
         number=row.number,

@@ -4,7 +4,7 @@ Optuna locks a row with FOR UPDATE before it changes the state. SQLite ignores t
 waiting trial, or a reaper could fail a trial while its worker completes it. Here each change of state is one UPDATE
 that names the state it starts from: the number of changed rows says who won, on every database.
 
-What must not happen twice (a study or a trial made, a state changed) carries a mark in the same transaction, so that
+What must not happen twice (a study or a trial made, a state changed) carries a key in the same transaction, so that
 a repetition sees what was done although its answer was lost.
 """
 
@@ -43,7 +43,16 @@ from storage.database.optuna_schema import (
 )
 from storage.errors import StudyFull
 from storage.trials.finish import begin_attempt, store_value
-from storage.trials.idempotency import CHANGED, MADE, changed, find_study, find_trial, new_mark, sign_study, sign_trial
+from storage.trials.idempotency import (
+    CHANGED,
+    MADE,
+    changed,
+    find_study,
+    find_trial,
+    key_study,
+    key_trial,
+    new_idempotency_key,
+)
 from storage.trials.retries import HISTORY, database_of
 from storage.trials.retrying_storage import RetryingStorage
 from storage.trials.trial_rows import Distributions, read_trial, read_trials
@@ -83,21 +92,24 @@ class TrialStorage(RetryingStorage):
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         """Make a study; its id. DuplicatedStudyError when another one has that name."""
-        name, mark = f"{DEFAULT_STUDY_NAME_PREFIX}{uuid.uuid4()}" if study_name is None else study_name, new_mark()
-        return self.retry_policy.call(lambda: self._make_study(directions, name, mark))
+        name, key = (
+            f"{DEFAULT_STUDY_NAME_PREFIX}{uuid.uuid4()}" if study_name is None else study_name,
+            new_idempotency_key(),
+        )
+        return self.retry_policy.call(lambda: self._make_study(directions, name, key))
 
-    def _make_study(self, directions: Sequence[StudyDirection], name: str, mark: str) -> int:
+    def _make_study(self, directions: Sequence[StudyDirection], name: str, key: str) -> int:
         try:
             with scoped_session(self.scoped_session) as session:
                 rows = [StudyDirectionModel(objective=o, direction=d) for o, d in enumerate(directions)]
                 study: Any = StudyModel(study_name=name, directions=rows)
                 session.add(study)
                 session.flush()
-                sign_study(session, study.study_id, mark)
+                key_study(session, study.study_id, key)
                 return int(study.study_id)
         except IntegrityError:
             with scoped_session(self.scoped_session) as session:
-                ours = find_study(session, name, mark)
+                ours = find_study(session, name, key)
             if ours is None:
                 raise DuplicatedStudyError from None
             return ours
@@ -148,19 +160,19 @@ class TrialStorage(RetryingStorage):
         return self.retry_policy.call(read)
 
     def _create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> FrozenTrial:
-        mark, tries = new_mark(), itertools.count()
-        return self.retry_policy.call(lambda: self._make_trial(study_id, template_trial, mark, again=next(tries) > 0))
+        key, tries = new_idempotency_key(), itertools.count()
+        return self.retry_policy.call(lambda: self._make_trial(study_id, template_trial, key, again=next(tries) > 0))
 
     def _begin_attempt(self, session: Session, trial_id: int) -> None:
         holder = _HOLDER.get()
         if holder is not None:
             begin_attempt(session, trial_id, holder.host, holder.device)
 
-    def _make_trial(self, study_id: int, template: FrozenTrial | None, mark: str, again: bool) -> FrozenTrial:
+    def _make_trial(self, study_id: int, template: FrozenTrial | None, key: str, again: bool) -> FrozenTrial:
         with scoped_session(self.scoped_session) as session:
             # Under this lock a number is given once, and an earlier try of ours has ended before we look for it.
             StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
-            made = find_trial(session, study_id, mark) if again else None
+            made = find_trial(session, study_id, key) if again else None
             if made is not None:
                 return self._build_frozen_trial_from_trial_model(made)
             trial: Any = (
@@ -172,7 +184,7 @@ class TrialStorage(RetryingStorage):
             most = self._most.get(study_id)
             if template is None and most is not None and _more_than(most, session, study_id):
                 raise StudyFull(f"study {study_id} has all of its {most} trials")
-            sign_trial(session, trial.trial_id, MADE, mark)
+            key_trial(session, trial.trial_id, MADE, key)
             if template is None:
                 self._begin_attempt(session, trial.trial_id)
             return _frozen(trial, template)
@@ -183,23 +195,23 @@ class TrialStorage(RetryingStorage):
         False when a trial to be claimed is not waiting any more; UpdateFinishedTrialError (RuntimeError) when it is
         finished; KeyError when there is none of that id.
         """
-        mark = new_mark()
-        return self.retry_policy.call(lambda: self._change(trial_id, state, values, mark))
+        key = new_idempotency_key()
+        return self.retry_policy.call(lambda: self._change(trial_id, state, values, key))
 
-    def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None, mark: str) -> bool:
+    def _change(self, trial_id: int, state: TrialState, values: Sequence[float] | None, key: str) -> bool:
         allowed = (TrialState.WAITING,) if state == TrialState.RUNNING else (TrialState.WAITING, TrialState.RUNNING)
         with scoped_session(self.scoped_session) as session:
             # First the change, which waits for an earlier try of ours that may still be under way, then the question
             # whether that one did it.
             if not _change_state(session, trial_id, state, allowed):
                 found: Any = TrialModel.find_or_raise_by_id(trial_id, session)
-                if found.state == state and changed(session, trial_id, mark):
+                if found.state == state and changed(session, trial_id, key):
                     return True
                 self.check_trial_is_updatable(trial_id, found.state)
                 return False
             for objective, value in enumerate(values or ()):
                 store_value(session, trial_id, objective, value)
-            sign_trial(session, trial_id, CHANGED, mark)
+            key_trial(session, trial_id, CHANGED, key)
             if state == TrialState.RUNNING:
                 self._begin_attempt(session, trial_id)
         return True
