@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 
 def epoch_of(path: Path) -> int | None:
     """The epoch after which the checkpoint at path was taken; None where there is no complete one.
 
     Reads the header only, so it costs the same for any size.
     """
+    from safetensors import SafetensorError, safe_open  # here: the small installation has no safetensors
+
     try:
         with safe_open(path, framework="numpy") as file:
             epoch = int((file.metadata() or {})["epoch"])

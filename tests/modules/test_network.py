@@ -241,7 +241,7 @@ def test_a_background_network_adds_its_own_u_net_and_leaves_the_other_alone() ->
     same = without.state_dict()
     assert all(torch.equal(network.state_dict()[name], same[name]) for name in same)
     own = UNet(filters=4, depth=2, block="residual")
-    one = count_parameters(build_network(Recipe(model=own), data_facts(classes=2), mean=[0.0], std=[1.0]).body)
+    one = count_parameters(build_network(Recipe(model=own), data_facts(classes=2), mean=[0.0], std=[1.0]).model)
     assert count_parameters(network) - count_parameters(without) == one - (4 + 1)  # one logit, not two
     images = torch.rand(2, 1, 13, 10) * 5
     assert network.background_logit(images).shape == (2, 13, 10)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,8 @@ def _wrong(call: ast.Call) -> bool:
 @pytest.mark.parametrize("source", FLAGGED_BY_RUFF)
 def test_ruff_flags_it(source: str) -> None:
     words = [
+        sys.executable,
+        "-m",
         "ruff",
         "check",
         "--no-cache",

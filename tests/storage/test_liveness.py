@@ -239,12 +239,9 @@ def shifted(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
             def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
                 return datetime.fromtimestamp(real() + seconds, tz)  # type: ignore[arg-type]
 
-        import storage.studies.attempts
-        import storage.studies.hosts
-        import storage.trials.trial_storage
-
-        for module in (storage.studies.hosts, storage.studies.attempts, storage.trials.trial_storage, liveness):
-            monkeypatch.setattr(module, "datetime", Shifted)
+        for name, module in list(sys.modules.items()):
+            if name.startswith("storage.") and getattr(module, "datetime", None) is datetime:
+                monkeypatch.setattr(module, "datetime", Shifted)
 
     return shift
 
