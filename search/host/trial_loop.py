@@ -71,7 +71,8 @@ def _claim(context: HostContext, study: Study, lease: Lease) -> Claim | None:
         ours = context.state.trainings.keys()
         # A trial that was reclaimed from us, but that we have not let go of yet, may still be settled here.
         awaited = any(t.state is TrialState.WAITING and ours & set(earlier_attempts(t)[-1:]) for t in trials)
-        if counts.finished + counts.running >= context.settings.target or awaited:
+        # The host may have begun to leave, or the study been paused, while this loop waited for a worker.
+        if context.state.held or counts.finished + counts.running >= context.settings.target or awaited:
             return None
         holder = Holder(host=context.settings.host, device=lease.worker.slot.device)
         trial = claim_trial(study, holder)
