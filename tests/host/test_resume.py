@@ -292,7 +292,7 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
     store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(store, *wish(trials=1, epochs=9, pruner="none"))
-    monkeypatch.setenv("MARSEARCH_EPOCH_LIMIT", "5")
+    monkeypatch.setenv("MARSEARCH_EPOCH_LIMIT", "25")  # a busy machine may take some for an epoch
 
     def wait() -> None:
         wait_for_checkpoint(store, tmp_path)
@@ -302,7 +302,7 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
     with meanwhile(wait):
         work(store, order(tmp_path), quiet(), EAGER)
     first, again = trials_of(store)
-    assert "sent nothing for 5 s" in first.user_attrs["reason"]
+    assert "sent nothing for 25 s" in first.user_attrs["reason"]
     assert (again.state, again.user_attrs["resumed_from_epoch"]) == (TrialState.COMPLETE, 4)
 
 
