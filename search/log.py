@@ -1,7 +1,7 @@
 """Where log records go: lines of text for a person, or one JSON object per line for a log collector (`--log json`).
 
 Modules log by the standard library: `logging.getLogger(__name__)`. A command with a progress display shows their
-records in it through `log_lines`. `tell` and `complain` are for the sentences of the command line itself.
+records in it through `log_lines`. `tell` is for the sentences of the command line itself.
 Until one of these is called nothing here changes anything.
 """
 
@@ -19,8 +19,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, TextIO
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import unquote
 
 _PASSWORD = re.compile(r"(://[^\s:/@'\"]*:)[^\s/@'\"]+@")
@@ -41,11 +41,12 @@ def log_lines(write: Callable[[str], object]) -> Iterator[None]:
 
     Any thread may log, so ``write`` may be called by any. A block within the block takes its place.
     """
+    handler = logging.StreamHandler(cast(Any, SimpleNamespace(write=write)))
+    handler.terminator = ""
     loggers = [logging.getLogger(name) for name in PACKAGES]
     before = [(logger.level, logger.handlers[:]) for logger in loggers]
-    handler = LineHandler(write)
     for logger in loggers:
-        logger.handlers[:] = [*(h for h in logger.handlers if not isinstance(h, LineHandler)), handler]
+        logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO)
     try:
         yield
@@ -60,7 +61,7 @@ def log_fields(**fields: object) -> Iterator[None]:
     """Add fields, such as study and host, to every JSON object while the block lasts; a record's own come first."""
 
     def add(record: logging.LogRecord) -> bool:
-        vars(record).update({name: value for name, value in fields.items() if name not in vars(record)})
+        vars(record).update(fields | vars(record))
         return True
 
     handlers = list(logging.getLogger().handlers)
@@ -81,24 +82,17 @@ def log_to_stderr(**fields: object) -> Iterator[None]:
 
 
 def tell(message: str, event: str, **fields: object) -> None:
-    """Print a sentence to stderr; as JSON with the name of the event and its fields beside it."""
-    if not is_json():
+    """Print a sentence to stderr; as JSON with the event and the fields beside it, "error" being of that level."""
+    if is_json():
+        level = logging.ERROR if event == "error" else logging.INFO
+        _log.log(level, message, extra={"event": event, **fields})
+    else:
         print(message, file=sys.stderr, flush=True)
-        return
-    _log.info(message, extra={"event": event, **fields})
-
-
-def complain(message: str, **fields: object) -> None:
-    """Print the last sentence of a command that has failed; as JSON with the event ``error``."""
-    if not is_json():
-        print(message, file=sys.stderr, flush=True)
-        return
-    _log.error(message, extra={"event": "error", **fields})
 
 
 def is_json() -> bool:
     """Whether `log_as_json` was called."""
-    return isinstance(sys.stderr, Lines)
+    return isinstance(sys.stderr, _Lines)
 
 
 def log_as_json(environment: Mapping[str, str] = os.environ) -> None:
@@ -109,60 +103,43 @@ def log_as_json(environment: Mapping[str, str] = os.environ) -> None:
     """
     if is_json():
         return
-    handler = JsonHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(secrets_of(environment)))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter(_secrets_of(environment)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     for name in PACKAGES:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
-    sys.stderr = Lines()
-    sys.excepthook = _uncaught
-    threading.excepthook = lambda hook: _uncaught(
-        hook.exc_type, hook.exc_value or hook.exc_type(), hook.exc_traceback, event="thread died"
-    )
+    logging.raiseExceptions = False  # the report of a closed stderr would be written to it again
+    sys.stderr = _Lines()
+    sys.excepthook = lambda kind, error, trace: _uncaught(error, "crash")
+    threading.excepthook = lambda thrown: _uncaught(thrown.exc_value, "thread died")
 
 
-def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The values that no log may hold: of variables named like a password or key, and the password in a URL."""
+def _secrets_of(environment: Mapping[str, str]) -> re.Pattern[str]:
+    """What no log may hold: the values of variables named like a password or key, and the password in a URL."""
     named = {value for name, value in environment.items() if _SECRET.search(name)}
     urls = re.findall(r"://[^\s:/@]*:([^\s/@]+)@", environment.get("MARSEARCH_STORAGE", ""))
-    found = named | set(urls) | {unquote(url) for url in urls}
-    return tuple(sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
+    found = named.union(urls, map(unquote, urls))
+    longest_first = sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
-def _event(logger: str) -> str:
-    return next((event for package, event in EVENTS.items() if logger.startswith(package)), "log")
-
-
-class LineHandler(logging.Handler):
-    """A handler that passes each message on as text; levels are not shown."""
-
-    def __init__(self, write: Callable[[str], object]) -> None:
-        super().__init__()
-        self._write = write
-
-    def emit(self, record: logging.LogRecord) -> None:  # noqa: D102
-        try:
-            self._write(self.format(record))
-        except Exception:
-            self.handleError(record)
-
-
-class JsonFormatter(logging.Formatter):
+class _JsonFormatter(logging.Formatter):
     """A record as one JSON object: time, level, event, message, host and pid, then the record's own fields."""
 
-    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self, secrets: re.Pattern[str]) -> None:
         super().__init__()
         self._secrets = secrets
         self._host = socket.gethostname()
 
-    def format(self, record: logging.LogRecord) -> str:  # noqa: D102
+    def format(self, record: logging.LogRecord) -> str:
+        by_package = (event for package, event in EVENTS.items() if record.name.startswith(package))
         row: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": getattr(record, "event", _event(record.name)),
+            "event": getattr(record, "event", next(by_package, "log")),
             "message": record.getMessage(),
             "host": self._host,
             "pid": record.process,
@@ -176,23 +153,11 @@ class JsonFormatter(logging.Formatter):
     def _plain(self, value: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             return None  # JSON has no NaN
-        if not isinstance(value, str):
-            return value
-        value = _PASSWORD.sub(r"\1***@", value)
-        for secret in self._secrets:
-            value = value.replace(secret, "***")
-        return value
+        return self._secrets.sub("***", _PASSWORD.sub(r"\1***@", value)) if isinstance(value, str) else value
 
 
-class JsonHandler(logging.StreamHandler[TextIO]):
-    """A handler that ignores a closed stderr: logging's own report of the error would be written to it again."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: D102, N802
-        pass
-
-
-class Lines(io.TextIOBase):
-    """Replaces stderr: each line that is printed becomes a record."""
+class _Lines(io.TextIOBase):
+    """Replaces stderr: each line that is printed becomes a record; an unfinished one is kept, for each thread apart."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -201,23 +166,15 @@ class Lines(io.TextIOBase):
         self._begun = threading.local()
 
     def write(self, text: str) -> int:
-        """Log complete lines; an unfinished one is kept until its end is written, for each thread apart."""
-        if not isinstance(text, str):
-            raise TypeError(f"text was expected, got {type(text).__name__}")
-        *whole, rest = (getattr(self._begun, "text", "") + text).split("\n")
-        self._begun.text = rest
-        for line in whole:
-            if line.strip():
-                _log.info(line.rstrip(), extra={"event": "printed"})
+        *whole, self._begun.text = (getattr(self._begun, "text", "") + text).split("\n")
+        for line in filter(str.strip, whole):
+            _log.info(line.rstrip(), extra={"event": "printed"})
         return len(text)
 
-    def writable(self) -> bool:  # noqa: D102
+    def writable(self) -> bool:
         return True
 
 
-def _uncaught(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None, event: str = "crash"
-) -> None:
-    if issubclass(kind, KeyboardInterrupt | SystemExit):
-        return
-    _log.critical(f"{kind.__name__}: {error}", exc_info=(kind, error, trace), extra={"event": event})
+def _uncaught(error: BaseException | None, event: str) -> None:
+    if not isinstance(error, KeyboardInterrupt | SystemExit):
+        _log.critical(f"{type(error).__name__}: {error}", exc_info=error, extra={"event": event})

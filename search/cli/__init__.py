@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 try:
     from search.cli import bundle, control, data, demo, reproduce, space, study, watch
     from search.errors import SearchError, TrainingFailed
-    from search.log import complain, log_as_json
+    from search.log import log_as_json, tell
     from spaces.errors import SpaceError
     from storage.errors import StorageError
 except ModuleNotFoundError as error:
@@ -98,7 +98,7 @@ def answer(arguments: list[str]) -> int:
         return _say(str(error))
     except TyperException as error:
         text = error.format_message()
-        return _say(text) if not text.startswith("Usage:") else _help(text)
+        return _say(text) if not text.startswith("Usage:") else _fail(text)
     except ModuleNotFoundError as error:
         return _say(_lacking(error))
     except BrokenPipeError:
@@ -114,8 +114,7 @@ def _say(text: str, status: int = 2) -> int:
     shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
     if len(shown) > LONGEST:
         shown = f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}"
-    complain(f"marsearch: {shown}", status=status)
-    return status
+    return _fail(f"marsearch: {shown}", status)
 
 
 def _lacking(error: ModuleNotFoundError) -> str:
@@ -126,6 +125,6 @@ def _lacking(error: ModuleNotFoundError) -> str:
     return f"this command needs the Python package {name}, which this installation lacks: run it where workers run"
 
 
-def _help(text: str) -> int:
-    complain(text, status=2)
-    return 2
+def _fail(text: str, status: int = 2) -> int:
+    tell(text, "error", status=status)
+    return status
