@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from search.errors import BundleError
 from search.outcome.contents import BundleContents
 from search.outcome.onnx_file import MOVED, check_onnx
-from search.training.metrics import Scores, confusion_matrix, scores
+from search.training.confusion import confusion_matrix
+from search.training.metrics import Scores, scores
 from search.training.predict import predict_labels
 from spaces.modules.networks.network import Network
 

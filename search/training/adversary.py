@@ -8,13 +8,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim import Adam
 
 from search.training.device import autocast
 from spaces.facts import DataFacts
 from spaces.modules.networks.network import Network
 from spaces.modules.networks.patchgan import build_discriminator
-from spaces.modules.optim import build_schedule
+from spaces.modules.optimizer import Adam
+from spaces.modules.schedule import build_schedule
 from spaces.recipe import Recipe
 from spaces.recipe.architecture import Pix2Pix
 
@@ -37,7 +37,7 @@ class Adversary:
         self.epochs = recipe.optimisation.epochs
         self.discriminator = build_discriminator(model, facts, recipe.seed).to(device)
         section = recipe.optimisation.model_copy(update={"lr": recipe.optimisation.lr * model.discriminator_lr})
-        self.optimizer = Adam(self.discriminator.parameters(), lr=section.lr, betas=BETAS, fused=True)
+        self.optimizer = Adam(self.discriminator.parameters(), lr=section.lr, betas=BETAS)
         self.schedule = build_schedule(section, self.optimizer, total_steps)
 
     def learn(self, images: Tensor, truth: Tensor, logits: Tensor) -> None:
@@ -52,7 +52,7 @@ class Adversary:
             real_patches = self.discriminator(images, truth).float()
             fake_patches = self.discriminator(images, fake).float()
         loss = (_agreement(real_patches, real=True) + _agreement(fake_patches, real=False)) / 2
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.schedule.step()

@@ -20,9 +20,10 @@ from torch import Tensor
 from search.training.arrays import TrainingData
 from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, stream
 from search.training.checkpoint import Snapshot
+from search.training.confusion import confusion_matrix
 from search.training.device import image_batch, peak_memory_mb
 from search.training.epoch import EpochRecord
-from search.training.metrics import Scores, confusion_matrix, scores
+from search.training.metrics import Scores, scores
 from search.training.setup import Setup, prepare
 from search.training.state import State
 from search.training.step import ConfusionMeter, train_step
@@ -182,7 +183,7 @@ def _validate(setup: Setup, number: int) -> tuple[float, Scores]:
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
     if threshold is None:
-        return loss, scores(meter, facts)
+        return loss, scores(meter.cpu(), facts)
     found, reached = threshold.best()
     setup.network.threshold.fill_(found)
     return loss, reached

@@ -9,16 +9,11 @@ from the truth but predicted counts 0. Pixels with the ignore label never count.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
 
 from spaces.facts import DataFacts
-
-Matrix = NDArray[Any] | Tensor | tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +36,6 @@ class Scores:
     confusion: tuple[tuple[int, ...], ...]
 
 
-def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int, ignore_label: int | None = None) -> Tensor:
-    """Count pixels by (truth, prediction): int64 (K, K) on the device of the labels.
-
-    prediction, truth: integer labels of one shape; truth outside 0 .. K-1 (the ignore label) is left out.
-    """
-    truth = truth.long()
-    counted = (truth >= 0) & (truth < classes)
-    if ignore_label is not None:
-        counted &= truth != ignore_label
-    # What does not count falls into one more cell: no boolean indexing, so no wait for the device.
-    cell = torch.where(counted, truth * classes + prediction.long(), classes * classes)
-    counts = torch.bincount(cell.flatten(), minlength=classes * classes + 1)
-    return counts[:-1].view(classes, classes)
-
-
 def intersection_over_union(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """IoU per class (K,) of a confusion matrix (K, K): hits / (truth + predicted - hits); NaN where that is 0/0."""
     hits = np.diagonal(confusion).astype(np.float64)
@@ -70,9 +50,9 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(present.mean()) if len(present) else float("nan")
 
 
-def scores(confusion: Matrix, facts: DataFacts) -> Scores:
+def scores(confusion: ArrayLike, facts: DataFacts) -> Scores:
     """Both mean IoU, IoU per class and accuracy of a confusion matrix (K, K) whose rows are the truth."""
-    cells = confusion.cpu().numpy() if isinstance(confusion, Tensor) else np.asarray(confusion)
+    cells = np.asarray(confusion, dtype=np.int64)
     excluded = list(facts.excluded_labels)
     kept = cells.copy()
     kept[excluded, :] = 0

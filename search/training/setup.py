@@ -18,7 +18,8 @@ from spaces.modules.augmentation.augment import Step, build_augment
 from spaces.modules.losses.class_weights import class_weights
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
 from spaces.modules.networks.network import Network, build_network
-from spaces.modules.optim import Schedule, build_optimizer, build_schedule
+from spaces.modules.optimizer import Optimizer, build_optimizer
+from spaces.modules.schedule import Schedule, build_schedule
 from spaces.recipe import Optimisation, Recipe
 from spaces.recipe.architecture import Pix2Pix
 
@@ -27,7 +28,7 @@ from spaces.recipe.architecture import Pix2Pix
 class OptimizerState:
     """An optimiser and the course of its learning rate."""
 
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     schedule: Schedule
 
     def step(self) -> None:

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from search.training.arrays import TrainingData
 from search.training.checkpoint import BEST, NETWORK, CheckpointError, Snapshot, copied
 from search.training.setup import Setup
+from spaces.modules.optimizer import Optimizer
 from spaces.recipe import Recipe
 
 
@@ -162,7 +162,7 @@ def _restore_optimizer(optimizer: Optimizer, module: nn.Module, tensors: Mapping
     lie in the same order of memory (channels last) as its parameter, and a file keeps row order only.
     """
     parameters = dict(module.named_parameters())
-    own = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    own = set(optimizer.parameters)
     for name, saved in tensors.items():
         owner, _, key = name.rpartition("/")
         parameter = parameters[owner]
@@ -172,7 +172,7 @@ def _restore_optimizer(optimizer: Optimizer, module: nn.Module, tensors: Mapping
             kept = torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False).copy_(saved)
         else:
             kept = saved.to(parameter.device, copy=True)  # a number of steps: fused optimisers keep it on the device
-        optimizer.state[parameter][key] = kept
+        optimizer.state.setdefault(parameter, {})[key] = kept
 
 
 def _identity(recipe: Recipe, data: TrainingData, objective: str) -> str:

@@ -10,8 +10,9 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from search.training.adversary import Adversary, one_hot
+from search.training.confusion import confusion_matrix
 from search.training.device import autocast, image_batch
-from search.training.metrics import confusion_matrix, scores
+from search.training.metrics import scores
 from search.training.setup import Setup
 from spaces.modules.losses.class_weights import adaptive_weights
 
@@ -33,7 +34,7 @@ class ConfusionMeter:
     def reweigh(self) -> None:
         """Set the next epoch's class weights from what was counted."""
         recipe, facts = self._setup.recipe, self._setup.data.facts
-        reached = scores(self._confusion, facts)
+        reached = scores(self._confusion.cpu(), facts)
         iou = reached.iou if recipe.loss.ignore_excluded else reached.iou_strict
         self._setup.loss.reweight(adaptive_weights(recipe.class_weights, facts, torch.tensor(iou)))
 
@@ -94,7 +95,7 @@ def _counted(setup: Setup, masks: Tensor) -> Tensor:
 
 def _take_step(setup: Setup, total: Tensor) -> None:
     for state in setup.optimizers:
-        state.optimizer.zero_grad(set_to_none=True)
+        state.optimizer.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]
     for state in setup.optimizers:
         state.step()

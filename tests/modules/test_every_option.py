@@ -20,7 +20,8 @@ from spaces.modules.losses.class_weights import adaptive_weights, class_weights
 from spaces.modules.losses.losses import build_loss
 from spaces.modules.networks.network import build_network
 from spaces.modules.networks.patchgan import build_discriminator
-from spaces.modules.optim import build_optimizer, build_schedule
+from spaces.modules.optimizer import build_optimizer
+from spaces.modules.schedule import build_schedule
 from spaces.recipe.architecture import Pix2Pix
 from spaces.recipe.part import Part
 from spaces.tree import Leaf, Optional, PerClass, Section, children, walk
@@ -183,7 +184,7 @@ def test_every_value_builds_and_trains(path: Path, value: Any, family: str) -> N
     loss = build_loss(recipe.loss, weights, FACTS, None)
 
     for size in LARGER if isinstance(recipe.model, Pix2Pix) else SIZES:
-        network.zero_grad(set_to_none=True)
+        network.zero_grad()
         images, masks = augmented(recipe, *batch(*size))
         outputs = network.outputs(images)
         assert outputs.high.shape == (2, 4, *size)

@@ -14,8 +14,9 @@ from safetensors.torch import load_file as load_tensors
 
 from search.studies.queries import count
 from search.studies.study import open_study
+from search.training.confusion import confusion_matrix
 from search.training.epoch import EpochRecord
-from search.training.metrics import confusion_matrix, scores
+from search.training.metrics import scores
 from search.training.predict import predict_labels
 from search.worker.job_files import normalisation
 from spaces.modules.networks.network import build_network

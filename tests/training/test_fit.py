@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from search.training.arrays import TrainingData, channel_statistics, label_shares
+from search.training.confusion import confusion_matrix
 from search.training.fit import Diverged, Epoch, Stopped, fit
-from search.training.metrics import confusion_matrix, scores
+from search.training.metrics import scores
 from search.training.predict import predict_labels
 from spaces.errors import SpaceError
 from spaces.modules.networks.network import build_network

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.training.metrics import confusion_matrix, scores
+from search.training.confusion import confusion_matrix
+from search.training.metrics import scores
 from spaces.facts import DataFacts
 from support.examples import examples
 

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from search.training.metrics import confusion_matrix, scores
+from search.training.confusion import confusion_matrix
+from search.training.metrics import scores
 from search.training.threshold import CANDIDATES, ThresholdSearch
 from spaces.facts import DataFacts
 from spaces.modules.networks.background import merge_background

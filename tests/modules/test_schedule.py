@@ -1,4 +1,4 @@
-"""Schedules agree with torch's own where they compute the same; optimisers carry what the recipe says."""
+"""Schedules agree with torch's own where they compute the same."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, PolynomialLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, PolynomialLR, ReduceLROnPlateau
 
-from spaces.modules.optim import build_optimizer, build_schedule, one_cycle
+from spaces.modules.optimizer import build_optimizer
+from spaces.modules.schedule import build_schedule, one_cycle
 from spaces.recipe import Optimisation
 
 
@@ -87,6 +88,18 @@ def test_plateau_halves_after_a_stall_down_to_the_floor() -> None:
     assert seen == pytest.approx([4e-5] * 7 + [2e-5] * 6 + [1e-5] * 7)
 
 
+@given(scores=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4, math.nan]), max_size=60))
+def test_plateau_is_torchs(scores: list[float]) -> None:
+    optimizer = torch.optim.SGD([parameter()], lr=1e-3)
+    theirs = ReduceLROnPlateau(optimizer, mode="max", factor=0.5, patience=5, threshold=0.0, min_lr=1e-5)
+    section = Optimisation(schedule="plateau", lr=1e-3)
+    schedule = build_schedule(section, build_optimizer(section, [parameter()]), 300)
+    for score in scores:
+        theirs.step(score)
+        schedule.observe(score)
+        assert schedule.lr == optimizer.param_groups[0]["lr"]
+
+
 def test_plateau_forgives_an_improvement_and_nan_is_none() -> None:
     section = Optimisation(schedule="plateau", lr=1e-2)
     schedule = build_schedule(section, build_optimizer(section, [parameter()]), 30)
@@ -95,15 +108,3 @@ def test_plateau_forgives_an_improvement_and_nan_is_none() -> None:
     assert schedule.lr == 1e-2
     schedule.observe(math.nan)
     assert schedule.lr == 5e-3
-
-
-def test_optimizers_carry_the_recipe() -> None:
-    sgd = build_optimizer(Optimisation(optimizer="sgd", momentum=0.95, weight_decay=1e-3), [parameter()])
-    adam = build_optimizer(Optimisation(optimizer="adam", momentum=0.85), [parameter()])
-    adamw = build_optimizer(Optimisation(optimizer="adamw", lr=3e-3), [parameter()])
-    assert type(sgd) is torch.optim.SGD
-    assert (sgd.defaults["nesterov"], sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (True, 0.95, 1e-3)
-    assert type(adam) is torch.optim.Adam
-    assert adam.defaults["betas"] == (0.85, 0.999)
-    assert type(adamw) is torch.optim.AdamW
-    assert adamw.defaults["lr"] == 3e-3

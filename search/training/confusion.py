@@ -1,0 +1,21 @@
+"""The confusion matrix of labels on a device; `search.training.metrics` makes scores of it, without torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int, ignore_label: int | None = None) -> Tensor:
+    """Count pixels by (truth, prediction): int64 (K, K) on the device of the labels.
+
+    prediction, truth: integer labels of one shape; truth outside 0 .. K-1 (the ignore label) is left out.
+    """
+    truth = truth.long()
+    counted = (truth >= 0) & (truth < classes)
+    if ignore_label is not None:
+        counted &= truth != ignore_label
+    # What does not count falls into one more cell: no boolean indexing, so no wait for the device.
+    cell = torch.where(counted, truth * classes + prediction.long(), classes * classes)
+    counts = torch.bincount(cell.flatten(), minlength=classes * classes + 1)
+    return counts[:-1].view(classes, classes)
