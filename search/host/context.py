@@ -19,7 +19,7 @@ from search.host.uploads import Outbox
 from search.studies.constraints import pixel_bytes_of
 from search.studies.load import load_study
 from search.studies.study import OpenStudy
-from search.worker.gpu import Gpu
+from search.worker.devices import Gpu
 from search.worker.process import WorkerProcess
 from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError, StudyError

@@ -24,8 +24,7 @@ from search.host.trial_loop import run_trials
 from search.host.uploads import Outbox
 from search.studies.checkpoint_names import stem_of
 from search.studies.study import OpenStudy, open_study
-from search.worker.device_slot import DeviceSlot
-from search.worker.devices import device_slots, smallest_gpu
+from search.worker.devices import DeviceSlot, device_slots, smallest_gpu
 from search.worker.process import WorkerProcess
 from storage.process_identity import this_process
 from storage.store import Store

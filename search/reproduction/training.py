@@ -13,7 +13,7 @@ from search.host.progress import clock
 from search.reproduction.plan import DatasetRef, Task
 from search.reproduction.result import Result, read_result, write_result
 from search.training.epoch import EpochRecord
-from search.worker.device_slot import DeviceSlot
+from search.worker.devices import DeviceSlot
 from search.worker.pool import run_jobs
 from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import EpochEnd, Failed, Finished, Samples, Stopped, Train

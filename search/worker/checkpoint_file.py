@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,11 +30,6 @@ def remove_checkpoint(path: Path) -> None:
 
 def remove_parts(path: Path) -> None:
     """Remove what a killed worker left half-written beside the checkpoint at path."""
-    for part in path.parent.glob(f".{_literal(path.name)}.*.part"):
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _literal(name: str) -> str:
-    """The name with the characters that a glob pattern treats specially in brackets."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from storage.atomic_write import replacing_path
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class CheckpointWriter:
+class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
     """Holds the newest snapshot of one training, and writes it to one file when it is due.
 
-    While a disk is slow, newer snapshots replace the one that waits. A write that fails is reported once until one
-    succeeds again, and the next snapshot that is due is tried again. Use it as a context: after that nothing is
-    written any more.
+    While a disk is slow, the newest snapshot is the one that is written next. A write that fails is reported once until
+    one succeeds again, and the next snapshot that is due is tried again. Use it as a context: it ends once nothing is
+    being written, and nothing is written after that.
     """
 
     def __init__(
@@ -47,67 +47,30 @@ class CheckpointWriter:
         self._failed = failed
         self._newest = newest
         self._written = written
-        self._waiting: Snapshot | None = None
-        self._writing: Snapshot | None = None
         self._failing = False
-        self._closed = False
         self._handed_over = time.monotonic()
-        self._change = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name="checkpoint writer", daemon=True)
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1, "checkpoint writer")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
 
     def take(self, snapshot: Snapshot) -> None:
-        """Hold the snapshot; if one is due, hand it to the thread. Does not wait."""
-        with self._change:
-            self._newest = snapshot
-            if time.monotonic() - self._handed_over >= self._seconds:
-                self._hand_over(snapshot)
+        """Hold the snapshot; if one is due, have the thread write the newest. Does not wait."""
+        self._newest = snapshot
+        if time.monotonic() - self._handed_over >= self._seconds:
+            self._handed_over = time.monotonic()
+            self._thread.submit(self._write)
 
     def write_newest(self) -> None:
         """Write the newest snapshot unless it is on the disk already, and wait until that is done or has failed."""
-        with self._change:
-            newest = self._newest
-            if newest is not None and newest.epoch != self._written and newest is not self._writing:
-                self._hand_over(newest)
-            self._change.wait_for(lambda: self._waiting is None and self._writing is None)
+        self._thread.submit(self._write).result()
 
-    def close(self) -> None:
-        """Wait for what is being written and drop what waits."""
-        with self._change:
-            self._closed, self._waiting = True, None
-            self._change.notify_all()
-        self._thread.join()
-
-    def _hand_over(self, snapshot: Snapshot) -> None:
-        self._waiting, self._handed_over = snapshot, time.monotonic()
-        self._change.notify_all()
-
-    def _work(self) -> None:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._closed or self._waiting is not None)
-                if self._waiting is None:
-                    return
-                snapshot, self._waiting = self._waiting, None
-                self._writing = snapshot
-            written = self._write(snapshot)
-            with self._change:
-                self._written = snapshot.epoch if written else self._written
-                self._writing = None
-                self._change.notify_all()
-
-    def _write(self, snapshot: Snapshot) -> bool:
-        """Write the snapshot and report the outcome; whether it is on the disk."""
+    def _write(self) -> None:
         from search.training.checkpoint import write_snapshot
 
+        snapshot = self._newest
+        if snapshot is None or snapshot.epoch == self._written:
+            return
         try:
             with replacing_path(self._path) as part:
                 write_snapshot(part, snapshot)
@@ -116,7 +79,6 @@ class CheckpointWriter:
             if not self._failing:
                 self._failed(f"the checkpoint of epoch {snapshot.epoch} cannot be written: {error}")
             self._failing = True
-            return False
-        self._failing = False
+            return
+        self._written, self._failing = snapshot.epoch, False
         self._saved(snapshot.epoch)
-        return True

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from search.settings import STORAGE_VARIABLES
-from search.worker.device_slot import DeviceSlot
-from search.worker.exit_reason import end_of_log, exit_reason
+from search.worker.devices import DeviceSlot
 from search.worker.protocol import Message, from_line, to_line
 from storage.atomic_write import private_folder
 
 SLICE = 0.5  # seconds of waiting at a time
-CLOSE_S = 2.0  # for a process to exit once its input has ended
+CLOSE_S = 2.0  # for a process to exit once its input has ended,
+EXIT_S = 5.0  # and once it has closed its pipe
+TAIL = 20_000  # bytes of a log that are looked at
+LONGEST = 400  # characters of it that are told
 
 # -P: `-m` alone would put the working directory first, where a file random.py or queue.py hides the library's.
 COMMAND = (sys.executable, "-P", "-m", "search.worker.main")
@@ -87,17 +91,43 @@ class Connection:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
+        self._wait(CLOSE_S)
+
+    def exit_reason(self, *, hung: bool) -> str:
+        """What is known of the process's end: how it ended, unless it was killed as a hung one, and its last words."""
+        words = "" if hung else self._wait(EXIT_S)
+        return f"{words}; {end_of_log(self._slot.log, self._log_start)}".strip("; ")
+
+    def _wait(self, seconds: float) -> str:
+        """Wait for the process that is to exit by itself, or is killed after so long; how it ended."""
         try:
-            self._process.wait(timeout=CLOSE_S)
+            return status_in_words(self._process.wait(seconds))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+            return "it did not exit and was killed"
 
-    def exit_reason(self, *, hung: bool) -> str:
-        """What is known of the process's end; how a hung one ended is known already."""
-        if hung:
-            return end_of_log(self._slot.log, self._log_start)
-        return exit_reason(self._process, self._slot.log, self._log_start)
+
+def status_in_words(code: int) -> str:
+    """An exit status as `subprocess` gives it, below zero for a signal, in words."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        name = f" ({signal.Signals(-code).name})"
+    except ValueError:
+        name = ""
+    perhaps = ", perhaps out of memory (the kernel's OOM killer)" if -code == signal.SIGKILL else ""
+    return f"killed by signal {-code}{name}{perhaps}"
+
+
+def end_of_log(log: Path, start: int) -> str:
+    """The end of the log on one line: the crash in native code if there is one, else the last two lines."""
+    with log.open("rb") as file:
+        file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
+        lines = [line for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
+    crashes = [line for line in lines if line.startswith("Fatal Python error")]
+    told = crashes[-1:] or lines[-2:]
+    return " ".join(" ".join(told).split())[-LONGEST:]
 
 
 def _environment(slot: DeviceSlot) -> dict[str, str]:

@@ -1,16 +1,53 @@
-"""The devices of this machine, and the slots for trainings on them."""
+"""The devices of this machine, asked of its drivers without torch, and the slots for trainings on them."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from search.errors import UsageError
-from search.worker.device_slot import DeviceSlot
-from search.worker.gpu import Gpu, gpu_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """What one training gets of a GPU.
+
+    id: as CUDA_VISIBLE_DEVICES names it, an index or a UUID.
+    gb: memory in GiB, the share of one training; None where the driver does not answer.
+    bfloat16: the GPU computes in it, which halves activations.
+    """
+
+    id: str
+    gb: float | None = None
+    bfloat16: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSlot:
+    """What a worker process runs on: one training at a time on one device of this machine.
+
+    name: unique within the host ("slot 1"). device: as torch names it within the worker. gpu: None without one.
+    threads: of torch. log: file that takes the worker's stderr.
+    """
+
+    name: str
+    device: str
+    gpu: Gpu | None = None
+    threads: int = 1
+    log: Path
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables that a worker process needs to find its device."""
+        # CUBLAS_WORKSPACE_CONFIG: without it cuBLAS is not deterministic.
+        always = {"OMP_NUM_THREADS": str(self.threads), "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"}
+        return always | ({"CUDA_VISIBLE_DEVICES": self.gpu.id} if self.gpu is not None else {})
 
 
 def device_slots(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[DeviceSlot, ...]:
@@ -22,7 +59,7 @@ def device_slots(wanted: str, workers: int | None, logs: Path, on_one_gpu: int =
     """
     names = _asked_gpus(wanted)
     count = workers or (len(names) * on_one_gpu if names else max(1, cores() // 2))
-    gpus = [gpu_of(name, max(on_one_gpu, -(-count // len(names)))) for name in names]
+    gpus = [_gpu_of(name, max(on_one_gpu, -(-count // len(names)))) for name in names]
     device = "cuda" if gpus else _without_gpu(wanted)
     return tuple(
         DeviceSlot(
@@ -73,11 +110,26 @@ def visible_gpus() -> tuple[str, ...]:
     limited = os.environ.get("CUDA_VISIBLE_DEVICES")
     if limited is not None:
         return tuple(name for name in limited.split(",") if name and name != "-1")
-    try:  # the driver's own program: where it lies is the system's affair
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)  # noqa: S607
+    return tuple(str(i) for i in range(sum(line.startswith("GPU ") for line in _ask_driver("-L"))))
+
+
+def _gpu_of(name: str, sharing: int) -> Gpu:
+    """What the GPU of that name offers to each of so many trainings, which divide its memory evenly."""
+    with suppress(ValueError):
+        said = _ask_driver("-i", name, "--query-gpu=memory.total,compute_cap", "--format=csv,noheader,nounits")
+        megabytes, generation = map(float, "".join(said[:1]).split(","))
+        return Gpu(id=name, gb=megabytes / 1024 / sharing, bfloat16=generation >= 8)  # it came with Ampere
+    return Gpu(id=name)
+
+
+@cache
+def _ask_driver(*words: str) -> Sequence[str]:
+    """The lines that the driver's own program answers; none where there is no driver."""
+    try:  # where it lies is the system's affair
+        done = subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, timeout=20, check=False)  # noqa: S607
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tuple(str(i) for i, _ in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU ")))
+    return done.stdout.splitlines()
 
 
 def _asked_gpus(wanted: str) -> tuple[str, ...]:
@@ -98,8 +150,6 @@ def _asked_gpus(wanted: str) -> tuple[str, ...]:
 def _without_gpu(wanted: str) -> str:
     if wanted == "cpu":
         return "cpu"
-    import platform
-
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
     if wanted == "mps" and not apple:
         raise UsageError("--device mps: needs Apple silicon, use --device cpu or auto")

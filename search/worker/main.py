@@ -12,8 +12,10 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Literal, TextIO
 
 # Ctrl-C and a service manager's SIGTERM go to the whole process group, and only the host decides: ignored before torch
 # takes its seconds to load. The worker exits when its input ends.
@@ -23,91 +25,58 @@ for _signal in (signal.SIGINT, signal.SIGTERM):
 from search.worker.job import train  # noqa: E402
 from search.worker.protocol import Failed, Message, Ready, Stop, Train, from_line, to_line  # noqa: E402
 
-if TYPE_CHECKING:
-    from storage.data.dataset import Dataset
-
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
-
-
-class Inbox:
-    """The host's messages, read by a thread; when the host ends, so does the worker."""
-
-    def __init__(self, lines: TextIO) -> None:
-        self.jobs: queue.Queue[Train] = queue.Queue()
-        self._stopped: set[int] = set()
-        threading.Thread(target=self._read, args=(lines,), daemon=True).start()
-
-    def stopped(self, job: int) -> bool:
-        """Whether the host has given the job up; once true, it stays true."""
-        return job in self._stopped
-
-    def _read(self, lines: TextIO) -> None:
-        try:
-            for line in lines:
-                message = from_line(line)
-                if isinstance(message, Train):
-                    self.jobs.put(message)
-                elif isinstance(message, Stop):
-                    self._stopped.add(message.job)
-        except ValueError:
-            traceback.print_exc()
-            os._exit(2)
-        os._exit(0)
-
-
-class Sender:
-    """The pipe to the host; any thread may send."""
-
-    def __init__(self, lines: TextIO) -> None:
-        self._lines = lines
-        self._writing = threading.Lock()
-
-    def send(self, message: Message) -> None:
-        """Write the message through at once; a host that is gone ends the worker."""
-        try:
-            with self._writing:
-                self._lines.write(to_line(message))
-                self._lines.flush()
-        except (BrokenPipeError, ValueError):
-            os._exit(0)
 
 
 def main() -> None:
     """Train jobs until the host is gone."""
     faulthandler.enable()  # a crash in native code leaves its traceback in the log
-    sender = Sender(_private_stdout())
-    inbox = Inbox(sys.stdin)
+    send = _sender(_private_stdout())
+    jobs, stopped = queue.Queue[Train](), set[int]()
+    threading.Thread(target=_read, args=(sys.stdin, jobs, stopped), daemon=True).start()
     import torch
 
+    from storage.data.dataset import read_dataset
+
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    datasets = DatasetCache()
-    sender.send(Ready())
+    dataset_at = lru_cache(maxsize=1)(read_dataset)  # the trials of a study all use the same
+    send(Ready())
     while True:
-        job = inbox.jobs.get()
+        job = jobs.get()
         try:
-            sender.send(_train(job, datasets, inbox, sender))
+            send(train(job, dataset_at(Path(job.samples.path)), partial(stopped.__contains__, job.job), send))
         except Exception as error:
-            sender.send(_failed(job.job, error))
+            send(_failed(job.job, error))
 
 
-class DatasetCache:
-    """The data set that was read last: the trials of a study all use the same."""
+def _read(lines: TextIO, jobs: queue.Queue[Train], stopped: set[int]) -> None:
+    """Take the host's messages; when the host ends, so does the worker. stopped: the jobs that are given up."""
+    try:
+        for line in lines:
+            message = from_line(line)
+            if isinstance(message, Train):
+                jobs.put(message)
+            elif isinstance(message, Stop):
+                stopped.add(message.job)
+    except ValueError:
+        traceback.print_exc()
+        os._exit(2)
+    os._exit(0)
 
-    def __init__(self) -> None:
-        self._path = ""
-        self._dataset: Dataset | None = None
 
-    def read(self, path: str) -> Dataset:
-        """The data set in that file."""
-        from storage.data.dataset import read_dataset
+def _sender(lines: TextIO) -> Callable[[Message], None]:
+    """What sends the host a message, from any thread, at once; a host that is gone ends the worker."""
+    writing = threading.Lock()
 
-        if self._dataset is None or path != self._path:
-            self._path, self._dataset = path, read_dataset(Path(path))
-        return self._dataset
+    def send(message: Message) -> None:
+        try:
+            with writing:
+                lines.write(to_line(message))
+                lines.flush()
+        except (BrokenPipeError, ValueError):
+            os._exit(0)
 
-
-def _train(job: Train, datasets: DatasetCache, inbox: Inbox, sender: Sender) -> Message:
-    return train(job, datasets.read(job.samples.path), lambda: inbox.stopped(job.job), sender.send)
+    return send
 
 
 def _private_stdout() -> TextIO:

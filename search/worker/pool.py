@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import TypeVar
 
-from search.worker.device_slot import DeviceSlot
+from search.worker.devices import DeviceSlot
 from search.worker.process import WorkerProcess
 
 LOOK = 0.2  # seconds between two looks at the stop flag
@@ -29,9 +29,22 @@ def run_jobs(
     other threads end, when ``handle`` raises; that error is raised here.
     """
     waiting, lock = iter(jobs), threading.Lock()
+
+    def serve(worker: WorkerProcess) -> None:
+        try:
+            while not stop.is_set():
+                with lock:
+                    job = next(waiting, None)
+                if job is None:
+                    return
+                handle(worker, job)
+        except BaseException:
+            stop.set()
+            raise
+
     with ThreadPoolExecutor(len(slots)) as threads, ExitStack() as stack:
         workers = [stack.enter_context(WorkerProcess(slot)) for slot in slots]
-        ends = [threads.submit(_serve, worker, waiting, lock, handle, stop) for worker in workers]
+        ends = [threads.submit(serve, worker) for worker in workers]
         try:
             while wait(ends, LOOK).not_done:
                 if stop.is_set():
@@ -42,22 +55,3 @@ def run_jobs(
             raise
     for end in ends:
         end.result()
-
-
-def _serve(
-    worker: WorkerProcess,
-    waiting: Iterator[Job],
-    lock: threading.Lock,
-    handle: Callable[[WorkerProcess, Job], None],
-    stop: threading.Event,
-) -> None:
-    try:
-        while not stop.is_set():
-            with lock:
-                job = next(waiting, None)
-            if job is None:
-                return
-            handle(worker, job)
-    except BaseException:
-        stop.set()
-        raise

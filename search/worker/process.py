@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Generator, Iterator
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager
 
 from search.errors import TrainingFailed
-from search.worker.backoff import BackOff
 from search.worker.connection import Connection
-from search.worker.device_slot import DeviceSlot
+from search.worker.devices import DeviceSlot
 from search.worker.protocol import Failed, Finished, Message, Ready, Stop, Stopped, Train
 
 START_LIMIT = 120.0  # seconds; a cold import of torch on a busy disk took 20 (measured)
+LONGEST_PAUSE = 30.0  # between two starts
+LOOK_S = 0.2  # between two looks for a stop during a pause
 
 
 class WorkerDied(TrainingFailed):
     """The worker ended in the middle of a job, or before it could take one."""
 
 
-class WorkerHung(WorkerDied):
-    """The worker sent nothing for too long and was killed."""
-
-
-class WorkerProcess:
+class WorkerProcess(AbstractContextManager["WorkerProcess"]):
     """One worker; started on first use, and again after it died. Owned by one thread at a time.
 
     After the second death in a row the next start waits 1 s, then 2, 4 ... 30; a job that finishes ends the row.
@@ -36,14 +33,10 @@ class WorkerProcess:
         self._jobs = 0
         self._open = 0
         self._stopped: set[int] = set()
-        self._backoff = BackOff()
+        self._deaths = 0  # in a row
+        self._not_before = 0.0  # by `time.monotonic`
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
@@ -63,8 +56,8 @@ class WorkerProcess:
         silence: seconds without a message after which the worker counts as hung, None for any number. Time in which
         this process itself was suspended does not count.
         A job that is stopped before its worker has started is closed by `Stopped` as well.
-        Raises WorkerDied when the worker ends first, WorkerHung for a silent one; leaving the iterator early ends the
-        process, and so does running out of memory.
+        Raises WorkerDied when the worker ends first, or is killed because it was silent; leaving the iterator early
+        ends the process, and so does running out of memory.
         """
         connection = self._started(job.job)
         if connection is None:
@@ -88,7 +81,6 @@ class WorkerProcess:
     def stop(self, job: int) -> None:
         """Tell the worker that the job is given up; may be called by any thread."""
         self._stopped.add(job)
-        self._backoff.wake()
         connection = self._connection
         if connection is not None:
             connection.send(Stop(job=job))
@@ -113,7 +105,7 @@ class WorkerProcess:
         """Take note that the job has ended, before anybody acts on it."""
         self._open = 0
         if isinstance(message, Finished):
-            self._backoff.succeeded()
+            self._deaths = 0
         if isinstance(message, Failed) and message.kind == "memory":
             self.close()  # a new process gives back what this one holds
 
@@ -122,7 +114,9 @@ class WorkerProcess:
         if self._connection is not None and self._connection.running and not self._open:
             return self._connection
         self.close()
-        if not self._backoff.wait(lambda: job in self._stopped):
+        while (left := self._not_before - time.monotonic()) > 0 and job not in self._stopped:
+            time.sleep(min(left, LOOK_S))
+        if job in self._stopped:
             return None
         try:
             self._connection = connection = Connection(self.slot)
@@ -153,8 +147,9 @@ class WorkerProcess:
 
     def _died(self, what: str, *, hung: bool = False) -> WorkerDied:
         """Count a death, end what is left of the process, and say what happened."""
-        self._backoff.failed()
+        self._deaths += 1
+        pause = min(LONGEST_PAUSE, 2.0 ** min(self._deaths - 2, 10)) if self._deaths > 1 else 0.0
+        self._not_before = time.monotonic() + pause
         reason = self._connection.exit_reason(hung=hung) if self._connection is not None else ""
         self.close()
-        kind = WorkerHung if hung else WorkerDied
-        return kind(f"{self.slot.name}: the worker {what}{': ' if reason else ''}{reason}")
+        return WorkerDied(f"{self.slot.name}: the worker {what}{': ' if reason else ''}{reason}")

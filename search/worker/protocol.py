@@ -26,10 +26,10 @@ The protocol, for one worker process:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from functools import cache
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from pydantic import ConfigDict, TypeAdapter
 
 from search.training.epoch import EpochRecord
 
@@ -37,6 +37,13 @@ from search.training.epoch import EpochRecord
 @dataclass(frozen=True, kw_only=True)
 class Ready:
     """The worker has loaded everything and waits for a job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobMessage:
+    """A message about one job. job: its number, never used twice within a worker."""
+
+    job: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +76,15 @@ class Checkpointing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train:
+class Train(JobMessage):
     """A job for the worker.
 
-    job: its number, never used twice within a worker.
     recipe: YAML text.
     out: existing directory for the weights and predictions.
     device: as torch names it.
     objective: the score that the best epoch is chosen by.
     """
 
-    job: int
     recipe: str
     samples: Samples
     out: str
@@ -89,28 +94,24 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop:
+class Stop(JobMessage):
     """The host gives the job up."""
-
-    job: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochEnd:
+class EpochEnd(JobMessage):
     """One epoch is done."""
 
-    job: int
     record: EpochRecord
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resumed:
+class Resumed(JobMessage):
     """The training continues from a checkpoint.
 
     history: the records of all epochs that the checkpoint comes after, at least one.
     """
 
-    job: int
     history: tuple[EpochRecord, ...]
 
     @property
@@ -120,54 +121,54 @@ class Resumed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
+class Saved(JobMessage):
     """The checkpoint of that epoch is on the disk."""
 
-    job: int
     epoch: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
+class Note(JobMessage):
     """Something that a person should know, in one sentence; the job goes on."""
 
-    job: int
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class Finished(JobMessage):
     """The training is complete; `weights.safetensors` and `panel.npz` of the best epoch are in the job's `out`.
 
     best: number of the best epoch, which may be one from before a resume.
     """
 
-    job: int
     best: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stopped:
+class Stopped(JobMessage):
     """The job ended because of a `Stop`."""
-
-    job: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failed:
+class Failed(JobMessage):
     """The job ended by an error of its own; reason is one sentence, detail the traceback.
 
     kind: "diverged" for a loss that is no number, "memory" for too little of it on device or host.
     """
 
-    job: int
     reason: str
     detail: str
     kind: Literal["diverged", "memory", "error"] = "error"
 
 
 Message = Ready | Train | Stop | EpochEnd | Resumed | Saved | Note | Finished | Stopped | Failed
-_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
+
+
+def _adapter(kind: Any) -> TypeAdapter[list[Message]]:
+    return TypeAdapter(list[kind], config=ConfigDict(extra="forbid"))  # for a dataclass itself it takes no config
+
+
+_ADAPTERS = {kind.__name__: _adapter(kind) for kind in get_args(Message)}
 
 
 def to_line(message: Message) -> str:
@@ -178,29 +179,6 @@ def to_line(message: Message) -> str:
 def from_line(line: str) -> Message:
     """The message of a line. Raises ValueError for anything that is none."""
     value = json.loads(line)
-    if not isinstance(value, dict) or value.get("message") not in _KINDS:
+    if not isinstance(value, dict) or value.get("message") not in _ADAPTERS:
         raise ValueError(f"a message was expected, got {line[:80]!r}")
-    message: Message = _built(_KINDS[value.pop("message")], value)
-    return message
-
-
-def _built(kind: Any, values: Mapping[str, Any]) -> Any:
-    """A dataclass from its JSON, with the dataclasses and tuples that its fields are annotated with."""
-    try:
-        annotated = _annotations(kind)
-        return kind(**{name: _decoded(annotated[name], value) for name, value in values.items()})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"a message {getattr(kind, '__name__', '')} has other fields: {error}") from error
-
-
-def _decoded(annotation: Any, value: Any) -> Any:
-    if is_dataclass(annotation):
-        return _built(annotation, value)
-    if get_origin(annotation) is tuple:
-        return tuple(_decoded(get_args(annotation)[0], item) for item in value)
-    return value
-
-
-@cache
-def _annotations(kind: Any) -> Mapping[str, Any]:
-    return get_type_hints(kind)
+    return _ADAPTERS[value.pop("message")].validate_python([value])[0]

@@ -29,7 +29,7 @@ from search.reproduction.table import Reproduction
 from search.reproduction.training import seconds_left, train_missing
 from search.training.epoch import EpochRecord
 from search.worker import pool
-from search.worker.device_slot import DeviceSlot
+from search.worker.devices import DeviceSlot
 from search.worker.process import WorkerDied
 from search.worker.protocol import EpochEnd, Failed, Finished, Message, Stopped, Train
 from spaces import Recipe, bind, load_preset

@@ -25,9 +25,8 @@ from search.studies.recipes import enqueue_named
 from search.studies.samplers import build_sampler
 from search.studies.study import Study
 from search.training.footprint import meta_network
-from search.worker import gpu as gpus
-from search.worker.devices import device_slots, smallest_gpu
-from search.worker.gpu import Gpu
+from search.worker import devices as gpus
+from search.worker.devices import Gpu, device_slots, smallest_gpu
 from spaces import DataFacts, Recipe, bind, dump_domains
 from spaces.modules.networks.network import count_parameters
 from storage.store import Store

@@ -10,7 +10,7 @@ from types import TracebackType
 import pytest
 
 from search.worker import pool
-from search.worker.device_slot import DeviceSlot
+from search.worker.devices import DeviceSlot
 from search.worker.pool import run_jobs
 
 SLOTS = [DeviceSlot(name=f"slot {number}", device="cpu", log=Path("log")) for number in (1, 2)]

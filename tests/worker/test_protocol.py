@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 
 import pytest
@@ -76,6 +77,13 @@ def test_a_message_is_one_line_and_comes_back_equal(message: Message) -> None:
     assert from_line(line) == message
 
 
+def test_a_number_that_is_undefined_stays_so() -> None:
+    found = from_line(to_line(EpochEnd(job=2, record=replace(record(3), miou=math.nan, train_loss=math.inf))))
+    assert isinstance(found, EpochEnd)
+    assert math.isnan(found.record.miou)
+    assert replace(found.record, miou=0.5) == replace(record(3), train_loss=math.inf)
+
+
 BAD_LINES = [
     "",
     "{}",
@@ -87,12 +95,13 @@ BAD_LINES = [
     '{"message": "EpochEnd", "job": 1, "record": {"number": 1}}',
     '{"message": "EpochEnd", "job": 1, "record": [1]}',
     '{"message": "Resumed", "job": 1, "history": 7}',
+    to_line(MESSAGES[3]).replace('"number": 3', '"number": 3, "x": 2'),
 ]
 
 
 @pytest.mark.parametrize("line", BAD_LINES)
 def test_anything_else_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match=r"message|JSON|Expecting"):
+    with pytest.raises(ValueError, match=r"message|JSON|Expecting|validation"):
         from_line(line)
 
 

@@ -21,10 +21,9 @@ import pytest
 
 from search.training.epoch import EpochRecord
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint, remove_parts
-from search.worker.connection import Connection
-from search.worker.device_slot import DeviceSlot
-from search.worker.exit_reason import status_in_words
-from search.worker.process import WorkerDied, WorkerHung, WorkerProcess
+from search.worker.connection import Connection, status_in_words
+from search.worker.devices import DeviceSlot
+from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import (
     Checkpointing,
     EpochEnd,
@@ -437,7 +436,7 @@ def test_a_silent_worker_is_killed_and_the_next_one_trains(slot: DeviceSlot, job
     with WorkerProcess(slot) as worker:
         hung: list[int] = []
         assert isinstance(all_of(worker, job)[-1], Finished)  # the first job of a worker waits for imports
-        with pytest.raises(WorkerHung, match="slot 1: the worker sent nothing for 3 s during a job and was killed"):
+        with pytest.raises(WorkerDied, match="slot 1: the worker sent nothing for 3 s during a job and was killed"):
             drive(worker, job, lambda _: hung.append(send(worker, signal.SIGSTOP)), silence=3.0)
         assert gone(hung[0])
         assert isinstance(all_of(worker, job)[-1], Finished)
@@ -554,7 +553,7 @@ HOST = """
     from dataclasses import replace
     from pathlib import Path
     from search.worker.process import WorkerProcess
-    from search.worker.device_slot import DeviceSlot
+    from search.worker.devices import DeviceSlot
     from search.worker.protocol import EpochEnd, from_line
 
     job = from_line(sys.stdin.readline())
