@@ -90,7 +90,7 @@ def enqueue(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)")],
 ) -> None:
     """Let the next free worker try a recipe."""
-    from search.studies.recipes import enqueue_named
+    from search.studies.recipes import enqueue as enqueue_named
 
     with open_storage() as (store, _):
         enqueue_named(store, study, recipe)

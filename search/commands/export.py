@@ -76,7 +76,7 @@ def _contents(
             f"trial {trial.number}: its weights in the artifact store are damaged ({error}): export another trial"
         ) from error
     return BundleContents(
-        recipe=opened.study.recipe(trial),
+        recipe=opened.recipe(trial),
         facts=opened.space.facts,
         weights=tensors,
         mean=mean,

@@ -17,8 +17,8 @@ from search.host.context import HostContext
 from search.host.outcomes import Completed, Failed, Lost, Outcome, Pruned, Result, Retry
 from search.host.reporter import TrialReporter
 from search.host.state import INTERRUPTED, Training
-from search.studies.constraints import constraint_values, pixel_bytes_of, refusal
-from search.studies.samplers import trial_seed
+from search.studies.limits import constraint_values, refusal
+from search.studies.study import trial_seed
 from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import (
     Checkpointing,
@@ -96,17 +96,11 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
 
 def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> str:
     """Note how far the recipe lies below or above the study's limits; why it is refused, "" when it is not."""
-    config, gpu = context.opened.config, job.worker.slot.gpu
-    over = constraint_values(
-        context.opened.study,
-        recipe,
-        gpu.gb if gpu is not None else None,
-        pixel_bytes=pixel_bytes_of(context.opened.dataset.images),
-        bfloat16=gpu is None or gpu.bfloat16,
-    )
+    gpu = job.worker.slot.gpu
+    over = constraint_values(context.opened, recipe, gpu)
     for name, value in over.items():
         job.claim.trial.set_constraint(name, value)
-    return refusal(over, config, gpu.gb if gpu is not None else None)
+    return refusal(over, context.opened.config, gpu)
 
 
 def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:

@@ -16,8 +16,7 @@ from optuna.study import Study
 from search.host.checkpoints import Checkpoint
 from search.host.state import HostState
 from search.host.uploads import Outbox
-from search.studies.constraints import pixel_bytes_of
-from search.studies.load import load_study
+from search.studies.samplers import load_study
 from search.studies.study import OpenStudy
 from search.worker.devices import Gpu
 from search.worker.process import WorkerProcess
@@ -104,10 +103,7 @@ class HostContext:
 
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however many attempts it has had."""
-        gpu, pixel_bytes = self.settings.gpu, pixel_bytes_of(self.opened.dataset.images)
-        if gpu is None:
-            return load_study(self.store, self.opened.study, pixel_bytes=pixel_bytes)
-        return load_study(self.store, self.opened.study, gpu.gb, pixel_bytes=pixel_bytes, bfloat16=gpu.bfloat16)
+        return load_study(self.store, self.opened, self.settings.gpu)
 
     def checkpoint(self, first: int) -> Checkpoint:
         """The checkpoint of the trial whose first attempt has that number."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from optuna.trial import Trial
 
+from search.studies.pruners import rungs
 from search.studies.study import OpenStudy
 from search.training.epoch import EpochRecord
 from storage.database.optuna_schema import trial_id_of
@@ -78,7 +79,7 @@ class TrialReporter:
     def _report(self) -> bool:
         """Report at a rung, and ask the pruner. The best epoch so far counts: single epochs swing by 0.3 (measured)."""
         latest = self.epochs[-1]
-        if latest.number not in self._opened.study.rungs and not latest.last:
+        if latest.number not in rungs(self._opened.config) and not latest.last:
             return False
         self.reported = self._best_score()
         self.trial.report(self.reported, latest.number)

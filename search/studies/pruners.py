@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Container, Iterable
+from functools import cache
+from itertools import count, takewhile
 from typing import Any
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
@@ -82,20 +84,16 @@ def min_resource(epochs: int) -> int:
     return max(1, round(epochs / REDUCTION**2))
 
 
+@cache
 def rungs(config: StudyConfig) -> frozenset[int]:
     """The epochs at which Optuna hears of a training; the whole curve is in our own table."""
-    if config.pruner == "none":
-        return frozenset({config.epochs})
-    if config.pruner == "median":
-        return frozenset(range(min_resource(config.epochs), config.epochs + 1, max(1, config.epochs // 10))) | {
-            config.epochs
-        }
-    steps = {config.epochs}
-    step = min_resource(config.epochs)
-    while step < config.epochs:
-        steps.add(step)
-        step *= REDUCTION
-    return frozenset(steps)
+    least, most = min_resource(config.epochs), config.epochs
+    steps: dict[str, Iterable[int]] = {
+        "none": (),
+        "median": range(least, most, max(1, most // 10)),
+        "asha": takewhile(lambda step: step < most, (least * REDUCTION**k for k in count())),
+    }
+    return frozenset({most, *steps["asha" if config.pruner == "hyperband" else config.pruner]})
 
 
 class _MergedAttempts:
@@ -144,7 +142,7 @@ def _as_first_attempt(trial: FrozenTrial, earlier: Iterable[FrozenTrial] = ()) -
 def _before(study: Study, trial: FrozenTrial, enough: int) -> int:
     """How many trials before this one were allowed to train, if fewer than enough.
 
-    Trials that a limit refused (`search.studies.constraints`) trained nothing and are not counted.
+    Trials that a limit refused (`search.studies.limits`) trained nothing and are not counted.
     """
     if trial.number < enough:
         return trial.number

@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 
 from search.errors import UsageError
-from search.studies.constraints import constraint_values, countable, refusal
+from search.studies.limits import constraint_values, countable, refusal
 from search.studies.study import Study
 from spaces import DataFacts, Recipe, SpaceError, adapt, load_preset, load_recipe, preset_names
 from spaces.axis import Scalar
@@ -16,19 +16,14 @@ from storage.store import Store
 from storage.studies.studies import load_config
 
 
-def enqueue(store: Store, name: str, recipe: Recipe) -> None:
-    """Let the next free worker try this recipe.
+def enqueue(store: Store, name: str, recipe: str) -> None:
+    """Let the next free worker try a preset or the recipe in a file.
 
-    Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits.
+    Raises StudyError for an unknown study, and as `recipe_for` and `params_for`.
     """
     study = Study(load_config(store, name))
-    params = params_for(study, recipe)
+    params = params_for(study, recipe_for(study, recipe))
     optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
-
-
-def enqueue_named(store: Store, name: str, recipe: str) -> None:
-    """Let the next free worker try a preset or the recipe in a file. Raises as `recipe_for` and `enqueue`."""
-    enqueue(store, name, recipe_for(Study(load_config(store, name)), recipe))
 
 
 def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) -> Recipe:
@@ -67,23 +62,12 @@ def as_planned(study: Study, recipe: Recipe) -> Recipe:
 def params_for(study: Study, recipe: Recipe) -> dict[str, Scalar]:
     """The parameters with which the study tries the recipe.
 
-    Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits.
+    Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits; those
+    of a device, and all of them where there is no torch, are left to the workers.
     """
     planned = as_planned(study, recipe)
     params = study.space.params(planned)
-    _check_limits(study, planned)
-    return params
-
-
-def _check_limits(study: Study, recipe: Recipe) -> None:
-    """Raise UsageError for a recipe over the study's own limits; what a device has, each worker sees for itself.
-
-    Without torch to count with it is left to the workers, which refuse such a recipe before they train it.
-    """
-    if not countable():
-        return
-    # One byte per pixel at least: the worker, which has the data, counts them exactly.
-    why = refusal(constraint_values(study, recipe, None, pixel_bytes=1), study.config, None)
-    if why:
+    if countable() and (why := refusal(constraint_values(study, planned), study.config, None)):
         reason = why.removeprefix("refused before training: ")
         raise UsageError(f"over the limits of study {study.config.study}: {reason}")
+    return params

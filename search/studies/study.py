@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from optuna.trial import FrozenTrial
 
-from search.studies.pruners import rungs
-from search.studies.samplers import trial_seed
 from search.worker.job_files import panel_samples
 from spaces import DataFacts, Recipe, Space, SpaceError, load_space
 from storage.artifacts.artifact_store import load_file
@@ -40,6 +39,11 @@ class Study:
         return load_split(self.config.split)
 
     @property
+    def pixel_bytes(self) -> int:
+        """Bytes of one number of the images on a device, at least."""
+        return 1
+
+    @property
     def space(self) -> Space:
         """The space as the study was created with it; axes that came later are at their defaults and not sampled.
 
@@ -48,11 +52,6 @@ class Study:
         if isinstance(self._space, SpaceError):
             raise StudyError(f"study {self.config.study} can be looked at, but not continued: {self._space}")
         return self._space
-
-    @cached_property
-    def rungs(self) -> frozenset[int]:
-        """The epochs at which the pruner hears of a training."""
-        return rungs(self.config)
 
     @cached_property
     def _space(self) -> Space | SpaceError:
@@ -70,36 +69,30 @@ class Study:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenStudy:
+class OpenStudy(Study):
     """A study with its data on this machine.
 
     data: local file of the data set. panel: the samples shown for each trial.
     """
 
-    study: Study
     dataset: Dataset
     data: Path
     panel: tuple[int, ...]
 
     @property
-    def config(self) -> StudyConfig:
-        """The study's configuration."""
-        return self.study.config
-
-    @property
-    def space(self) -> Space:
-        """The study's space."""
-        return self.study.space
+    def pixel_bytes(self) -> int:
+        """Bytes of one number of the images on a device: uint8 stays, everything else is float32 there."""
+        return 1 if self.dataset.images.dtype.itemsize == 1 else 4
 
     @cached_property
     def train(self) -> tuple[int, ...]:
         """The samples to train on."""
-        return tuple(self.study.split.train.tolist())
+        return tuple(self.split.train.tolist())
 
     @cached_property
     def validation(self) -> tuple[int, ...]:
         """The samples to validate on."""
-        return tuple(self.study.split.validation.tolist())
+        return tuple(self.split.validation.tolist())
 
 
 def open_study(store: Store, name: str, home: Path) -> OpenStudy:
@@ -115,4 +108,9 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
         load_file(store.artifacts, data_artifact(store, study.config.data_digest), data)
     dataset = read_dataset(data)
     panel = panel_samples(dataset, study.split.validation.tolist())
-    return OpenStudy(study=study, dataset=dataset, data=data.resolve(), panel=panel)
+    return OpenStudy(config=study.config, dataset=dataset, data=data.resolve(), panel=panel)
+
+
+def trial_seed(study_seed: int, number: int) -> int:
+    """The seed of a trial's recipe and sampler, in [0, 2**63)."""
+    return int(np.random.SeedSequence([study_seed, number]).generate_state(1, np.uint64)[0]) >> 1

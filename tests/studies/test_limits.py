@@ -16,14 +16,14 @@ import pytest
 from optuna.trial import Trial
 
 from search.errors import UsageError
-from search.studies.constraints import constraint_values, pixel_bytes_of, refusal, violation_of
 from search.studies.create import Created, create
 from search.studies.estimates import limits_note
+from search.studies.limits import constraint_values, refusal, violation_of
 from search.studies.pruners import build_pruner, rungs
 from search.studies.queries import best_of, count
-from search.studies.recipes import enqueue_named
+from search.studies.recipes import enqueue
 from search.studies.samplers import build_sampler
-from search.studies.study import Study
+from search.studies.study import Study, open_study
 from search.training.footprint import meta_network
 from search.worker import devices as gpus
 from search.worker.devices import Gpu, device_slots, smallest_gpu
@@ -62,7 +62,7 @@ def study_of(plan: StudyConfig, text: str = "") -> Study:
 
 def values(plan: StudyConfig, device_gb: float | None, *, quick: bool = False) -> Mapping[str, float]:
     """The constraints of that study on the default recipe."""
-    return constraint_values(study_of(plan), Recipe(), device_gb, quick=quick)
+    return constraint_values(study_of(plan), Recipe(), Gpu(id="0", gb=device_gb), quick=quick)
 
 
 def parameters(recipe: Recipe) -> int:
@@ -106,12 +106,15 @@ def test_a_refusal_says_how_much_and_how_much_is_allowed(plan: StudyConfig) -> N
         "refused before training: 2,000 parameters, --max-params is 1,000;"
         " about 32.0 GiB of GPU memory, --max-gpu-gb is 8"
     )
-    assert refusal({"gpu_gb": 1.0}, plan, 24.0).endswith("about 48.0 GiB of GPU memory, the device has 24")
-    assert refusal({"params": 0.0, "gpu_gb": -1.0}, replace(plan, max_params=5), 24.0) == ""
+    gpu = Gpu(id="0", gb=24.0)
+    assert refusal({"gpu_gb": 1.0}, plan, gpu).endswith("about 48.0 GiB of GPU memory, the device has 24")
+    assert refusal({"params": 0.0, "gpu_gb": -1.0}, replace(plan, max_params=5), gpu) == ""
 
 
-def test_images_of_bytes_stay_bytes_on_the_device() -> None:
-    assert [pixel_bytes_of(np.zeros(1, kind)) for kind in ("uint8", "uint16", "float32")] == [1, 4, 4]
+def test_images_of_bytes_stay_bytes_on_the_device(store: Store, created: Created, tmp_path: Path) -> None:
+    opened = open_study(store, "tiny", tmp_path)
+    images = [opened.dataset.images.astype(kind) for kind in ("uint8", "uint16", "float32")]
+    assert [replace(opened, dataset=replace(opened.dataset, images=each)).pixel_bytes for each in images] == [1, 4, 4]
 
 
 @pytest.fixture
@@ -164,7 +167,7 @@ def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyConf
 
     def seconds(recipe: Recipe) -> float:
         started = time.process_time()
-        assert set(constraint_values(limited, recipe, 8.0)) == {"params", "gpu_gb"}
+        assert set(constraint_values(limited, recipe, Gpu(id="0", gb=8.0))) == {"params", "gpu_gb"}
         return time.process_time() - started
 
     recipes = [space.suggest(study.ask()) for _ in range(25)]
@@ -313,7 +316,7 @@ def test_presets_over_the_limit_are_not_tried_first(store: Store, wish: Callable
     assert all(count_parameters(meta_network(recipe, space.facts)) <= 20_000 for recipe in recipes)
     assert "--max-params 20,000: refuses " in limits_note(Study(made.config))
     with pytest.raises(UsageError, match=r"over the limits of study tiny: .* parameters, --max-params is 20,000"):
-        enqueue_named(store, "tiny", "report-c-unet")
+        enqueue(store, "tiny", "report-c-unet")
 
 
 def test_an_impossible_limit_is_said_at_once(plan: StudyConfig) -> None:

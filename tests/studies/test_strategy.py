@@ -16,8 +16,8 @@ from search.outcome.leaderboard import Row, rank
 from search.studies.create import Created, create
 from search.studies.pruners import build_pruner, rungs, startup_trials
 from search.studies.queries import best_of, ranked
-from search.studies.samplers import build_sampler, trial_seed
-from search.studies.study import Study
+from search.studies.samplers import build_sampler
+from search.studies.study import Study, trial_seed
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared
 from storage.studies.studies import load_config

@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.studies.create import Created, create
-from search.studies.recipes import as_planned, enqueue, enqueue_named, read_recipe, recipe_for
+from search.studies.recipes import as_planned, enqueue, read_recipe, recipe_for
 from search.studies.study import Study, open_study
 from spaces import FINALS, Recipe, Space, SpaceError, dump_recipe, load_preset
 from storage.data.dataset import build_dataset, write_dataset
@@ -107,21 +107,19 @@ def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, wish: 
 
 def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Created) -> None:
     with pytest.raises(SpaceError, match="this study"):
-        enqueue(store, "tiny", read_recipe("baseline"))
+        enqueue(store, "tiny", "baseline")
     with pytest.raises(SpaceError, match="this study"):
-        enqueue_named(store, "tiny", "nnunet-plan")
+        enqueue(store, "tiny", "nnunet-plan")
     with pytest.raises(SpaceError, match=r"neither a recipe file nor a preset, presets are a-table-1, .*baseline"):
         read_recipe("nothing.yaml")
     with pytest.raises(StudyError, match="elsewhere"):
-        enqueue(store, "elsewhere", read_recipe("baseline"))
-    with pytest.raises(StudyError, match="elsewhere"):
-        enqueue_named(store, "elsewhere", "baseline")
+        enqueue(store, "elsewhere", "baseline")
     assert optuna.load_study(study_name="tiny", storage=store.trials).get_trials() == []
 
 
 def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, wish: Callable[..., Wish]) -> None:
     made = create(store, *wish(space=""))
-    enqueue_named(store, "tiny", "nnunet-plan")
+    enqueue(store, "tiny", "nnunet-plan")
     study = Study(made.config)
     space = study.space
     [tried] = enqueued(store, space)
@@ -199,13 +197,13 @@ def test_presets_are_adapted_to_data_without_excluded_classes(
     assert tried[0] == as_planned(study, load_preset("baseline"))
     assert not tried[0].loss.ignore_excluded
     assert load_preset("baseline").loss.ignore_excluded
-    enqueue_named(store, "tiny", "baseline")
+    enqueue(store, "tiny", "baseline")
     assert len(enqueued(store, study.space)) == len(tried) + 1
 
 
 def test_every_conflict_of_a_recipe_is_named(store: Store, created: Created) -> None:
     with pytest.raises(SpaceError, match=r"model\.depth: .*; model\.filters: .*; model\.growth: "):
-        enqueue_named(store, "tiny", "baseline")
+        enqueue(store, "tiny", "baseline")
 
 
 def test_a_creation_that_ends_at_any_step_is_completed_by_the_same(

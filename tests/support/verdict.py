@@ -100,7 +100,7 @@ def _weights_do_what_was_recorded(store, trials, folder):
         load_file(store.artifacts, weights.artifact, folder / "weights")
         tensors = load_tensors(folder / "weights")
         mean, std = normalisation(tensors)
-        recipe = opened.study.recipe(complete[weights.trial])
+        recipe = opened.recipe(complete[weights.trial])
         network = build_network(recipe, opened.space.facts, mean=mean, std=std)
         network.load_state_dict(tensors)
         labels = torch.from_numpy(predict_labels(network, opened.dataset.images[validation]))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import Any
 
 from search.studies.study import Study
+from search.worker.gpu import Gpu
 from spaces import Recipe
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig
@@ -26,23 +26,16 @@ def countable() -> bool:
 
 
 def constraint_values(
-    study: Study,
-    recipe: Recipe,
-    device_gb: float | None,
-    *,
-    pixel_bytes: int = 4,
-    bfloat16: bool = True,
-    quick: bool = False,
+    study: Study, recipe: Recipe, gpu: Gpu | None = None, *, quick: bool = False
 ) -> Mapping[str, float]:
     """The study's constraints on a recipe: log2 of what it needs over what it may have, so feasible up to 0.
 
-    "params" where the study limits the parameters; "gpu_gb" where it limits the memory, or where device_gb, what the
-    device has in GiB, does (the study's own limit goes first). Empty where nothing is limited.
-    pixel_bytes: of one number of the images on the device, see `pixel_bytes_of`. bfloat16: what the GPU computes in.
+    "params" where the study limits the parameters; "gpu_gb" where it limits the memory, or where the memory of gpu
+    does (the study's own limit goes first). Empty where nothing is limited.
     quick: leave the memory out where there are too many parameters already.
     Takes up to 0.3 s, without memory. Loads torch, when there is a limit.
     """
-    config, most_gb = study.config, memory_limit(study.config, device_gb)
+    config, most_gb = study.config, memory_limit(study.config, gpu)
     if config.max_params is None and most_gb is None:
         return {}
     from search.training.footprint import Resident, meta_network, training_bytes
@@ -54,38 +47,35 @@ def constraint_values(
         found[PARAMS] = math.log2(max(1, count_parameters(network)) / config.max_params)
     if most_gb is not None and not (quick and found.get(PARAMS, 0.0) > 0):
         split = study.split
-        data = Resident(train=len(split.train), validation=len(split.validation), pixel_bytes=pixel_bytes)
-        needed = training_bytes(recipe, study.facts, network, data, half=bfloat16)
+        data = Resident(train=len(split.train), validation=len(split.validation), pixel_bytes=study.pixel_bytes)
+        needed = training_bytes(recipe, study.facts, network, data, half=gpu is None or gpu.bfloat16)
         found[GPU_GB] = math.log2(needed / 2**30 / most_gb)
     return found
 
 
-def violation_of(
-    study: Study, device_gb: float | None = None, *, pixel_bytes: int = 4, bfloat16: bool = True
-) -> Callable[[Suggests], float] | None:
+def violation_of(study: Study, gpu: Gpu | None = None) -> Callable[[Suggests], float] | None:
     """How far a proposal is over the limits, in doublings, 0 for a feasible one; None where nothing is limited.
 
-    For `search.studies.samplers.build_sampler`. device_gb, pixel_bytes, bfloat16: as in `constraint_values`.
+    For `search.studies.samplers.build_sampler`. gpu: as in `constraint_values`.
     """
-    if study.config.max_params is None and memory_limit(study.config, device_gb) is None:
+    if study.config.max_params is None and memory_limit(study.config, gpu) is None:
         return None
 
     def violation(proposal: Suggests) -> float:
-        recipe = study.space.suggest(proposal)
-        over = constraint_values(study, recipe, device_gb, pixel_bytes=pixel_bytes, bfloat16=bfloat16, quick=True)
+        over = constraint_values(study, study.space.suggest(proposal), gpu, quick=True)
         return sum(max(0.0, value) for value in over.values())
 
     return violation
 
 
-def memory_limit(config: StudyConfig, device_gb: float | None) -> float | None:
+def memory_limit(config: StudyConfig, gpu: Gpu | None) -> float | None:
     """The GPU memory in GiB that a training may take: what the study limits it to, or else what the device has."""
-    return device_gb if config.max_gpu_gb is None else config.max_gpu_gb
+    return config.max_gpu_gb or (gpu.gb if gpu is not None else None)
 
 
-def refusal(over: Mapping[str, float], config: StudyConfig, device_gb: float | None) -> str:
+def refusal(over: Mapping[str, float], config: StudyConfig, gpu: Gpu | None) -> str:
     """Why a recipe with these constraints is not trained, in one sentence; "" when it may be."""
-    most_gb = memory_limit(config, device_gb)
+    most_gb = memory_limit(config, gpu)
     reasons = []
     if over.get(PARAMS, 0.0) > 0 and config.max_params is not None:
         count = round(config.max_params * 2 ** over[PARAMS])
@@ -94,8 +84,3 @@ def refusal(over: Mapping[str, float], config: StudyConfig, device_gb: float | N
         limit = "the device has" if config.max_gpu_gb is None else "--max-gpu-gb is"
         reasons.append(f"about {most_gb * 2 ** over[GPU_GB]:.1f} GiB of GPU memory, {limit} {most_gb:.4g}")
     return f"refused before training: {'; '.join(reasons)}" if reasons else ""
-
-
-def pixel_bytes_of(images: Any) -> int:
-    """Bytes of one number of these images (an array) on the device: uint8 stays, everything else is float32 there."""
-    return 1 if images.dtype.itemsize == 1 else 4
