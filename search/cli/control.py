@@ -60,7 +60,7 @@ def delete(
     force: Annotated[bool, typer.Option("--force", help="even while workers are at work on it")] = False,
 ) -> None:
     """Remove a study with its trials, curves, weights and pictures."""
-    from search.studies.cleanup import remove_study
+    from search.studies.checkpoints import remove_study
     from storage.studies.studies import load_config
 
     with open_storage() as (store, settings):

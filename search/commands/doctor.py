@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from io import BytesIO
@@ -13,13 +14,16 @@ from pathlib import Path
 
 from search.host.uploads import Outbox
 from search.settings import Settings
-from search.studies.cleanup import checkpoints, drop_orphans, stale_trials, take_up
+from search.studies.checkpoints import checkpoints, drop_orphans
 from search.worker.devices import cores, visible_gpus
 from storage.artifacts.artifact_store import free_bytes, open_artifacts
 from storage.atomic_write import private_folder
 from storage.database.status import Condition, Schema, condition
 from storage.errors import ArtifactError, StorageError
 from storage.store import Store, open_store
+from storage.studies.liveness import stale_attempts
+from storage.studies.reaper import reap
+from storage.studies.studies import list_studies
 
 LOW_DISK = 1 << 30  # bytes; a study's weights and checkpoints come to more
 CLOCK_S = 5.0  # by so much the clocks of database and hosts may differ before times in reports mislead
@@ -52,36 +56,31 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
 
     Of a database that cannot be used, what lies in it is left out.
     """
-    findings = [
+    return (
         _look("installation", _installation, "pip install --force-reinstall marsearch"),
         _look("devices", _devices, "pip install --force-reinstall torch"),
         _look("home", lambda: _home(settings.home), "set MARSEARCH_HOME to a folder that can be written"),
         _look("artifacts", lambda: _artifacts(settings.artifacts), "set MARSEARCH_ARTIFACTS to another place"),
         *_database(settings),
-    ]
-    asked = [finding for finding in findings if finding.what in ("database", "migrations")]
-    if len(asked) == 2 and all(finding.well for finding in asked):
-        findings += _left_behind(settings)
-    return tuple(findings)
+    )
 
 
-def fix(settings: Settings) -> tuple[str, ...]:
+def fix(settings: Settings) -> Iterator[str]:
     """Bring our schema up to date, hand back stale trials, remove orphaned checkpoints, send files that wait.
 
     What was done, in sentences, and what kept us from it.
     """
-    done: list[str] = []
     try:
-        with _opened(settings) as store:
-            for study, numbers in take_up(store).items():
-                done.append(f"study {study}: trials {_listed(numbers)} went back to the queue")
-            removed = drop_orphans(store, settings.home)
-            done += [f"{removed} orphaned checkpoints are removed"] if removed else []
-            sent = Outbox(store, settings.home).deliver()
-            done += [f"{sent} files that waited for the artifact store are there"] if sent else []
+        with closing(open_store(settings.storage, settings.artifacts)) as store:
+            for study in list_studies(store):
+                if numbers := reap(store, study):
+                    yield f"study {study}: trials {_listed(numbers)} went back to the queue"
+            if removed := drop_orphans(store, settings.home):
+                yield f"{removed} orphaned checkpoints are removed"
+            if sent := Outbox(store, settings.home).deliver():
+                yield f"{sent} files that waited for the artifact store are there"
     except StorageError as error:
-        done.append(f"nothing more can be fixed: {error}")
-    return tuple(done)
+        yield f"nothing more can be fixed: {error}"
 
 
 def _look(what: str, find: Callable[[], str], fix: str) -> Finding:
@@ -98,13 +97,12 @@ def _installation() -> str:
     import spaces
     import storage
 
-    ours = Path(search.__file__ or "").parents[1]
-    for package in (search, spaces, storage):
-        name = package.__name__
+    folders = {package.__name__: Path(package.__file__ or "").parents[1] for package in (search, spaces, storage)}
+    ours = folders["search"]
+    for name, folder in folders.items():
         fix = f"pip uninstall {name}, then pip install --force-reinstall --no-deps marsearch"
-        others = Path(package.__file__ or "").parents[1]
-        if ours != others:
-            raise _Unwell(f"the package {name} comes from {others}, not from {ours}", fix)
+        if folder != ours:
+            raise _Unwell(f"the package {name} comes from {folder}, not from {ours}", fix)
         with suppress(PackageNotFoundError):
             # The package index has an unrelated `spaces`, which writes its files over ours.
             raise _Unwell(f"another distribution is installed that is called {distribution(name).name}", fix)
@@ -145,7 +143,7 @@ def _room(free: int, place: str, fix: str) -> str:
 
 
 def _database(settings: Settings) -> list[Finding]:
-    """The database itself; when it answers, its schema and its clock too."""
+    """The database itself; when it answers, its schema and its clock, and what lies in it where the schema is ours."""
     seen: list[Condition] = []
 
     def reach() -> str:
@@ -155,11 +153,9 @@ def _database(settings: Settings) -> list[Finding]:
     first = _look("database", reach, "start its server, or set MARSEARCH_STORAGE to another (docs/settings.md)")
     if not seen or seen[0].empty:
         return [first]
-    return [
-        first,
-        _look("migrations", lambda: _migrations(seen[0]), FIX),
-        _look("clock", lambda: _clock(seen[0].clock_s), "timedatectl set-ntp true"),
-    ]
+    migrations = _look("migrations", lambda: _migrations(seen[0]), FIX)
+    clock = _look("clock", lambda: _clock(seen[0].clock_s), "timedatectl set-ntp true")
+    return [first, migrations, clock, *(_left_behind(settings) if migrations.well else ())]
 
 
 def _migrations(found: Condition) -> str:
@@ -185,7 +181,7 @@ def _clock(ahead: float) -> str:
 
 def _left_behind(settings: Settings) -> list[Finding]:
     """What lies in a database that answers; nothing when the artifacts cannot be opened, which was said before."""
-    with suppress(ArtifactError), _opened(settings) as store:
+    with suppress(ArtifactError), closing(open_store(settings.storage, settings.artifacts)) as store:
         return [
             _look("stale trials", lambda: _stale(store), FIX),
             _look("checkpoints", lambda: _checkpoints(store, settings.home), FIX),
@@ -195,20 +191,19 @@ def _left_behind(settings: Settings) -> list[Finding]:
 
 
 def _stale(store: Store) -> str:
-    found = stale_trials(store)
-    if found:
-        which = "; ".join(f"study {study}: {_listed(numbers)}" for study, numbers in found.items())
+    found = {study: [stale.trial for stale in stale_attempts(store, study)] for study in list_studies(store)}
+    which = "; ".join(f"study {study}: {_listed(numbers)}" for study, numbers in found.items() if numbers)
+    if which:
         raise RuntimeError(f"running, but their workers are gone: {which}")
     return "every running trial has its worker"
 
 
 def _checkpoints(store: Store, home: Path) -> str:
-    places = checkpoints(store, home)
-    used, orphaned, foreign = (sum(len(getattr(p, kind)) for p in places) for kind in ("used", "orphaned", "foreign"))
-    others = f", {foreign} of other databases or deleted studies" if foreign else ""
-    if orphaned:
-        raise RuntimeError(f"{orphaned} are of trials that have ended{others}")
-    return f"{used} of trials that go on or were pruned last{others}"
+    found = Counter(checkpoints(store, home).values())
+    others = f", {found['foreign']} of other databases or deleted studies" if found["foreign"] else ""
+    if found["orphaned"]:
+        raise RuntimeError(f"{found['orphaned']} are of trials that have ended{others}")
+    return f"{found['used']} of trials that go on or were pruned last{others}"
 
 
 def _outbox(store: Store, home: Path) -> str:
@@ -218,14 +213,5 @@ def _outbox(store: Store, home: Path) -> str:
     return "nothing waits for the artifact store"
 
 
-def _listed(numbers: tuple[int, ...]) -> str:
+def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Store]:
-    store = open_store(settings.storage, settings.artifacts)
-    try:
-        yield store
-    finally:
-        store.close()

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import optuna
 from numpy.typing import NDArray
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial
@@ -18,7 +17,7 @@ from search.errors import UsageError
 from search.host.results import CONFUSION_CSV
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
-from search.studies.queries import best_of
+from search.studies.queries import best_of, trials_of
 from search.studies.study import OpenStudy, open_study
 from search.training.epoch import EpochRecord
 from search.training.metrics import scores
@@ -51,7 +50,7 @@ def export_trial(store: Store, study: str, out: Path, *, trial: int | None, home
 
 
 def _chosen(store: Store, study: str, number: int | None) -> FrozenTrial:
-    trials = optuna.load_study(study_name=study, storage=store.trials).get_trials(deepcopy=False)
+    trials = trials_of(store, study)
     if number is None:
         best = best_of(trials)
         if best is None:

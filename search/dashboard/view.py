@@ -19,12 +19,12 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
-from search.studies.cleanup import remove_study
+from search.studies.checkpoints import remove_study
 from search.studies.queries import STALE, best_of
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import StudyError
 from storage.store import Store
-from storage.studies.liveness import stale_trials_of
+from storage.studies.liveness import stale_attempts
 from storage.studies.studies import check_name, study_id
 from storage.trials.retries import database_of, earlier_attempts
 from storage.trials.trial_rows import Distributions, identity, read_trials
@@ -168,7 +168,7 @@ class ViewStorage(_CachedStorage):
         if all(trial.state is not TrialState.RUNNING for trial in found):
             return frozenset()
         name = self.our_name(study_id)
-        return frozenset() if name is None else frozenset(stale_trials_of(self.store, name))
+        return frozenset(stale.trial for stale in stale_attempts(self.store, name)) if name is not None else frozenset()
 
 
 def shown(trial: FrozenTrial, lost: bool) -> FrozenTrial:

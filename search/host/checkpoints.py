@@ -1,6 +1,6 @@
 """Where the checkpoint of a trial lies: a file on this host, and a copy in the artifact store for all others.
 
-`search.studies.checkpoint_names` says what both are called.
+`search.studies.checkpoints` says what both are called.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
-from search.studies.checkpoint_names import FOLDER, KEPT_PRUNED, artifact_of, best_pruned, local_path, needed
+from search.studies.checkpoints import FOLDER, KEPT_PRUNED, artifact_of, best_pruned, local_path, needed
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint
 from storage.artifacts.artifact_store import ArtifactStore, load_file, not_found, save_file
 from storage.atomic_write import private_folder

@@ -22,7 +22,7 @@ from search.host.shutdown import Signals, counted_signals
 from search.host.state import HostState
 from search.host.trial_loop import run_trials
 from search.host.uploads import Outbox
-from search.studies.checkpoint_names import stem_of
+from search.studies.checkpoints import stem_of
 from search.studies.study import OpenStudy, open_study
 from search.worker.devices import DeviceSlot, device_slots, smallest_gpu
 from search.worker.process import WorkerProcess

@@ -34,6 +34,7 @@ from search.reproduction.reproduce import prepare, write_report
 from search.reproduction.search_report import SAMPLERS, Search, Searches, Tried
 from search.reproduction.training import train_missing
 from search.studies.create import create
+from search.studies.queries import trials_of
 from search.studies.study import OpenStudy, open_study
 from search.worker.devices import device_slots
 from spaces import Recipe, SpaceError, load_preset
@@ -154,7 +155,7 @@ def _work(store: Store, name: str, target: int, request: Request, stop: threadin
 
 
 def _finished(store: Store, opened: OpenStudy, name: str) -> tuple[Tried, ...]:
-    trials = optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
+    trials = trials_of(store, name)
     replaced = {number for trial in trials for number in earlier_attempts(trial)}
     finished = [trial for trial in trials if trial.state.is_finished() and trial.number not in replaced]
     return tuple(_tried(trial.number, _recipe(opened, trial), trial.user_attrs) for trial in finished)

@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from storage.store import Store
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
 
@@ -28,6 +30,11 @@ class Counts:
     def finished(self) -> int:
         """Trials that count towards the study's target."""
         return self.complete + self.pruned + self.failed
+
+
+def trials_of(store: Store, study: str) -> list[FrozenTrial]:
+    """The trials of a study in order of their numbers, not to be changed. Raises KeyError for an unknown study."""
+    return optuna.load_study(study_name=study, storage=store.trials).get_trials(deepcopy=False)
 
 
 def count(trials: Sequence[FrozenTrial]) -> Counts:

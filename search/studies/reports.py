@@ -7,11 +7,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, summarise
-from search.studies.queries import best_of, count
+from search.studies.queries import best_of, count, trials_of
 from search.studies.study import Study
 from spaces import SpaceError
 from storage.errors import StudyError
@@ -31,7 +30,7 @@ State = Literal["running", "idle", "paused", "stopped", "finished"]
 def study_report(store: Store, name: str) -> dict[str, Any]:
     """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
     study = Study(load_config(store, name))
-    trials = _trials(store, name)
+    trials = trials_of(store, name)
     counts, best = count(trials), best_of(trials)
     known = presences(store, name)
     there = [each.host for each in known if each.state == "working"]
@@ -81,17 +80,13 @@ def state_of(finished: int, target: int, command: Command, there: Sequence[Host]
 def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
     """One entry per trial in order of number, ready for JSON. Raises StudyError for an unknown study."""
     load_config(store, name)
-    return [_trial(trial) for trial in _trials(store, name)]
+    return [_trial(trial) for trial in trials_of(store, name)]
 
 
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
     study = Study(load_config(store, name))
-    return tuple(row_of(study, trial) for trial in _trials(store, name))
-
-
-def _trials(store: Store, name: str) -> list[FrozenTrial]:
-    return optuna.load_study(study_name=name, storage=store.trials).get_trials(deepcopy=False)
+    return tuple(row_of(study, trial) for trial in trials_of(store, name))
 
 
 def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:

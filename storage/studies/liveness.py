@@ -92,11 +92,6 @@ def stale_attempts(
     return tuple(StaleAttempt(trial=each.trial, host=each.host, reason=reason) for each, reason in found if reason)
 
 
-def stale_trials_of(store: Store, study: str) -> tuple[int, ...]:
-    """The numbers of the running trials that nobody works on, in order. Raises StudyError for an unknown study."""
-    return tuple(stale.trial for stale in stale_attempts(store, study))
-
-
 def recently_unavailable(store: Store) -> bool:
     """Whether the database was away, for so long and until so lately, that nobody's silence means anything."""
     recovery = min(RECOVERY_S, store.grace_s)

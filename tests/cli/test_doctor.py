@@ -24,7 +24,7 @@ import spaces
 from search.cli import answer
 from search.commands import doctor
 from search.host.uploads import Outbox
-from search.studies.checkpoint_names import artifact_of, local_path, stem_of
+from search.studies.checkpoints import artifact_of, local_path, stem_of
 from storage.artifacts.artifact_store import artifact_ids
 from storage.database.engine import transaction
 from storage.database.status import condition

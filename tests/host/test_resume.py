@@ -32,7 +32,7 @@ from search.host.context import Intervals, Timing
 from search.host.host import WorkOptions, epoch_limit, work
 from search.host.progress import Progress
 from search.host.state import HostState
-from search.studies.checkpoint_names import KEPT_PRUNED, artifact_of, local_path, stem_of
+from search.studies.checkpoints import KEPT_PRUNED, artifact_of, local_path, stem_of
 from search.studies.create import Created, create
 from search.studies.pruners import RetryAwarePruner
 from search.studies.queries import count
