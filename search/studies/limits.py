@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
 from search.studies.study import Study
-from search.worker.gpu import Gpu
+from search.worker.devices import Gpu
 from spaces import Recipe
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.studies.limits import violation_of
 from search.studies.pruners import build_pruner
 from search.studies.study import Study, trial_seed
-from search.worker.gpu import Gpu
+from search.worker.devices import Gpu
 from spaces.axis import contains
 from spaces.space import Suggests
 from storage.store import Store
