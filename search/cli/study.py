@@ -119,8 +119,7 @@ def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None
 def serve(store: Store, order: WorkOptions) -> bool:
     """Work on the study, say how it ended, and return whether it is finished."""
     from search.host.host import work
-    from search.host.log_progress import LogProgress
-    from search.host.progress import Progress
+    from search.host.progress import LogProgress, Progress
 
     outcome = work(store, order, LogProgress(order.study) if is_json() else Progress(order.study))
     return _report(order.study, outcome.finished, outcome.target)

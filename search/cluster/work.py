@@ -13,8 +13,8 @@ import optuna
 from search.cluster.hosts import ClusterHosts
 from search.cluster.placement import Slots
 from search.errors import TrainingFailed, UsageError
-from search.host.endings import Endings
 from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_timeout
+from search.host.progress import Endings
 from search.host.shutdown import BUDGET, Signals, counted_signals
 from search.studies.queries import count
 from storage.errors import StudyError
@@ -53,7 +53,7 @@ class StudyWatch:
         self._store = store
         self._study = study
         self._target = target
-        self._endings = Endings(target)
+        self._endings = Endings()
 
     def look(self) -> None:
         """Read the study."""
@@ -66,7 +66,7 @@ class StudyWatch:
             return
         self.finished = count(trials).finished
         self.over = stopped or self.finished >= self._target
-        for _, line in self._endings.look(trials):
+        for _, line in self._endings.look(trials, self._target):
             log.info("%s", line)
 
 
@@ -82,9 +82,7 @@ def work(ray: Any, store: Store, options: RayWorkOptions) -> tuple[int, int]:
     hosts = ClusterHosts(ray, options.slots, _arguments(options), environment)
     study, errors = StudyWatch(store, options.study, target), list[BaseException]()
     with counted_signals() as signals:
-        with periodic_tasks(
-            (PeriodicTask(name="reading the study", seconds=STUDY_POLL_S, act=study.look),), errors.append
-        ):
+        with periodic_tasks((PeriodicTask("reading the study", STUDY_POLL_S, study.look),), errors.append):
             try:
                 _supervise(hosts, options, study, signals, errors)
             except ray.exceptions.RayError as error:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 from search.studies.checkpoints import FOLDER, KEPT_PRUNED, artifact_of, best_pruned, local_path, needed
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint
-from storage.artifacts.artifact_store import ArtifactStore, load_file, not_found, save_file
+from storage.artifacts.artifact_store import ArtifactStore, exists, load_file, not_found, save_file
 from storage.atomic_write import private_folder
 from storage.errors import ArtifactError
 from storage.trials.retries import first_attempt
@@ -39,7 +39,6 @@ class Checkpoint:
         self.path = local_path(home, stem, first)
         self.artifact = artifact_of(stem, first)
         self._artifacts = artifacts
-        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._due = time.monotonic() + UPLOAD_S
         self._uploaded: int | None = None
@@ -73,7 +72,7 @@ class Checkpoint:
         """Upload what is newest, for at most so many seconds; whether it is there now."""
         end = time.monotonic() + limit
         if self._thread is not None:
-            self._thread.join(max(0.0, limit))
+            self._thread.join(limit)
         newest = epoch_of(self.path)
         if newest is not None and newest != self._uploaded and not self._busy() and time.monotonic() < end:
             self._begin().join(max(0.0, end - time.monotonic()))
@@ -84,10 +83,8 @@ class Checkpoint:
         with suppress(OSError):
             remove_checkpoint(self.path)
         if artifact:
-            with self._lock:
-                self._dropped = True  # an upload that is still under way removes its work itself
-            if not self._busy():
-                _forget(self._artifacts, self.artifact)
+            self._dropped = True  # an upload that is still under way removes its work itself
+            _forget(self._artifacts, self.artifact)
 
     def _busy(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -108,17 +105,13 @@ class Checkpoint:
                 _logger.warning("a checkpoint stays on this host until the artifact store takes it: %s", error)
             return
         self._uploaded = epoch
-        with self._lock:
-            dropped = self._dropped
-        if dropped:
+        if self._dropped:
             _forget(self._artifacts, self.artifact)
 
     def _take_newer(self) -> None:
-        fetched = self.path.with_name(f".{self.path.name}.fetched.part")
-        try:
-            self._artifacts.open_reader(self.artifact).close()
-        except not_found():
+        if not exists(self._artifacts, self.artifact):
             return
+        fetched = self.path.with_name(f".{self.path.name}.fetched.part")
         try:
             load_file(self._artifacts, self.artifact, fetched)
             if (epoch_of(fetched) or 0) > (epoch_of(self.path) or 0):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from optuna.study import Study
 from search.host.checkpoints import Checkpoint
 from search.host.state import HostState
 from search.host.uploads import Outbox
+from search.studies.checkpoints import stem_of
 from search.studies.samplers import load_study
 from search.studies.study import OpenStudy
-from search.worker.devices import Gpu
+from search.worker.devices import smallest_gpu
 from search.worker.process import WorkerProcess
 from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError, StudyError
@@ -54,73 +54,63 @@ class Timing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostSettings:
-    """What does not change while a host works.
+class WorkOptions:
+    """What a host is asked to do; the field names are the options of `marsearch work`.
 
-    host: its id. home: its folder. target: finished trials that end the study. stem: of the study's checkpoint names.
-    gpu: what every worker has at least, None without a GPU.
+    workers: trainings at a time, None for one per GPU or pair of cores. trials: target, None for the study's own.
+    timeout: seconds, None for none. home: directory for caches, checkpoints and logs. gpus_per_slot: what a training
+    takes of a GPU, above 0 to 1; others, also of other hosts, take the rest.
     """
 
-    host: str
+    study: str
+    workers: int | None
+    trials: int | None
+    timeout: float | None
+    device: str
     home: Path
-    target: int
-    stem: str
-    gpu: Gpu | None
-    timing: Timing = field(default_factory=Timing)
+    gpus_per_slot: float = 1.0
 
-
-class Lease:
-    """A worker process on loan to one attempt."""
-
-    def __init__(self, free: queue.Queue[WorkerProcess], worker: WorkerProcess) -> None:
-        self.worker = worker
-        self._free: queue.Queue[WorkerProcess] | None = free
-
-    def give_back(self) -> None:
-        """Let another attempt have the worker; again is harmless."""
-        free, self._free = self._free, None
-        if free is not None:
-            free.put(self.worker)
+    @property
+    def on_one_gpu(self) -> int:
+        """How many trainings share a GPU."""
+        return int(1 / self.gpus_per_slot + 1e-9)  # 1/3 as a person writes it, 0.333, and as a machine does
 
 
 @dataclass
 class HostContext:
-    """What all trial loops of one host share.
+    """What all threads of one host share.
 
-    free: worker processes without a job. claiming: held while a trial is claimed, so that the loops of this host do not
-    claim more than the study needs. trouble: what went wrong for good.
+    host: its id. free: those of its workers that have no job. claiming: held while a trial is claimed, so that the
+    loops of this host do not claim more than the study needs. trouble: what went wrong for good. failures: how many
+    attempts in a row have failed by themselves.
     """
 
     store: Store
     opened: OpenStudy
+    options: WorkOptions
+    host: str
+    workers: list[WorkerProcess]
     state: HostState
-    outbox: Outbox
-    settings: HostSettings
-    free: queue.Queue[WorkerProcess]
+    timing: Timing
+    free: queue.Queue[WorkerProcess] = field(default_factory=queue.Queue, init=False)
     claiming: threading.Lock = field(default_factory=threading.Lock, init=False)
     trouble: list[BaseException] = field(default_factory=list, init=False)
     failures: int = field(default=0, init=False)
 
+    def __post_init__(self) -> None:
+        self.target = self.options.trials or self.opened.config.trials  # finished trials that end the study
+        self.stem = stem_of(self.store, self.options.study)  # of the names of checkpoints
+        self.outbox = Outbox(self.store, self.options.home, lambda: self.state.shutdown.begun)
+        for worker in self.workers:
+            self.free.put(worker)
+
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however many attempts it has had."""
-        return load_study(self.store, self.opened, self.settings.gpu)
+        return load_study(self.store, self.opened, smallest_gpu([worker.slot for worker in self.workers]))
 
     def checkpoint(self, first: int) -> Checkpoint:
         """The checkpoint of the trial whose first attempt has that number."""
-        return Checkpoint(self.store.artifacts, self.settings.home, self.settings.stem, first)
-
-    @contextmanager
-    def lease(self) -> Iterator[Lease | None]:
-        """A free worker process until the block ends or it is given back; None when there is none for a while."""
-        try:
-            lease = Lease(self.free, self.free.get(timeout=self.settings.timing.poll))
-        except queue.Empty:
-            yield None
-            return
-        try:
-            yield lease
-        finally:
-            lease.give_back()
+        return Checkpoint(self.store.artifacts, self.options.home, self.stem, first)
 
     def fail(self, error: BaseException) -> None:
         """Stop the host for what went wrong; once it leaves, trouble is only logged: its trials are reclaimed later."""

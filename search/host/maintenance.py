@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from optuna.trial import TrialState
 
@@ -26,33 +27,25 @@ _logger = logging.getLogger(__name__)
 class Maintenance:
     """The periodic tasks of one host. finished: trials that count towards the target, as last seen."""
 
-    def __init__(self, context: HostContext, progress: Progress, workers: int) -> None:
+    def __init__(self, context: HostContext, progress: Progress) -> None:
         self.finished = 0
         self._context = context
         self._progress = progress
-        self._workers = workers
         self._study = context.study()
 
     def tasks(self) -> tuple[PeriodicTask, ...]:
         """All of them; the names are for messages."""
-        context, every, name = self._context, self._context.settings.timing.intervals, self._context.opened.config.study
-        myself, seen = context.settings.host, Sightings()
+        context, every, name = self._context, self._context.timing.intervals, self._context.options.study
+        dead_here = partial(reap, context.store, name, local=True, myself=context.host)
+        silent = partial(reap, context.store, name, myself=context.host, seen_before=Sightings())
         return (
-            PeriodicTask(name="the display of progress", seconds=every.display, act=self.look),
-            PeriodicTask(name="the look for commands", seconds=every.commands, act=self.obey),
-            PeriodicTask(
-                name="the look for trials of hosts that died here",
-                seconds=every.reap_here,
-                act=lambda: reap(context.store, name, local=True, myself=myself),
-            ),
-            PeriodicTask(
-                name="the look for trials of silent hosts",
-                seconds=every.reap,
-                act=lambda: reap(context.store, name, myself=myself, seen_before=seen),
-            ),
-            PeriodicTask(name="the removal of files nobody needs", seconds=every.tidy, act=self.tidy),
-            PeriodicTask(name="the heartbeat", seconds=every.heartbeat, act=self.heartbeat),
-            PeriodicTask(name="the sending of files that wait", seconds=every.uploads, act=self.send),
+            PeriodicTask("the display of progress", every.display, self.look),
+            PeriodicTask("the look for commands", every.commands, self.obey),
+            PeriodicTask("the look for trials of hosts that died here", every.reap_here, dead_here),
+            PeriodicTask("the look for trials of silent hosts", every.reap, silent),
+            PeriodicTask("the removal of files nobody needs", every.tidy, self.tidy),
+            PeriodicTask("the heartbeat", every.heartbeat, self.heartbeat),
+            PeriodicTask("the sending of files that wait", every.uploads, self.send),
         )
 
     def look(self) -> None:
@@ -61,19 +54,19 @@ class Maintenance:
         self.finished = count(trials).finished
         state = self._context.state
         state.lose(t.number for t in trials if t.number in state.trainings and t.state is TrialState.FAIL)
-        self._progress.refresh(trials, state, self._context.settings.target, self._workers)
+        self._progress.refresh(trials, state, self._context.target, len(self._context.workers))
 
     def heartbeat(self) -> None:
         """Note in the database that this host is alive, what it trains, and which of its trials make progress."""
         context = self._context
         trainings = sorted(context.state.trainings.values(), key=lambda training: training.trial)
         progress = [TrainingProgress(trial=t.trial, epoch=t.epoch, epochs=t.epochs) for t in trainings]
-        limit_s = context.settings.timing.intervals.heartbeat
-        heartbeat(context.store, context.settings.host, progress, context.state.vouched(), limit_s=limit_s)
+        every = context.timing.intervals.heartbeat
+        heartbeat(context.store, context.host, progress, context.state.vouched(), limit_s=every)
 
     def obey(self) -> None:
         """Do what people have told the hosts of the study; one that was deleted is to be left at once."""
-        state, name = self._context.state, self._context.opened.config.study
+        state, name = self._context.state, self._context.options.study
         try:
             told = command(self._context.store, name)
         except StudyError:
@@ -92,7 +85,7 @@ class Maintenance:
     def tidy(self) -> None:
         """Remove here what is left of trials that others have ended, and of processes that have died."""
         context = self._context
-        sweep_local(context.settings.home, context.settings.stem, self._study.get_trials(deepcopy=False))
+        sweep_local(context.options.home, context.stem, self._study.get_trials(deepcopy=False))
         sweep(context.outbox.folder)
         sweep_artifacts(context.store.artifacts)
 

@@ -23,7 +23,7 @@ BLOCKED_S = 60.0  # after which a task that has not ended is reported
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(kw_only=True)
+@dataclass
 class PeriodicTask:
     """Something to do every so many seconds; the first time at once.
 
@@ -35,14 +35,33 @@ class PeriodicTask:
     act: Callable[[], object]
     began: float | None = field(default=None, init=False)
     reported: bool = field(default=False, init=False)
-    failed: bool = field(default=False, init=False)
+
+    def repeat(self, over: threading.Event, fail: Callable[[BaseException], None]) -> None:
+        """Do it until the flag is set, or what will not pass by itself goes wrong."""
+        failed = False
+        while not over.is_set():
+            self.began = time.monotonic()
+            try:
+                self.act()
+                failed = False
+            except Exception as error:
+                if over.is_set():
+                    return
+                if not passes(error):
+                    fail(error)
+                    return
+                if not failed:
+                    _logger.warning("%s failed and is tried again: %s", self.name, " ".join(str(error).split()))
+                failed = True
+            self.began, self.reported = None, False
+            over.wait(self.seconds)
 
 
 @contextmanager
 def periodic_tasks(tasks: tuple[PeriodicTask, ...], fail: Callable[[BaseException], None]) -> Iterator[None]:
     """Run these while the block runs. fail: is given what will not pass by itself; that task then ends."""
     over = threading.Event()
-    threads = [threading.Thread(target=_repeat, args=(t, over, fail), name=t.name, daemon=True) for t in tasks]
+    threads = [threading.Thread(target=t.repeat, args=(over, fail), name=t.name, daemon=True) for t in tasks]
     for thread in threads:
         thread.start()
     try:
@@ -60,9 +79,8 @@ def report_blocked(tasks: tuple[PeriodicTask, ...], after: float = BLOCKED_S) ->
         began = task.began
         if began is not None and not task.reported and time.monotonic() - began > after:
             task.reported = True
-            _logger.warning(
-                "%s has not ended for %.0f s: do the database and the artifact store answer?", task.name, after
-            )
+            words = "%s has not ended for %.0f s: do the database and the artifact store answer?"
+            _logger.warning(words, task.name, after)
 
 
 def run_with_timeout(act: Callable[[], object], seconds: float) -> bool:
@@ -82,30 +100,8 @@ def run_with_timeout(act: Callable[[], object], seconds: float) -> bool:
     return bool(done)
 
 
-def _repeat(task: PeriodicTask, over: threading.Event, fail: Callable[[BaseException], None]) -> None:
-    while not over.is_set():
-        task.began = time.monotonic()
-        try:
-            task.act()
-            task.failed = False
-        except Exception as error:
-            if over.is_set():
-                return
-            if not passes(error):
-                fail(error)
-                return
-            if not task.failed:
-                _logger.warning("%s failed and is tried again: %s", task.name, " ".join(str(error).split()))
-            task.failed = True
-        task.began, task.reported = None, False
-        over.wait(task.seconds)
-
-
 def passes(error: BaseException) -> bool:
     """Whether the same may succeed later: the database or the artifact store is away, for however long."""
-    if isinstance(error, ArtifactError | RetriesExhausted):
+    if isinstance(error, ArtifactError | RetriesExhausted) or isinstance(error.__cause__, RetriesExhausted):
         return True
-    causes = (error, error.__cause__)
-    return isinstance(error, DatabaseError | StorageInternalError) and any(
-        isinstance(cause, RetriesExhausted) or is_transient(cause) for cause in causes if cause is not None
-    )
+    return isinstance(error, DatabaseError | StorageInternalError) and is_transient(error)

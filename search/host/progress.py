@@ -1,50 +1,73 @@
-"""Live progress on stderr: a table on a terminal, a line per finished trial elsewhere."""
+"""Progress on stderr: a table on a terminal, elsewhere a line, or an event, for each trial that has ended."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Self
+from typing import Any
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.host.endings import Endings
-from search.host.state import HostState
-from search.log import log_lines
+from search.host.state import HostState, Training
+from search.log import log_fields, log_lines, tell
 from search.studies.queries import best_of, count, remaining_seconds
+from storage.trials.retries import earlier_attempts
+from storage.trials.trial_times import seconds_of
 
 
-class Progress:
+class Endings:
+    """Remembers which trials had ended; those that had at the first look are not news."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] | None = None
+
+    def look(self, trials: Sequence[FrozenTrial], target: int) -> list[tuple[FrozenTrial, str]]:
+        """The trials that have ended since the last look, in order, and a line on each. trials: all of the study."""
+        ended = {trial.number for trial in trials if trial.state.is_finished()}
+        new, self._seen = ended - (ended if self._seen is None else self._seen), ended
+        if not new:
+            return []
+        retried = {number for trial in trials for number in earlier_attempts(trial)}
+        done = f"{count(trials).finished}/{target}"
+        return [(t, f"{done}  {_line_on(t, retried=t.number in retried)}") for t in trials if t.number in new]
+
+
+def _line_on(trial: FrozenTrial, *, retried: bool) -> str:
+    """One line on a trial that has ended. retried: another one has taken its place."""
+    seconds, said = seconds_of(trial), trial.user_attrs
+    took = f", {seconds:.0f} s" if seconds is not None else ""
+    what = {
+        TrialState.COMPLETE: f"complete, {trial.value or 0.0:.4f}",
+        TrialState.PRUNED: str(said.get("reason", "pruned")),
+        TrialState.FAIL: f"{'goes back' if retried else 'failed'}: {said.get('reason', 'lost')}",
+    }[trial.state]
+    return f"trial {trial.number} {what}{took}"
+
+
+class Progress(AbstractContextManager[Any]):
     """What a person sees while a host works: enter it, refresh it, leave it."""
 
     def __init__(self, study: str, console: Console | None = None) -> None:
-        self._host = ""
         self._study = study
         self._console = console or Console(file=sys.stderr)
         self._live = Live(console=self._console, refresh_per_second=4, transient=False, auto_refresh=False)
-        self._seen: Endings | None = None
+        self._endings = Endings()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         if self._console.is_terminal:
             self._live.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
+    def __exit__(self, *error: object) -> None:
+        self._live.stop()
 
     def messages(self, host: str) -> AbstractContextManager[None]:
         """Show what our packages log while the block runs. host: the id of the host."""
-        self._host = host
         return log_lines(self.message)
 
     def message(self, sentence: str) -> None:
@@ -56,12 +79,54 @@ class Progress:
         if self._console.is_terminal:
             self._live.update(render(self._study, trials, state, target, workers), refresh=True)
             return
-        for _, line in self._endings(target).look(trials):
+        for _, line in self._endings.look(trials, target):
             self.message(line)
 
-    def _endings(self, target: int) -> Endings:
-        self._seen = self._seen or Endings(target)
-        return self._seen
+
+class LogProgress(Progress):
+    """Progress for a log collector: an event for each trial that begins here and each that ends, wherever it ran."""
+
+    def __init__(self, study: str) -> None:
+        super().__init__(study)
+        self._begun: set[int] = set()
+
+    def __enter__(self) -> None:
+        pass
+
+    def messages(self, host: str) -> AbstractContextManager[None]:
+        """Give the names of study and host to every record while the block runs; records are JSON already."""
+        self._names = {"study": self._study, "worker": host}
+        return log_fields(**self._names)
+
+    def refresh(self, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> None:
+        """Log what has begun and ended since the last time."""
+        for training in _under_way(state):
+            if training.trial not in self._begun:
+                self._begun.add(training.trial)
+                where = {"slot": training.worker, "epoch": training.epoch, "epochs": training.epochs}
+                what = f"trial {training.trial} trains"
+                tell(what, "trial began", **self._names, trial=training.trial, **where)
+        finished = count(trials).finished
+        for trial, line in self._endings.look(trials, target):
+            here = {"here": trial.number in state.trained, "finished": finished, "target": target}
+            tell(line, "trial ended", **self._names, **_fields(trial), **here)
+
+
+def _fields(trial: FrozenTrial) -> dict[str, object]:
+    """What there is to say of a trial that has ended; value is None unless it is complete."""
+    return {
+        "trial": trial.number,
+        "state": trial.state.name.lower(),
+        "value": trial.values[0] if trial.values else None,
+        "epochs": trial.user_attrs.get("epochs", trial.last_step),
+        "seconds": None if (seconds := seconds_of(trial)) is None else round(seconds, 3),
+        "reason": trial.user_attrs.get("reason"),
+    }
+
+
+def _under_way(state: HostState) -> list[Training]:
+    """The trainings here that have ended an epoch, by slot."""
+    return sorted((t for t in list(state.trainings.values()) if t.record is not None), key=lambda t: t.worker)
 
 
 def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> Group:
@@ -79,11 +144,10 @@ def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: i
     tail = Text(f"best {best.value:.4f} (trial {best.number})" if best is not None else "no complete trial yet")
     tail.append(f"   about {clock(left)} left" if left is not None and counts.finished < target else "", style="dim")
     table = Table.grid(padding=(0, 2))
-    for training in sorted(state.trainings.values(), key=lambda training: training.worker):
-        if training.record is not None:
-            bar = ProgressBar(total=training.epochs, completed=training.epoch, width=30)
-            epoch, score = f"epoch {training.epoch}/{training.epochs}", f"mIoU {training.score:.4f}"
-            table.add_row(training.worker, f"trial {training.trial}", bar, epoch, score)
+    for training in _under_way(state):
+        bar = ProgressBar(total=training.epochs, completed=training.epoch, width=30)
+        epoch, score = f"epoch {training.epoch}/{training.epochs}", f"mIoU {training.score:.4f}"
+        table.add_row(training.worker, f"trial {training.trial}", bar, epoch, score)
     return Group(head, tail, table, Text(_held(name, state), "yellow"))
 
 

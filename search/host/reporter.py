@@ -56,21 +56,7 @@ class TrialReporter:
 
     def best(self) -> EpochRecord:
         """The epoch of the best value, the first of equals. There must be one."""
-        return max(self.epochs, key=lambda epoch: known(self.value(epoch)))
-
-    def describe(self, best: EpochRecord) -> None:
-        """Note at the trial what people and `export` want to know of its best epoch."""
-        names = self._opened.space.facts.class_names
-        numbers = {
-            **best.summary(),
-            **{f"iou_{name}": value for name, value in zip(names, best.iou, strict=True) if value is not None},
-            "epochs": len(self.epochs),
-            "training_seconds": round(sum(epoch.seconds for epoch in self.epochs), 3),
-        }
-        for name, value in numbers.items():
-            if not math.isnan(value):
-                self.trial.set_user_attr(name, value)
-        self.trial.set_user_attr("confusion", [list(row) for row in best.confusion])
+        return max(self.epochs, key=lambda epoch: _known(self.value(epoch)))
 
     def _write(self, epoch: EpochRecord) -> None:
         self.epochs.append(epoch)
@@ -89,27 +75,32 @@ class TrialReporter:
         self.verdict = f"pruned at epoch {epoch.number}: {self._best_score():.4f} at its rung"
 
     def _best_score(self) -> float:
-        return best_score([self.value(epoch) for epoch in self.epochs])
+        """The highest value that is defined, at least zero."""
+        return max(0.0, _known(self.value(self.best())))
 
 
-def known(value: float) -> float:
+def describe(trial: Trial, opened: OpenStudy, epochs: Sequence[EpochRecord], best: EpochRecord) -> None:
+    """Note at the trial what people and `export` want to know of its training and its best epoch."""
+    names = opened.space.facts.class_names
+    numbers = {
+        **best.summary(),
+        **{f"iou_{name}": value for name, value in zip(names, best.iou, strict=True) if value is not None},
+        "epochs": len(epochs),
+        "training_seconds": round(sum(epoch.seconds for epoch in epochs), 3),
+    }
+    for name, value in numbers.items():
+        if not math.isnan(value):
+            trial.set_user_attr(name, value)
+    trial.set_user_attr("confusion", [list(row) for row in best.confusion])
+
+
+def _known(value: float) -> float:
     """The value, or less than any where it is undefined."""
     return -1.0 if math.isnan(value) else value
 
 
-def best_score(values: Sequence[float]) -> float:
-    """The highest value that is defined, at least zero."""
-    return max(0.0, *map(known, values))
-
-
 def _reported(trial: Trial) -> set[int]:
     """The epochs at which the trial's earlier attempts heard the pruner's verdict."""
-    earlier = set(earlier_attempts(trial.storage.get_trial(trial_id_of(trial))))
-    if not earlier:
-        return set()
-    return {
-        step
-        for other in trial.study.get_trials(deepcopy=False)
-        if other.number in earlier
-        for step in other.intermediate_values
-    }
+    earlier = earlier_attempts(trial.storage.get_trial(trial_id_of(trial)))
+    others = trial.study.get_trials(deepcopy=False) if earlier else []
+    return {step for other in others if other.number in earlier for step in other.intermediate_values}

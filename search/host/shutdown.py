@@ -38,9 +38,7 @@ class Shutdown:
     def __init__(self, budget: Budget = BUDGET) -> None:
         self.budget = budget
         self._begun = threading.Event()
-        self._since = 0.0
-        self._hand_back_by = float("inf")
-        self._upload_by = float("inf")
+        self._stop_by = self._upload_by = self._hand_back_by = float("inf")
 
     @property
     def begun(self) -> bool:
@@ -50,16 +48,17 @@ class Shutdown:
     def begin(self) -> None:
         """Let the host leave; again changes nothing."""
         if not self.begun:
-            self._since = time.monotonic()
-            self._hand_back_by = self._since + self.budget.hand_back
-            self._upload_by = self._since + self.budget.upload
+            now = time.monotonic()
+            self._stop_by = now + self.budget.stop
+            self._upload_by = now + self.budget.upload
+            self._hand_back_by = now + self.budget.hand_back
             self._begun.set()
 
     def harden(self) -> None:
-        """Leave much sooner: the host was asked again."""
+        """Leave much sooner: the host was asked again; a third time changes nothing."""
         self._hand_back_by = min(self._hand_back_by, time.monotonic() + self.budget.harder)
         self._upload_by = min(self._upload_by, self._hand_back_by - 0.5)
-        self._since = 0.0
+        self._stop_by = 0.0
 
     def wait(self, seconds: float) -> bool:
         """Wait, but not longer than until the host leaves; whether it does."""
@@ -68,12 +67,12 @@ class Shutdown:
     @property
     def kills(self) -> bool:
         """Whether workers have had their time."""
-        return self.begun and time.monotonic() >= self._since + self.budget.stop
+        return time.monotonic() >= self._stop_by
 
     @property
     def over(self) -> bool:
         """Whether no trial can be settled any more."""
-        return self.begun and time.monotonic() >= self._hand_back_by
+        return time.monotonic() >= self._hand_back_by
 
     def upload_seconds(self, most: float) -> float:
         """Seconds that an upload may take now, at most so many."""
@@ -92,11 +91,11 @@ class Signals:
 
 
 @contextmanager
-def counted_signals() -> Iterator[Signals]:
-    """Let SIGINT and SIGTERM only count; outside the main thread (tests) there is nothing to set.
+def counted_signals(stop: threading.Event | None = None) -> Iterator[Signals]:
+    """Let SIGINT and SIGTERM only count, and set the flag; outside the main thread (tests) there is nothing to set.
 
-    Once one has come they go on being counted after the block: the process is leaving, and an impatient second Ctrl-C
-    must not break off its last steps.
+    Without a flag they go on being counted after the block, once one has come: the process is leaving, and an impatient
+    second Ctrl-C must not break off its last steps.
     """
     signals = Signals()
     if threading.current_thread() is not threading.main_thread():
@@ -105,28 +104,12 @@ def counted_signals() -> Iterator[Signals]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         signals.count += 1
+        if stop is not None:
+            stop.set()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield signals
     finally:
-        for number, handler in before.items() if not signals.count else ():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Let both signals only set the flag; outside the main thread (tests) there is nothing to set."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+        for number, handler in before.items() if stop is not None or not signals.count else ():
             signal.signal(number, handler)

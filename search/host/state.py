@@ -51,12 +51,6 @@ class Training:
         """Note that an epoch has ended."""
         self.record, self.epochs, self.score = record, epochs, score
 
-    def lose(self) -> None:
-        """Note that another host has the trial now, and end its worker, which nobody waits for."""
-        self.lost = True
-        if self.kill is not None:
-            self.kill()
-
 
 class HostState:
     """Written by the trial loops and the periodic tasks of one host, read by all of its threads.
@@ -87,11 +81,13 @@ class HostState:
             del self.trainings[trial]
 
     def lose(self, trials: Iterable[int]) -> None:
-        """Note which of our trials other hosts have reclaimed."""
+        """Note which of our trials other hosts have reclaimed, and end the workers, which nobody waits for."""
         for number in trials:
             training = self.trainings.get(number)
             if training is not None and not training.lost:
-                training.lose()
+                training.lost = True
+                if (kill := training.kill) is not None:
+                    kill()
 
     def vouched(self) -> tuple[int, ...]:
         """The trials that make progress here, in order; one that has made none for too long is left to other hosts."""

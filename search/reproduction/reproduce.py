@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from search.errors import TrainingFailed, UsageError
-from search.host.shutdown import stop_on_signals
+from search.host.shutdown import counted_signals
 from search.reproduction.paper import PaperTable
 from search.reproduction.picture import draw_table
 from search.reproduction.plan import DatasetRef, Part, Request, in_turn, plan_row, split_parts
@@ -46,7 +46,7 @@ def reproduce(
         for row in table.rows
     }
     tasks = in_turn(planned.values())
-    with stop_on_signals(stop):
+    with counted_signals(stop):
         results = train_missing(tasks, ref, slots, folder=request.out / "runs", stop=stop)
     done = []
     for table in tables:

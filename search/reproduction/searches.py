@@ -23,9 +23,8 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from search.host import host
-from search.host.log_progress import LogProgress
-from search.host.progress import Progress
-from search.host.shutdown import stop_on_signals
+from search.host.progress import LogProgress, Progress
+from search.host.shutdown import counted_signals
 from search.log import is_json
 from search.reproduction import search_report
 from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
@@ -71,7 +70,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
         # Report D's best parameters are its preset; they are trained once on the studies' split.
         recipe = at_budget(load_preset(SEARCH_PRESET), request.budget, 0)
         task = make_task("d7-report-d-seed0", recipe, setting.part, ref.digest, preset=SEARCH_PRESET)
-        with stop_on_signals(stop):
+        with counted_signals(stop):
             results = train_missing([task], ref, slots, folder=request.out / "runs", stop=stop)
         tried = {sampler: _finished(store, opened, names[sampler]) for sampler in SAMPLERS}
     found = tuple(Search(sampler=sampler, target=targets[sampler], tried=tried[sampler]) for sampler in SAMPLERS)

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.worker.checkpoint_file import remove_parts
+from search.worker.protocol import Message, Note, Saved, Train
 from storage.atomic_write import replacing_path
 
 if TYPE_CHECKING:
@@ -26,30 +28,21 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
     being written, and nothing is written after that.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        seconds: float,
-        *,
-        saved: Callable[[int], None],
-        failed: Callable[[str], None],
-        newest: Snapshot | None = None,
-        written: int = 0,
-    ) -> None:
-        """Begin; the first snapshot is due after so many seconds, as is every other after the one before.
+    def __init__(self, job: Train, start: Snapshot | None, send: Callable[[Message], None]) -> None:
+        """Begin; the first snapshot is due after the job's seconds, as is every other after the one before.
 
-        saved: called with each epoch whose checkpoint is on the disk. failed: called with the reason, in a sentence.
-        newest: the snapshot that the training continues from. written: the epoch whose snapshot is at path already.
+        start: the snapshot that the training continues from. send: told of each epoch whose checkpoint is on the disk,
+        and of trouble.
         """
-        self._path = path
-        self._seconds = seconds
-        self._saved = saved
-        self._failed = failed
-        self._newest = newest
-        self._written = written
+        self._job = job
+        self._path = Path(job.checkpoint.path)
+        self._newest = start
+        self._written = start.epoch if start is not None and job.checkpoint.resume == job.checkpoint.path else 0
+        self._send = send
         self._failing = False
         self._handed_over = time.monotonic()
         self._thread = ThreadPoolExecutor(1, "checkpoint writer")
+        remove_parts(self._path)  # of a worker that was killed while it wrote
 
     def __exit__(self, *error: object) -> None:
         self._thread.shutdown(cancel_futures=True)
@@ -57,7 +50,7 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
     def take(self, snapshot: Snapshot) -> None:
         """Hold the snapshot; if one is due, have the thread write the newest. Does not wait."""
         self._newest = snapshot
-        if time.monotonic() - self._handed_over >= self._seconds:
+        if time.monotonic() - self._handed_over >= self._job.checkpoint.seconds:
             self._handed_over = time.monotonic()
             self._thread.submit(self._write)
 
@@ -77,8 +70,9 @@ class CheckpointWriter(AbstractContextManager["CheckpointWriter"]):
         except Exception as error:  # the training goes on without its checkpoint
             log.exception("the checkpoint of epoch %d cannot be written", snapshot.epoch)
             if not self._failing:
-                self._failed(f"the checkpoint of epoch {snapshot.epoch} cannot be written: {error}")
+                words = f"the checkpoint of epoch {snapshot.epoch} cannot be written: {error}"
+                self._send(Note(job=self._job.job, text=words))
             self._failing = True
             return
         self._written, self._failing = snapshot.epoch, False
-        self._saved(snapshot.epoch)
+        self._send(Saved(job=self._job.job, epoch=snapshot.epoch))

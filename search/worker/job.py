@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.training.epoch import EpochRecord, read_records
-from search.worker.checkpoint_file import remove_parts
 from search.worker.checkpoint_writer import CheckpointWriter
-from search.worker.protocol import EpochEnd, Finished, Message, Note, Resumed, Saved, Stopped, Train
+from search.worker.protocol import EpochEnd, Finished, Message, Note, Resumed, Stopped, Train
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +57,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
 
     training = begin_or_resume(job, begin, send)
     with ExitStack() as stack:
-        writer = stack.enter_context(checkpoint_writer(job, training, send)) if job.checkpoint.path else None
+        writer = stack.enter_context(CheckpointWriter(job, training.start, send)) if job.checkpoint.path else None
         try:
             run_epochs(job.job, training, writer, send)
         except TrainingStopped:
@@ -99,21 +98,6 @@ def _history(start: Snapshot) -> tuple[EpochRecord, ...]:
     if len(history) != start.epoch:
         raise CheckpointError(f"the checkpoint of epoch {start.epoch} has a curve of {len(history)} epochs")
     return history
-
-
-def checkpoint_writer(job: Train, training: TrainingJob, send: Send) -> CheckpointWriter:
-    """The writer of the job's checkpoints, which tells the host of each."""
-    wanted, start = job.checkpoint, training.start
-    path = Path(wanted.path)
-    remove_parts(path)  # of a worker that was killed while it wrote
-    return CheckpointWriter(
-        path,
-        wanted.seconds,
-        saved=lambda epoch: send(Saved(job=job.job, epoch=epoch)),
-        failed=lambda text: send(Note(job=job.job, text=text)),
-        newest=start,
-        written=start.epoch if start is not None and wanted.resume == wanted.path else 0,
-    )
 
 
 def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None, send: Send) -> None:

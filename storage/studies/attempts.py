@@ -71,8 +71,8 @@ class Attempt:
 class Ending:
     """How an attempt is to be settled.
 
-    value: the objective, of a pruned one its last report; None for none. retry: for the state "retried", whose fault
-    it was: "own" counts towards the limit of retries, "host" does not.
+    value: the objective, of a pruned one its last report; None for none. fault: of an attempt that broke off: "own" if
+    the training failed by itself, which counts towards the limit of retries, "host" if its host left.
     """
 
     state: State
@@ -81,7 +81,7 @@ class Ending:
     value: float | None = None
     parameters: int = 0
     weights_artifact: str = ""
-    retry: Literal["own", "host"] = "host"
+    fault: Literal["own", "host", ""] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ def settle(store: Store, study: Study, trial: FrozenTrial, host: str, ending: En
         kept = {"value": ending.value, "parameters": ending.parameters, "weights_artifact": ending.weights_artifact}
         close_attempt(session, trial_id_of(trial), ending.state, reason, **kept)
         if ending.state == "retried":
-            add_retry(backend, session, trial, own_fault=ending.retry == "own")
+            add_retry(backend, session, trial, own_fault=ending.fault == "own")
         return True
 
     return in_turn(backend, study_id_of(study), work)

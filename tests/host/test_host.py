@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +33,7 @@ from storage.trials.retries import earlier_attempts
 from support.commands import kept_handlers
 from support.processes import workers_of
 from support.studies import Wish
-from support.waiting import wait_for
+from support.waiting import meanwhile, wait_for
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
 
@@ -53,16 +51,6 @@ def quiet(lines: io.StringIO | None = None) -> Progress:
 
 def trials_of(store: Store) -> list[FrozenTrial]:
     return optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
-
-
-@contextmanager
-def meanwhile(act: Callable[[], None]) -> Iterator[None]:
-    thread = threading.Thread(target=act)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from support.waiting import wait_for
 
 def run(act: Callable[[], Any], until: Callable[[list[BaseException]], bool]) -> list[BaseException]:
     failed: list[BaseException] = []
-    with periodic_tasks((PeriodicTask(name="the task", seconds=0.01, act=act),), failed.append):
+    with periodic_tasks((PeriodicTask("the task", 0.01, act),), failed.append):
         wait_for(lambda: until(failed))
     return failed
 
@@ -52,7 +52,7 @@ def test_trouble_that_does_not_pass_stops_the_host(trouble: Exception) -> None:
 
 def test_a_task_that_is_blocked_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     go = threading.Event()
-    task = PeriodicTask(name="the heartbeat", seconds=60.0, act=go.wait)
+    task = PeriodicTask("the heartbeat", 60.0, go.wait)
     with periodic_tasks((task,), pytest.fail):
         wait_for(lambda: task.began is not None)
         report_blocked((task,), after=3600.0)

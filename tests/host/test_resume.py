@@ -7,10 +7,9 @@ import re
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from io import StringIO
@@ -48,7 +47,7 @@ from storage.studies.epochs import curve
 from storage.trials.retries import earlier_attempts, reclaim
 from support.processes import Running, workers_of
 from support.studies import Wish
-from support.waiting import wait_for, within
+from support.waiting import meanwhile, wait_for, within
 
 # A host whose workers write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
 EAGER = Timing(intervals=Intervals(reap=1.0, heartbeat=1.0), checkpoint=0.0)
@@ -107,16 +106,6 @@ def weights_of(store: Store, study: str) -> dict[str, np.ndarray]:
     (kept,) = kept_weights(store, study)
     with store.artifacts.open_reader(kept.artifact) as file:
         return dict(load(file.read()))
-
-
-@contextmanager
-def meanwhile(act: Callable[[], None]) -> Iterator[None]:
-    thread = threading.Thread(target=act)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_a_settlement_that_is_repeated_changes_nothing_and_answers_the_same(mars
 def test_a_failure_that_is_retried_and_its_retry_are_one_step(mars: Store) -> None:
     trial = begin(mars)
     trial.suggest_float("x", 0, 1)
-    assert end(mars, trial, state="retried", reason="out of memory", traceback="line 7", retry="own")
+    assert end(mars, trial, state="retried", reason="out of memory", traceback="line 7", fault="own")
     failed, retry = trials_of(mars)
     assert (failed.state, failed.user_attrs["reason"]) == (TrialState.FAIL, "out of memory")
     assert failed.user_attrs["traceback"] == "line 7"

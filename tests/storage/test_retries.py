@@ -132,7 +132,7 @@ def test_only_what_a_trial_fails_by_itself_is_counted(study: optuna.Study, store
         trial = begin(store, plan.study)
         assert trial.number == number
         assert may_retry(study.get_trials()[number], own_fault=fault == "own")
-        assert end(store, trial, state="retried", retry=fault)
+        assert end(store, trial, state="retried", fault=fault)
     last = study.get_trials()[-1]
     assert last.system_attrs["own_failures"] == MOST_RETRIES == 2
     assert not may_retry(last, own_fault=True)

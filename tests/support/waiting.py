@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,6 +24,17 @@ def wait_for(condition: Callable[[], T], seconds: float = LIMIT_S, *, what: obje
             min(0.01 + waited / 20, 0.2)
         )  # what comes at once is seen at once; what takes long is not in the way
     return value
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Do something in another thread while the block runs, and wait for its end."""
+    thread = threading.Thread(target=act)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def within(seconds: float) -> float:

@@ -280,7 +280,8 @@ def keep_the_last_epoch(job: Train) -> None:
     import torch
 
     from search.training.fit import fit
-    from search.worker.job import begin_or_resume, checkpoint_writer, run_epochs
+    from search.worker.checkpoint_writer import CheckpointWriter
+    from search.worker.job import begin_or_resume, run_epochs
     from search.worker.job_files import training_data
     from spaces import load_recipe
     from storage.data.dataset import read_dataset
@@ -291,7 +292,7 @@ def keep_the_last_epoch(job: Train) -> None:
         read_dataset(Path(job.samples.path)), recipe.data.cleaning, job.samples.train, job.samples.validation
     )
     training = begin_or_resume(job, lambda resume: fit(recipe, data, resume=resume), lambda message: None)
-    with checkpoint_writer(job, training, lambda message: None) as writer:
+    with CheckpointWriter(job, training.start, lambda message: None) as writer:
         run_epochs(job.job, training, writer, lambda message: None)
         writer.write_newest()
 
