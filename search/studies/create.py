@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
     if known is not None:
         return _found(store, known, replace(wanted, data_digest=dataset.digest), space, len(dataset.images))
     config = _completed(wanted, dataset, space, data)
-    trials, notes = first_trials(Study(config))
+    trials, notes = _first_trials(Study(config))
     _keep_data(store, dataset, data)
     new = create_study(store, config, trials)
     if new:
@@ -63,7 +63,7 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
     return Created(new=new, config=config, notes=notes if new else ())
 
 
-def first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
+def _first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     """The parameters of the trials that the study begins with, each set once, and notes on them.
 
     Raises SpaceError or UsageError for a recipe file that cannot be tried, or a grid without an end.
@@ -72,7 +72,9 @@ def first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     warm, notes = _warm_starts(study)
     if points:
         notes = (*notes, f"{len(points)} points of the grid are enqueued")
-    return list(_distinct([*warm, *points])), notes
+    # As text, in which 1, 1.0 and True are different values.
+    distinct = {json.dumps(point, sort_keys=True): point for point in (*warm, *points)}
+    return list(distinct.values()), notes
 
 
 def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, samples: int) -> Created:
@@ -87,8 +89,7 @@ def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, 
         counted = "" if before in (None, samples) else f" ({samples:,} samples instead of {before:,})"
         found["data_digest"] = f"--data is another data set{counted}"
     elif changed:
-        more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
-        found["space_digest"] = f"--space differs: {', '.join(changed[:MOST_NAMED])}{more}"
+        found["space_digest"] = f"--space differs: {_listed(changed)}"
     if found:
         raise StudyError(refusal(known.study, store.url, found))
     config = replace(known, **{field.name: getattr(wanted, field.name) for field in declared("changeable")})
@@ -97,7 +98,7 @@ def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, 
 
 
 def _ignored(known: StudyConfig, wanted: StudyConfig) -> tuple[str, ...]:
-    """A note on each option that only matters when a study is created."""
+    """A note on each option that was given another value and only matters when a study is created."""
     return tuple(
         f"{field.option} {getattr(wanted, field.name)} changes nothing: the study was created with"
         f" {getattr(known, field.name)}; what else is to be tried: marsearch enqueue {known.study} RECIPE"
@@ -140,32 +141,22 @@ def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
             taken.append(params_for(study, recipe_for(study, name)))
         except (SpaceError, UsageError) as error:
             skipped[name] = str(error)
-    return taken, _skipped(skipped)
-
-
-def _skipped(reasons: Mapping[str, str]) -> tuple[str, ...]:
-    """One sentence on the presets that are not tried, with what each of them conflicts with."""
-    if not reasons:
-        return ()
-    named = "; ".join(f"{name} ({_axes(reason)})" for name, reason in reasons.items())
-    return (
-        f"{len(reasons)} of {len(FINALS)} presets are not in this space or over its limits and are skipped: {named}",
-    )
+    if not skipped:
+        return taken, ()
+    named = "; ".join(f"{name} ({_axes(reason)})" for name, reason in skipped.items())
+    why = "are not in this space or over its limits and are skipped"
+    return taken, (f"{len(skipped)} of {len(FINALS)} presets {why}: {named}",)
 
 
 def _axes(reason: str) -> str:
     """The axes that a SpaceError names, or its sentence where it names none."""
     axes = [part.partition(":")[0] for part in reason.split("; ") if ": the recipe has " in part]
-    more = f" and {len(axes) - MOST_NAMED} more" if len(axes) > MOST_NAMED else ""
-    return f"{', '.join(axes[:MOST_NAMED])}{more}" if axes else reason
+    return _listed(axes) if axes else reason
 
 
-def _distinct(points: Iterable[Params]) -> Iterable[Params]:
-    """Each set of parameters once, where it comes first; 1, 1.0 and True are different values."""
-    first: dict[str, Params] = {}
-    for point in points:
-        first.setdefault(json.dumps(point, sort_keys=True), point)
-    return first.values()
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) -> StudyConfig:
@@ -196,11 +187,7 @@ def _keep_data(store: Store, dataset: Dataset, source: Path) -> None:
             copy = Path(folder) / artifact
             write_dataset(dataset, copy)
             save_file(store.artifacts, artifact, copy)
-    put_dataset(store, _record(dataset, source, artifact))
-
-
-def _record(dataset: Dataset, source: Path, artifact: str) -> DatasetRecord:
-    return DatasetRecord(
+    record = DatasetRecord(
         digest=dataset.digest,
         path_hint=source.name,
         samples=len(dataset.images),
@@ -212,3 +199,4 @@ def _record(dataset: Dataset, source: Path, artifact: str) -> DatasetRecord:
         class_shares=tuple(class_shares(dataset.masks, dataset.classes, dataset.ignore_label)),
         artifact_id=artifact,
     )
+    put_dataset(store, record)

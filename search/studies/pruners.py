@@ -38,8 +38,7 @@ class RetryAwarePruner(BasePruner):
         self._startup = startup
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
-        view, first = _merged_view(study, trial), _as_first_attempt(trial)
-        return self._pruner.prune(view, first) and _before(view, first, self._startup) >= self._startup
+        return _prunes(self._pruner.prune, study, trial, self._startup)
 
 
 class RetryAwareHyperband(HyperbandPruner):
@@ -54,8 +53,7 @@ class RetryAwareHyperband(HyperbandPruner):
         self._try_initialization(None)  # type: ignore[arg-type]  # or every trial is in bracket 0 until one is judged
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
-        view, first = _merged_view(study, trial), _as_first_attempt(trial)
-        return super().prune(view, first) and _before(view, first, self._startup) >= self._startup
+        return _prunes(super().prune, study, trial, self._startup)
 
     def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
         return super()._get_bracket_id(study, _as_first_attempt(trial))
@@ -114,10 +112,10 @@ class _MergedAttempts:
         return [trial for trial in merged if states is None or trial.state in states]
 
 
-def _merged_view(study: Study, trial: FrozenTrial) -> Study:
-    view = copy.copy(study)
-    view._storage = _MergedAttempts(study._storage, first_attempt(trial))  # type: ignore[assignment]
-    return view
+def _prunes(prune: Callable[[Study, FrozenTrial], bool], study: Study, trial: FrozenTrial, startup: int) -> bool:
+    view, first = copy.copy(study), _as_first_attempt(trial)
+    view._storage = _MergedAttempts(study._storage, first.number)  # type: ignore[assignment]
+    return prune(view, first) and _before(view, first, startup) >= startup
 
 
 def _merged(trials: Iterable[FrozenTrial], asking: int) -> list[FrozenTrial]:

@@ -61,21 +61,14 @@ def ranked(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> list[Froz
 
     `search.outcome.leaderboard.rank` has the same rule.
     """
-    return sorted((t for t in trials if _scored(t)), key=lambda trial: _place(trial, maximise))
+    scored = [t for t in trials if t.state is TrialState.COMPLETE and t.values and feasible(t)]
+    sign = -1 if maximise else 1
+    return sorted(scored, key=lambda t: (sign * t.values[0], t.user_attrs.get("parameters", math.inf), t.number))
 
 
 def best_of(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> FrozenTrial | None:
     """The first of `ranked`; None before there is one."""
-    return min((t for t in trials if _scored(t)), key=lambda trial: _place(trial, maximise), default=None)
-
-
-def _scored(trial: FrozenTrial) -> bool:
-    return trial.state is TrialState.COMPLETE and bool(trial.values) and feasible(trial)
-
-
-def _place(trial: FrozenTrial, maximise: bool) -> tuple[float, float, int]:
-    value = trial.values[0]
-    return -value if maximise else value, trial.user_attrs.get("parameters", math.inf), trial.number
+    return next(iter(ranked(trials, maximise=maximise)), None)
 
 
 def remaining_seconds(trials: Sequence[FrozenTrial], target: int, workers: int) -> float | None:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.outcome.leaderboard import Row, summarise
 from search.studies.queries import best_of, count, trials_of
 from search.studies.study import Study
-from spaces import SpaceError
+from spaces import Recipe, SpaceError
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import shown
@@ -47,24 +47,16 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
 
 def study_list(store: Store) -> list[dict[str, Any]]:
     """Every study at a glance, by name, ready for JSON."""
-    now = datetime.now(UTC)
     reports = []
     for summary in study_summaries(store):
-        there = attending(store, summary.study)
-        given = command(store, summary.study)
-        reports.append(
-            {
-                "study": summary.study,
-                "state": state_of(summary.finished, summary.target, given, there),
-                "finished": summary.finished,
-                "target": summary.target,
-                "running": summary.running,
-                "best": summary.best,
-                "workers": len(there),
-                "created": summary.created.isoformat(),
-                "age_s": max(0.0, (now - summary.created).total_seconds()),
-            }
-        )
+        there, given = attending(store, summary.study), command(store, summary.study)
+        known = {
+            "state": state_of(summary.finished, summary.target, given, there),
+            "workers": len(there),
+            "created": summary.created.isoformat(),
+            "age_s": max(0.0, (datetime.now(UTC) - summary.created).total_seconds()),
+        }
+        reports.append(asdict(summary) | known)
     return reports
 
 
@@ -89,44 +81,9 @@ def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     return tuple(row_of(study, trial) for trial in trials_of(store, name))
 
 
-def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "value": trial.value,
-        "miou": trial.user_attrs.get("miou"),
-        "miou_strict": trial.user_attrs.get("miou_strict"),
-        "recipe": _recipe(study, trial),
-    }
-
-
-def _recipe(study: Study, trial: FrozenTrial) -> dict[str, Any] | None:
-    """The recipe for JSON; None where today's axes cannot say what an older study tried."""
-    try:
-        return study.recipe(trial).model_dump(mode="json")
-    except (SpaceError, StudyError):
-        return None
-
-
-def _trial(trial: FrozenTrial) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "state": trial.state.name.lower(),
-        "value": _value(trial),
-        "params": dict(trial.params),
-        "duration_s": seconds_of(trial),
-        "reason": trial.user_attrs.get("reason"),
-        "resumed_from_epoch": trial.user_attrs.get("resumed_from_epoch"),
-        "retry_of": earlier_attempts(trial)[-1] if earlier_attempts(trial) else None,
-        "miou": trial.user_attrs.get("miou"),
-        "miou_strict": trial.user_attrs.get("miou_strict"),
-        "parameters": trial.user_attrs.get("parameters"),
-        "epochs": trial.user_attrs.get("epochs", trial.last_step),
-    }
-
-
 def row_of(study: Study, trial: FrozenTrial) -> Row:
     """The trial's row of the leaderboard."""
-    known = trial.user_attrs
+    known, recipe = trial.user_attrs, _recipe(study, trial)
     return Row(
         number=trial.number,
         state=trial.state.name.lower(),
@@ -136,15 +93,45 @@ def row_of(study: Study, trial: FrozenTrial) -> Row:
         epochs=known.get("epochs", trial.last_step) or 0,
         parameters=known.get("parameters"),
         seconds=seconds_of(trial),
-        summary=_summary(study, trial),
+        summary="" if recipe is None else summarise(recipe),
     )
 
 
-def _summary(study: Study, trial: FrozenTrial) -> str:
+def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:
+    known, recipe = trial.user_attrs, _recipe(study, trial)
+    return {
+        "number": trial.number,
+        "value": trial.value,
+        "miou": known.get("miou"),
+        "miou_strict": known.get("miou_strict"),
+        "recipe": None if recipe is None else recipe.model_dump(mode="json"),
+    }
+
+
+def _recipe(study: Study, trial: FrozenTrial) -> Recipe | None:
+    """The recipe; None before all parameters are there, or where today's axes cannot say what an older study tried."""
     try:
-        return summarise(study.recipe(trial))
+        return study.recipe(trial)
     except (SpaceError, StudyError):
-        return ""  # not all parameters are there yet, or today's axes cannot express the study's space
+        return None
+
+
+def _trial(trial: FrozenTrial) -> dict[str, Any]:
+    known, earlier = trial.user_attrs, earlier_attempts(trial)
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": _value(trial),
+        "params": dict(trial.params),
+        "duration_s": seconds_of(trial),
+        "reason": known.get("reason"),
+        "resumed_from_epoch": known.get("resumed_from_epoch"),
+        "retry_of": earlier[-1] if earlier else None,
+        "miou": known.get("miou"),
+        "miou_strict": known.get("miou_strict"),
+        "parameters": known.get("parameters"),
+        "epochs": known.get("epochs", trial.last_step),
+    }
 
 
 def _value(trial: FrozenTrial) -> float | None:
