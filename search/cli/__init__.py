@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
 
 try:
-    from search.cli import bundle, control, data, demo, reproduce, space, study, watch
+    from search.cli import bundle, control, data, reproduce, space, study, watch
     from search.errors import SearchError, TrainingFailed
     from search.log import log_as_json, tell
     from spaces.errors import SpaceError
@@ -23,16 +23,40 @@ except ModuleNotFoundError as error:
     fix = f"pip uninstall {theirs}, then pip install --force-reinstall --no-deps marsearch"
     raise SystemExit(f"marsearch: another package called {theirs} is in the way of ours: {fix}") from None
 
+HELP = "Hyperparameter search for semantic segmentation trained from scratch."
 LONGEST = 2000  # characters of a message; a wrong value that it quotes may have more
 
-app = typer.Typer(
-    name="marsearch",
-    help="Hyperparameter search for semantic segmentation trained from scratch.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+
+def _group(text: str, **commands: Any) -> typer.Typer:
+    group = typer.Typer(
+        help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    for name, command in commands.items():
+        group.command(name)(command)
+    return group
+
+
+app = _group(
+    HELP,
+    demo=study.demo,
+    create=study.create,
+    work=study.work,
+    run=study.run,
+    enqueue=study.enqueue,
+    status=watch.status,
+    trials=watch.trials,
+    train=bundle.train,
+    export=bundle.export,
+    predict=bundle.predict,
+    reproduce=reproduce.reproduce,
+    dashboard=watch.dashboard,
+    doctor=watch.doctor,
 )
+data_app = _group("Make, look at and clean data sets.", synth=data.synth, inspect=data.inspect, clean=data.clean)
+app.add_typer(data_app, name="data")
+app.add_typer(_group("Look at the search space.", show=space.show), name="space")
+steering = {"list": control.list_studies, "pause": control.pause, "resume": control.resume, "stop": control.stop}
+app.add_typer(_group("List and steer studies.", **steering, delete=control.delete), name="study")
 
 
 def _log_as(kind: str) -> str:
@@ -41,46 +65,13 @@ def _log_as(kind: str) -> str:
     return kind
 
 
-@app.callback()
+@app.callback(help=HELP)
 def _start(
     log: Annotated[
         Literal["text", "json"],
         typer.Option(envvar="MARSEARCH_LOG", is_eager=True, callback=_log_as, help="what goes to stderr"),
     ] = "text",
-) -> None:
-    """Hyperparameter search for semantic segmentation trained from scratch."""
-
-
-data_app = typer.Typer(help="Make, look at and clean data sets.", no_args_is_help=True, rich_markup_mode=None)
-data_app.command("synth")(data.synth)
-data_app.command("inspect")(data.inspect)
-data_app.command("clean")(data.clean)
-space_app = typer.Typer(help="Look at the search space.", no_args_is_help=True, rich_markup_mode=None)
-space_app.command("show")(space.show)
-
-study_app = typer.Typer(help="List and steer studies.", no_args_is_help=True, rich_markup_mode=None)
-study_app.command("list")(control.list_studies)
-study_app.command("pause")(control.pause)
-study_app.command("resume")(control.resume)
-study_app.command("stop")(control.stop)
-study_app.command("delete")(control.delete)
-
-app.command("demo")(demo.demo)
-app.add_typer(data_app, name="data")
-app.add_typer(space_app, name="space")
-app.add_typer(study_app, name="study")
-app.command("create")(study.create)
-app.command("work")(study.work)
-app.command("run")(study.run)
-app.command("enqueue")(study.enqueue)
-app.command("status")(watch.status)
-app.command("trials")(watch.trials)
-app.command("train")(bundle.train)
-app.command("export")(bundle.export)
-app.command("predict")(bundle.predict)
-app.command("reproduce")(reproduce.reproduce)
-app.command("dashboard")(watch.dashboard)
-app.command("doctor")(watch.doctor)
+) -> None: ...
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +27,10 @@ def train(
     from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset
 
-    def say(text: str) -> None:
-        typer.echo(text, err=True)
-
     dataset = read_dataset(data)
     wanted = read_recipe(recipe, facts_of(dataset), len(dataset.images))
-    path = train_one(wanted, dataset, out, epochs=epochs, seed=seed, device=device, say=say)
-    typer.echo(f"bundle: {path}", err=True)
+    train_one(wanted, dataset, out, epochs=epochs, seed=seed, device=device, say=partial(typer.echo, err=True))
+    typer.echo(f"bundle: {out}", err=True)
 
 
 def export(

@@ -12,7 +12,6 @@ from search.cli.options import open_storage
 from search.errors import UsageError
 
 if TYPE_CHECKING:
-    from storage.store import Store
     from storage.studies.control import Command
 
 
@@ -27,31 +26,25 @@ def list_studies(as_json: options.AsJson = False) -> None:
         elif studies:
             _print_table(studies)
         else:
-            typer.echo(f"no study in {store.url} yet; start with: marsearch demo", err=True)
+            typer.echo(options.NO_STUDY.format(store.url), err=True)
 
 
 def pause(study: options.Study) -> None:
     """Let the workers of a study wait, from the end of their epochs on."""
-    with open_storage() as (store, _):
-        there = _say(store, study, "pause")
-        what = f"its workers ({there}) hand their trials back and wait" if there else "workers that come will wait"
-        typer.echo(f"study {study} is paused: {what}; go on with: marsearch study resume {study}", err=True)
+    then = f"; go on with: marsearch study resume {study}"
+    _give(study, "pause", "paused", "hand their trials back and wait", "workers that come will wait", then)
 
 
 def resume(study: options.Study) -> None:
     """Let a paused or stopped study go on."""
-    with open_storage() as (store, _):
-        there = _say(store, study, "run")
-        what = f"its workers ({there}) go on" if there else f"nobody works on it, start with: marsearch work {study}"
-        typer.echo(f"study {study} is resumed: {what}", err=True)
+    nobody = f"nobody works on it, start with: marsearch work {study}"
+    _give(study, "run", "resumed", "go on", nobody)
 
 
 def stop(study: options.Study) -> None:
     """Let the workers of a study leave, from the end of their epochs on."""
-    with open_storage() as (store, _):
-        there = _say(store, study, "stop")
-        what = f"its workers ({there}) hand their trials back and leave" if there else "nobody works on it"
-        typer.echo(f"study {study} is stopped: {what}; allow it again with: marsearch study resume {study}", err=True)
+    then = f"; allow it again with: marsearch study resume {study}"
+    _give(study, "stop", "stopped", "hand their trials back and leave", "nobody works on it", then)
 
 
 def delete(
@@ -71,18 +64,22 @@ def delete(
         typer.echo(f"study {study} is deleted: {deleted.trials} trials, {deleted.files} files", err=True)
 
 
-def _say(store: Store, study: str, command: Command) -> int:
-    """Give the command; how many workers will hear it."""
+def _give(study: str, command: Command, done: str, workers: str, nobody: str, then: str = "") -> None:
+    """Give the command, and print what its workers do, or what holds without any."""
     from storage.studies.control import set_command
     from storage.studies.liveness import attending
 
-    set_command(store, study, command)
-    return len(attending(store, study))
+    with open_storage() as (store, _):
+        set_command(store, study, command)
+        there = len(attending(store, study))
+        what = f"its workers ({there}) {workers}" if there else nobody
+        typer.echo(f"study {study} is {done}: {what}{then}", err=True)
 
 
 def _print_table(studies: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from search.host.progress import clock
 
@@ -91,19 +88,8 @@ def _print_table(studies: list[dict[str, Any]]) -> None:
     for name in ("state", "trials", "best", "workers", "age"):
         table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
     for study in studies:
-        table.add_row(
-            _literal(study["study"]),
-            study["state"],
-            f"{study['finished']}/{study['target']}",
-            "-" if study["best"] is None else f"{study['best']:.4f}",
-            str(study["workers"]),
-            clock(study["age_s"]),
-        )
+        best, trials = study["best"], f"{study['finished']}/{study['target']}"
+        score = "-" if best is None else f"{best:.4f}"
+        cells = (study["study"], study["state"], trials, score, str(study["workers"]), clock(study["age_s"]))
+        table.add_row(*map(Text, cells))  # as they are: rich would read square brackets in a name as markup
     Console().print(table)
-
-
-def _literal(name: str) -> Any:
-    """A study's name as it is: rich would read square brackets as markup."""
-    from rich.text import Text
-
-    return Text(name)

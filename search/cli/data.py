@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -15,7 +13,7 @@ from search.cli import options
 from search.cli.options import refuse_same_file
 from search.errors import UsageError
 
-METHODS = ("mask", "mahalanobis", "mean")
+Method = Literal["mask", "mahalanobis", "mean"]
 
 
 def synth(
@@ -41,10 +39,9 @@ def synth(
     needed, limit = (train + test) * height * width * (channels + 1), memory_limit()
     if needed > limit:
         raise UsageError(f"--train {train} --size {size}: {needed:,} bytes of data, at most {limit:,} are made")
-    _check_folder(out)
-    dataset = synthesise(
-        train=train, test=test, seed=seed, height=height, width=width, channels=channels, classes=classes
-    )
+    _make_folder(out.parent, out)
+    shape = {"height": height, "width": width, "channels": channels, "classes": classes}
+    dataset = synthesise(train=train, test=test, seed=seed, **shape)
     write_dataset(dataset, out)
     typer.echo(f"{out}: {train} labelled and {test} test images, digest {dataset.digest[:12]}", err=True)
 
@@ -59,7 +56,7 @@ def inspect(
     from storage.data.outliers import find_outliers
 
     dataset = read_dataset(file)
-    found = {method: find_outliers(dataset, method) for method in METHODS}
+    found = {method: find_outliers(dataset, method) for method in get_args(Method)}
     shares = class_shares(dataset.masks, dataset.classes, dataset.ignore_label)
     facts = {
         "file": str(file),
@@ -78,8 +75,7 @@ def inspect(
         from search.outcome.figures import draw_class_shares, draw_outliers
         from search.worker.job_files import facts_of
 
-        with _writing(out):
-            out.mkdir(parents=True, exist_ok=True)
+        _make_folder(out)
         named = facts_of(dataset)
         draw_class_shares(out / "class_shares.png", shares, named, title=f"{file.name}: class shares")
         for method, flags in found.items():
@@ -98,7 +94,7 @@ def inspect(
 def clean(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
     out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
-    method: Annotated[Literal["mask", "mahalanobis", "mean"], typer.Option(help="how outliers are found")],
+    method: Annotated[Method, typer.Option(help="how outliers are found")],
 ) -> None:
     """Write a copy of a data set without its outliers."""
     from storage.data.dataset import read_dataset, write_dataset
@@ -106,7 +102,7 @@ def clean(
 
     refuse_same_file(file, out)
     dataset = read_dataset(file)
-    _check_folder(out)
+    _make_folder(out.parent, out)
     kept = clean_dataset(dataset, method)
     write_dataset(kept, out)
     typer.echo(f"{out}: {len(kept.images)} of {len(dataset.images)} samples kept", err=True)
@@ -121,17 +117,12 @@ def _as_text(facts: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
-def _check_folder(out: Path) -> None:
-    with _writing(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.is_dir():
-            raise IsADirectoryError(21, "is a folder")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn the refusal of a place to be written into a sentence."""
+def _make_folder(folder: Path, file: Path | None = None) -> None:
+    """Make a folder, for this file in it. Raises UsageError when that cannot be written."""
     try:
-        yield
+        folder.mkdir(parents=True, exist_ok=True)
+        if file is not None and file.is_dir():
+            raise IsADirectoryError(21, "is a folder")
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror or error}), choose another place") from error
+        place, why = file or folder, error.strerror or error
+        raise UsageError(f"{place}: cannot be written ({why}), choose another place") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +17,7 @@ from search.settings import Settings, read_settings
 if TYPE_CHECKING:
     from storage.store import Store
 
+NO_STUDY = "no study in {} yet; start with: marsearch demo"
 PATIENCE_S = 20.0  # of a person who waits for an answer
 WORKER_S = 600.0  # of a worker: a restart, a failover, a reboot
 
@@ -26,7 +27,6 @@ SpaceFile = Annotated[
     Path | None, typer.Option("--space", metavar="FILE", help="space file (.yaml); the whole space without it")
 ]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
-Epochs = Annotated[int, typer.Option("--epochs", metavar="N", min=1, max=2000, help="epochs of each training")]
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
 Workers = Annotated[
     int | None,
@@ -53,11 +53,8 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
 
     quiet_optuna()
     settings = read_settings()
-    store = open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s))
-    try:
+    with closing(open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s))) as store:
         yield store, settings
-    finally:
-        store.close()
 
 
 def quiet_optuna() -> None:

@@ -38,7 +38,8 @@ def show(
     text = read_text(space)
     chapters = pages.catalogue(bind(_facts(data), text, name=str(space or "space")) if bound else None)
     if as_json:
-        typer.echo(json.dumps({"axes": _axes(chapters)}))
+        axes = [{"chapter": chapter.title, **row.as_dict()} for chapter in chapters for row in chapter.rows]
+        typer.echo(json.dumps({"axes": axes}))
     else:
         _print(chapters)
 
@@ -53,10 +54,6 @@ def _facts(data: Path | None) -> DataFacts:
     from storage.data.dataset import read_dataset
 
     return facts_of(read_dataset(data))
-
-
-def _axes(chapters: tuple[Chapter, ...]) -> list[dict[str, Any]]:
-    return [{"chapter": chapter.title, **row.as_dict()} for chapter in chapters for row in chapter.rows]
 
 
 def _print(chapters: tuple[Chapter, ...]) -> None:

@@ -1,9 +1,11 @@
-"""Commands that make a study and work on it."""
+"""Commands that make a study and work on it, and the demo, which does both."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,10 +18,10 @@ from search.settings import read_settings
 from storage.studies.config import StudyConfig
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from search.host.host import WorkOptions
     from storage.store import Store
+
+OUT = "bundle; default demo-bundle in MARSEARCH_HOME"
 
 
 @takes_config
@@ -48,16 +50,8 @@ def work(
     if gpus_per_slot == 0:
         raise UsageError("--gpus-per-slot 0 is for --on ray: here, --device cpu trains without a GPU")
     with open_storage(WORKER_S) as (store, settings):
-        order = WorkOptions(
-            study=study,
-            workers=workers,
-            trials=trials,
-            timeout=limit,
-            device=device,
-            home=settings.home,
-            gpus_per_slot=gpus_per_slot or 1.0,
-        )
-        serve(store, order)
+        own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": limit, "device": device}
+        serve(store, WorkOptions(study=study, home=settings.home, gpus_per_slot=gpus_per_slot or 1.0, **own))
 
 
 @takes_config
@@ -75,14 +69,45 @@ def run(
 
     limit = seconds(timeout)
     with open_storage(WORKER_S) as (store, settings):
-        device_slots(
-            device, workers, settings.home / "logs"
-        )  # a device that is not there is refused before anything is made
+        device_slots(device, workers, Path())  # one that is not there is refused before anything is made
         make(store, config, data, space_name)
-        order = WorkOptions(
-            study=config.study, workers=workers, trials=None, timeout=limit, device=device, home=settings.home
-        )
-        serve(store, order)
+        study, home = config.study, settings.home
+        serve(store, WorkOptions(study=study, home=home, workers=workers, timeout=limit, device=device))
+
+
+def demo(
+    trials: options.Trials = 12,
+    workers: options.Workers = 2,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help=OUT)] = None,
+) -> None:
+    """Search on synthetic data: study `demo`, pruning, leaderboard, exported bundle."""
+    from rich.console import Console
+
+    from search.commands.export import export_trial
+    from search.host.host import WorkOptions
+    from search.outcome.bundle import check_target
+    from search.outcome.leaderboard import render
+    from search.studies.reports import leaderboard
+    from storage.data.dataset import write_dataset
+    from storage.data.synthetic import synthesise
+
+    with open_storage(WORKER_S) as (store, settings):
+        bundle = out or settings.home / "demo-bundle"
+        check_target(bundle)
+        data = settings.home / "demo.npz"
+        data.parent.mkdir(parents=True, exist_ok=True)
+        write_dataset(synthesise(train=320, test=40, seed=0), data)
+        space = (resources.files("search.cli") / "demo.yaml").read_text("utf-8")
+        config = StudyConfig(study="demo", space=space, trials=trials, epochs=9, warm_start="none")
+        make(store, config, data, "demo space")
+        finished = serve(store, WorkOptions(study="demo", home=settings.home, workers=workers, trials=trials))
+        render(leaderboard(store, "demo"), Console())
+        if not finished:
+            typer.echo("continue marsearch demo")
+            return
+        number = export_trial(store, "demo", bundle, trial=None, home=settings.home)
+        typer.echo(f"bundle   {bundle}  (trial {number})")
+        typer.echo("watch    marsearch dashboard    then open http://127.0.0.1:8080")
 
 
 def enqueue(
@@ -111,7 +136,7 @@ def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None
         return
     study = Study(created.config)
     made = f"study {name} created in {store.url}; {weights_note(study)}"
-    tell(made, "study created", study=name, target=created.config.trials)
+    tell(made, "study created", study=name, target=config.trials)
     if limits := limits_note(study):
         tell(limits, "note", study=name)
 

@@ -6,15 +6,12 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from search.cli import options
 from search.cli.options import open_storage
-
-if TYPE_CHECKING:
-    from storage.store import Store
 
 SHOWN_S = 3600.0  # for so long a lost worker has a line of its own
 
@@ -34,7 +31,7 @@ def status(
             typer.echo(json.dumps(reports[0] if study is not None else {"studies": reports}))
             return
         if not reports:
-            typer.echo(f"no study in {store.url} yet; start with: marsearch demo", err=True)
+            typer.echo(options.NO_STUDY.format(store.url), err=True)
         for report in reports:
             typer.echo(_as_text(report))
 
@@ -44,16 +41,20 @@ def trials(
     format: Annotated[Literal["table", "csv", "json"], typer.Option(help="how they are written")] = "table",
 ) -> None:
     """List the trials of a study."""
-    from search.studies.reports import trial_reports
+    from rich.console import Console
+
+    from search.outcome.leaderboard import render
+    from search.studies.reports import leaderboard, trial_reports
 
     with open_storage() as (store, _):
-        found = trial_reports(store, study)
         if format == "json":
-            typer.echo(json.dumps(found))
+            typer.echo(json.dumps(trial_reports(store, study)))
         elif format == "csv":
-            _frame(found).to_csv(sys.stdout, index=False)
+            import pandas as pd
+
+            pd.json_normalize(trial_reports(store, study), sep="_").to_csv(sys.stdout, index=False)
         else:
-            _print_table(store, study)
+            render(leaderboard(store, study), Console())
 
 
 def dashboard(
@@ -75,13 +76,11 @@ def doctor(
     as_json: options.AsJson = False,
 ) -> None:
     """Check installation, devices, storage and what was left behind; status 1 when something is not well."""
-    import optuna
-
     from search.commands.doctor import examine
     from search.commands.doctor import fix as fix_all
     from search.settings import read_settings
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    options.quiet_optuna()
     settings = read_settings()
     for sentence in fix_all(settings) if fix else ():
         typer.echo(sentence, err=True)
@@ -113,31 +112,11 @@ def _as_text(report: dict[str, Any]) -> str:
             gone[worker["state"]] += 1
         else:
             where = f"{worker['id']} on {worker['host']} ({worker['device']})"
-            heard = f"heard of {clock(worker['beat_age_s'])} ago"
-            lines.append(f"  worker {where}, {worker['state']}, {heard}{_training(worker)}")
+            does = [f"trial {t['trial']} epoch {t['epoch']} of {t['epochs']}" for t in worker["training"]]
+            heard = f"heard of {clock(worker['beat_age_s'])} ago{': ' if does else ''}{', '.join(does)}"
+            lines.append(f"  worker {where}, {worker['state']}, {heard}")
     if any(gone.values()):
         lines.append(f"  workers gone: {gone['left']} left in order, {gone['lost']} lost")
     if state in ("paused", "stopped"):
         lines.append(f"  go on with: marsearch study resume {name}")
     return "\n".join(lines)
-
-
-def _training(worker: dict[str, Any]) -> str:
-    trainings = ", ".join(f"trial {t['trial']} epoch {t['epoch']} of {t['epochs']}" for t in worker["training"])
-    return f": {trainings}" if trainings else ""
-
-
-def _frame(rows: list[dict[str, Any]]) -> Any:
-    import pandas as pd
-
-    flat = [{**row, **{f"params_{k}": v for k, v in row["params"].items()}} for row in rows]
-    return pd.DataFrame([{k: v for k, v in row.items() if k != "params"} for row in flat])
-
-
-def _print_table(store: Store, study: str) -> None:
-    from rich.console import Console
-
-    from search.outcome.leaderboard import render
-    from search.studies.reports import leaderboard
-
-    render(leaderboard(store, study), Console())

@@ -7,14 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial
 from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 
 from search.errors import UsageError
-from search.host.results import CONFUSION_CSV
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
 from search.studies.queries import best_of, trials_of
@@ -76,11 +74,11 @@ def _contents(
         ) from error
     return BundleContents(
         recipe=opened.recipe(trial),
-        facts=opened.space.facts,
+        facts=opened.facts,
         weights=tensors,
         mean=mean,
         std=std,
-        scores=scores(_confusion(trial, pictures), opened.space.facts),
+        scores=scores(np.asarray(trial.user_attrs["confusion"], dtype=np.int64), opened.facts),
         epoch=int(trial.user_attrs["best_epoch"]),
         data_digest=opened.config.data_digest,
         study=opened.config.study,
@@ -91,17 +89,6 @@ def _contents(
         pictures=pictures,
         curve=curve(store, opened.config.study, trial.number, EpochRecord),
     )
-
-
-def _confusion(trial: FrozenTrial, pictures: tuple[Path, ...]) -> NDArray[np.int64]:
-    """The confusion matrix (K, K) that the best epoch had; older studies have it only as a file."""
-    noted = trial.user_attrs.get("confusion")
-    if noted is not None:
-        return np.asarray(noted, dtype=np.int64)
-    files = [picture for picture in pictures if picture.name == CONFUSION_CSV]
-    if not files:
-        raise UsageError(f"trial {trial.number}: its confusion matrix is not in the artifact store, train it again")
-    return np.loadtxt(files[0], dtype=np.int64, delimiter=",", ndmin=2)
 
 
 def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...]:

@@ -19,7 +19,7 @@ from search.training.metrics import scores
 from search.training.predict import predict_labels
 from search.worker.devices import device_slots
 from search.worker.job import TrainingJob, run_epochs
-from search.worker.job_files import facts_of, normalisation, panel_samples, training_data
+from search.worker.job_files import normalisation, panel_samples, training_data
 from search.worker.protocol import EpochEnd, Message
 from spaces import Recipe
 from spaces.modules.networks.network import build_network
@@ -37,8 +37,8 @@ def train_one(
     seed: int,
     device: str,
     say: Callable[[str], None],
-) -> Path:
-    """Train the recipe on a data set, write the bundle to out and return its path.
+) -> None:
+    """Train the recipe on a data set and write the bundle to out.
 
     epochs: None for the recipe's own. seed: of split and training. say: takes a line per epoch.
     Raises UsageError, BundleError, or TrainingFailed when the training diverges.
@@ -54,7 +54,6 @@ def train_one(
     arrays = training_data(dataset, recipe.data.cleaning, split.train.tolist(), split.validation.tolist())
     training = _train(recipe, arrays, torch_device, say)
     _write(out, recipe, dataset, arrays, split.validation.tolist(), training, torch_device)
-    return out
 
 
 def _train(recipe: Recipe, data: TrainingData, device: str, say: Callable[[str], None]) -> TrainingJob:
@@ -62,11 +61,9 @@ def _train(recipe: Recipe, data: TrainingData, device: str, say: Callable[[str],
 
     def show(message: Message) -> None:
         if isinstance(message, EpochEnd):
-            record = message.record
-            say(
-                f"epoch {record.number}/{recipe.optimisation.epochs}  loss {record.train_loss:.4f}"
-                f"  mIoU {record.miou:.4f} (strict {record.miou_strict:.4f})  {record.seconds:.1f} s"
-            )
+            record, epochs = message.record, recipe.optimisation.epochs
+            score = f"mIoU {record.miou:.4f} (strict {record.miou_strict:.4f})"
+            say(f"epoch {record.number}/{epochs}  loss {record.train_loss:.4f}  {score}  {record.seconds:.1f} s")
 
     training = TrainingJob(epochs=fit(recipe, data, device=device))
     try:
@@ -98,7 +95,7 @@ def _write(
             images=dataset.images[samples],
             truth=dataset.masks[samples],
             prediction=predict_labels(network, dataset.images[samples], device=device),
-            facts=facts_of(dataset),
+            facts=data.facts,
             ignore_label=dataset.ignore_label,
             epochs=training.history,
             scores=reached,

@@ -63,11 +63,11 @@ class WorkOptions:
     """
 
     study: str
-    workers: int | None
-    trials: int | None
-    timeout: float | None
-    device: str
     home: Path
+    workers: int | None = None
+    trials: int | None = None
+    timeout: float | None = None
+    device: str = "auto"
     gpus_per_slot: float = 1.0
 
     @property

@@ -21,7 +21,7 @@ from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError
 from storage.studies.attempts import Ending, drop_weights, kept_weights, rank
 
-CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth; export reads it back where the trial does not say
+CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth
 
 _logger = logging.getLogger(__name__)
 _TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
