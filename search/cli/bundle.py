@@ -22,7 +22,7 @@ def train(
     device: options.Device = "auto",
 ) -> None:
     """Train one recipe without a study."""
-    from search.commands.train import train_one
+    from search.commands.bundle import train_one
     from search.studies.recipes import read_recipe
     from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset
@@ -39,7 +39,7 @@ def export(
     trial: Annotated[int | None, typer.Option(metavar="N", min=0, help="default the best")] = None,
 ) -> None:
     """Write the bundle of the best trial, or of one."""
-    from search.commands.export import export_trial
+    from search.commands.bundle import export_trial
 
     with open_storage() as (store, settings):
         number = export_trial(store, study, out, trial=trial, home=settings.home)

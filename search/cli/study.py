@@ -83,7 +83,7 @@ def demo(
     """Search on synthetic data: study `demo`, pruning, leaderboard, exported bundle."""
     from rich.console import Console
 
-    from search.commands.export import export_trial
+    from search.commands.bundle import export_trial
     from search.host.host import WorkOptions
     from search.outcome.bundle import check_target
     from search.outcome.leaderboard import render

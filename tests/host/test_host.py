@@ -16,7 +16,7 @@ from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
-from search.commands.export import export_trial
+from search.commands.bundle import export_trial
 from search.errors import TrainingFailed, UsageError
 from search.host.host import WorkOptions, work
 from search.host.progress import Progress

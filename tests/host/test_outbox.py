@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import TrialState
 from rich.console import Console
 
-from search.commands.export import export_trial
+from search.commands.bundle import export_trial
 from search.host import uploads as outbox_module
 from search.host.host import WorkOptions, work
 from search.host.progress import Progress

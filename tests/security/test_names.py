@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from search.cli import answer
-from search.commands.export import _pictures
+from search.commands.bundle import _pictures
 from storage.artifacts.artifact_store import DirectoryArtifacts, S3Artifacts, load_file, open_artifacts
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
