@@ -98,7 +98,7 @@ def is_json() -> bool:
 def log_as_json(environment: Mapping[str, str] = os.environ) -> None:
     """From now on every line that this process writes to stderr is one JSON object; a second call changes nothing.
 
-    Sentences, warnings, what libraries log or print, and the traceback of an error nobody caught.
+    Sentences, warnings, what libraries log or print, and the traceback of an uncaught error.
     environment: whose passwords and keys never appear.
     """
     if is_json():

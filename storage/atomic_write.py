@@ -15,7 +15,7 @@ import psutil
 
 from storage.process_identity import machine_id
 
-OLD_S = 86400.0  # an unfinished file of another machine that nobody has touched for so long is nobody's
+OLD_S = 86400.0  # an unfinished file of another machine, unchanged for so long, has no writer any more
 
 _PART = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<pid>[0-9]+)-[0-9a-f]{12}\.part")
 

@@ -26,7 +26,7 @@ class StudyError(StorageError):
 
 
 class StudyFull(StudyError):
-    """A study has all the trials it was to have: whoever asks for one more has been overtaken by another host."""
+    """A study has all the trials of its target: another host has claimed the last one."""
 
 
 class ArtifactError(StorageError):

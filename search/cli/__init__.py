@@ -93,7 +93,7 @@ def answer(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         return _say(_lacking(error))
     except BrokenPipeError:
-        # Whoever read our output has enough of it (`| head`); Python would complain once more while it exits.
+        # The reader of our output has closed it (`| head`); Python would report that once more while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (KeyboardInterrupt, typer.Abort):

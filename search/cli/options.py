@@ -58,7 +58,7 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
 
 
 def quiet_optuna() -> None:
-    """Let Optuna log errors only: our own progress says the same in fewer words."""
+    """Let Optuna log errors only: our own progress shows the rest."""
     import warnings
 
     import optuna

@@ -180,7 +180,7 @@ def _clock(ahead: float) -> str:
 
 
 def _left_behind(settings: Settings) -> list[Finding]:
-    """What lies in a database that answers; nothing when the artifacts cannot be opened, which was said before."""
+    """What lies in a database that answers; nothing when the artifacts cannot be opened, a finding of its own."""
     with suppress(ArtifactError), closing(open_store(settings.storage, settings.artifacts)) as store:
         return [
             _look("stale trials", lambda: _stale(store), FIX),

@@ -33,7 +33,7 @@ def weights_note(study: Study) -> str:
 def limits_note(study: Study) -> str:
     """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
 
-    What a device has is not known before a worker has it. Refused trials count towards the study's target, hence the
+    The memory of a device is known once a worker has it. Refused trials count towards the study's target, hence the
     advice. Where there is no torch to count with, the sentence says that each worker checks.
     """
     options = {"--max-params": study.config.max_params, "--max-gpu-gb": study.config.max_gpu_gb}

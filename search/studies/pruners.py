@@ -84,7 +84,7 @@ def min_resource(epochs: int) -> int:
 
 @cache
 def rungs(config: StudyConfig) -> frozenset[int]:
-    """The epochs at which Optuna hears of a training; the whole curve is in our own table."""
+    """The epochs that are reported to Optuna; the whole curve is in our own table."""
     least, most = min_resource(config.epochs), config.epochs
     steps: dict[str, Iterable[int]] = {
         "none": (),

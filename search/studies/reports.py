@@ -1,4 +1,4 @@
-"""What there is to tell of studies: for `status`, `study list`, `trials` and the leaderboard."""
+"""Reports on studies: for `status`, `study list`, `trials` and the leaderboard."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def study_list(store: Store) -> list[dict[str, Any]]:
 
 
 def state_of(finished: int, target: int, command: Command, there: Sequence[Host]) -> State:
-    """What a study is in, in one word; "idle" when it might go on but nobody works on it."""
+    """The state of a study in one word; "idle" when it is not finished and no host works on it."""
     if finished >= target:
         return "finished"
     if command != "run":

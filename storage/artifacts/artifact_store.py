@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from storage.artifacts.artifact_id import checked, is_artifact_id
-from storage.artifacts.artifact_id import not_found as not_found  # whoever reads artifacts needs it
+from storage.artifacts.artifact_id import not_found as not_found  # readers of artifacts need it
 from storage.artifacts.s3 import S3Artifacts as S3Artifacts
 from storage.atomic_write import private_folder, replacing, sweep
 from storage.errors import ArtifactError
@@ -53,7 +53,7 @@ class ListedArtifacts(Protocol):
         ...
 
     def free_bytes(self) -> int | None:
-        """How much more fits, None where nobody knows."""
+        """How much more fits, None where that is unknown."""
         ...
 
 
@@ -133,7 +133,7 @@ def open_artifacts(url: str) -> ArtifactStore:
     if "://" not in url and not url.startswith("s3:"):
         return DirectoryArtifacts(Path(url))
     found = re.fullmatch(r"s3://([A-Za-z0-9][A-Za-z0-9._-]*)(/[^@]*)?", url)
-    if found is None:  # not shown: somebody may have put keys into it, which boto3 reads from the environment
+    if found is None:  # not shown: it may hold keys, which boto3 reads from the environment
         raise ArtifactError(
             f"cannot keep artifacts in a place of {url.partition(':')[0][:20]!r}: name a folder or s3://bucket/prefix,"
             " with the keys in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)"
@@ -185,7 +185,7 @@ def remove_all(artifacts: ArtifactStore, wanted: Iterable[str]) -> int:
 
 
 def free_bytes(artifacts: ArtifactStore) -> int | None:
-    """How much more fits; None where nobody knows, as in S3. Raises ArtifactError when the store fails."""
+    """How much more fits; None where that is unknown, as in S3. Raises ArtifactError when the store fails."""
     return artifacts.free_bytes() if isinstance(artifacts, ListedArtifacts) else None
 
 

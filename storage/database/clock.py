@@ -19,7 +19,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone (ValueError): nobody could say when it was."""
+        """Refuse a time without a zone (ValueError): it would be ambiguous."""
         if value is not None and value.tzinfo is None:
             raise ValueError(f"a time needs its zone, got {value.isoformat()}")
         return value and value.astimezone(UTC)

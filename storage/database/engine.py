@@ -2,8 +2,8 @@
 
 SQLite: write-ahead log, a minute of waiting for other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
 whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
-naive times). A connection that nobody uses is given back to the server, which has few, and a worker that falls silent
-in the middle of a transaction loses its locks. Whoever changes a schema, or must read before it writes, does so under
+naive times). An unused connection is given back to the server, which has few, and a worker that falls silent
+in the middle of a transaction loses its locks. A change of the schema, or a read before a write, is made under
 `exclusive`.
 """
 

@@ -2,7 +2,7 @@
 
 A pooler, a tunnel or a firewall may keep a connection open and pass nothing on. No setting of the server or of TCP
 notices: both ends look well. So every wait of the driver, for a statement, a commit, a rollback or a test of the
-connection, ends when the server has been silent for too long; the connection is then closed, because nobody knows
+connection, ends when the server has been silent for too long; the connection is then closed, because it is not known
 what became of the statement, and the error is one that passes.
 """
 

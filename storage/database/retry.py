@@ -28,7 +28,7 @@ TELL_AGAIN_S = 60.0
 
 # PostgreSQL: connection trouble (08), shut-down and start-up (57P), too many connections, no disk or memory (53),
 # deadlock and serialisation (40), locks, time-outs, and a standby that does not take over yet (25006). A full disk is
-# among them: only by waiting can a result be kept until somebody has made room; the first complaint says so at once.
+# among them: only by waiting can a result be kept until there is room again; the first complaint says so at once.
 _STATES = re.compile(r"08...|57P0[1-5]|57014|53[123]00|4000[13]|40P01|55P03|25P0[34]|25006")
 # Said when a connection is refused, without a code: these will not pass.
 _REFUSED = re.compile(r"authentication failed|no pg_hba\.conf entry|(database|role) \".*\" does not exist|no password")
@@ -40,7 +40,7 @@ _logger = logging.getLogger(__name__)
 
 
 class RetriesExhausted(DatabaseError):
-    """The trouble has lasted too long: nobody further up should begin to wait once more."""
+    """The trouble has lasted too long: no caller should wait once more."""
 
 
 def is_transient(error: BaseException) -> bool:

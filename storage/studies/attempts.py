@@ -1,7 +1,7 @@
 """Attempts: the training of one trial by the host that claimed it, and how a host settles it.
 
 A trial is claimed together with its attempt, which names the host. Only that host can settle it, and only as long as
-nobody has reclaimed the trial: state, value and attempt change in one transaction, or not at all.
+the trial has not been reclaimed: state, value and attempt change in one transaction, or not at all.
 """
 
 from __future__ import annotations
@@ -179,10 +179,10 @@ def kept_weights(store: Store, study: str) -> tuple[KeptWeights, ...]:
 
 
 def note_weights(store: Store, trial_id: int, artifact: str) -> bool:
-    """Say of a complete attempt where its weights are, which arrived late; False when nobody wants them any more."""
+    """Note for a complete attempt where its weights are, which arrived late; False when they are no longer wanted."""
     mine = (AttemptTable.trial_id == trial_id, AttemptTable.state == "complete")
-    told = update(AttemptTable).where(*mine).values(weights_artifact=artifact)
-    return store.transact(lambda session: _changed(session.execute(told)))
+    noted = update(AttemptTable).where(*mine).values(weights_artifact=artifact)
+    return store.transact(lambda session: _changed(session.execute(noted)))
 
 
 def drop_weights(store: Store, trial_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What a person tells the hosts of a study: go on, pause or stop; and the end of a study with all that belongs to it.
+"""The command of a person to the hosts of a study: go on, pause or stop; and the end of a study with all its rows and files.
 
 A command is a user attribute of Optuna's study, which every host reads every few seconds. It outlives all hosts: a
 paused study stays paused until someone resumes it.
@@ -43,16 +43,16 @@ class Deleted:
 
 
 def command(store: Store, study: str) -> Command:
-    """What the hosts of the study are to do; "run" when nobody has said anything.
+    """What the hosts of the study are to do; "run" without a command.
 
     Raises StudyError for an unknown study, also for one that was deleted meanwhile: a host then has nothing to do.
     """
-    said = store.trials.get_study_user_attrs(study_id(store, study)).get(COMMAND)
-    return next((known for known in get_args(Command) if known == said), "run")
+    given = store.trials.get_study_user_attrs(study_id(store, study)).get(COMMAND)
+    return next((known for known in get_args(Command) if known == given), "run")
 
 
 def set_command(store: Store, study: str, command: Command) -> None:
-    """Tell the hosts of the study, now and later ones, what to do. Raises StudyError for an unknown study."""
+    """Set the command of the study's hosts, now and later ones. Raises StudyError for an unknown study."""
     if command not in get_args(Command):
         raise ValueError(f"{command!r} is no command: run, pause or stop")
     store.trials.set_study_user_attr(study_id(store, study), COMMAND, command)

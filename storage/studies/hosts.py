@@ -114,8 +114,8 @@ def heartbeat(
 
     def work(session: Session) -> None:
         mine = (HostTable.id == host_id, HostTable.state != LEFT)
-        told = [asdict(each) for each in training]
-        session.execute(update(HostTable).where(*mine).values(heartbeat=database_now(), training=told))
+        rows = [asdict(each) for each in training]
+        session.execute(update(HostTable).where(*mine).values(heartbeat=database_now(), training=rows))
         if attempts:
             vouched = (AttemptTable.host == host_id, AttemptTable.trial.in_(attempts))
             session.execute(update(AttemptTable).where(*vouched).values(heard=database_now()))

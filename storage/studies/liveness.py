@@ -1,9 +1,9 @@
-"""Which hosts of a study live, and which running trials nobody works on any more: one answer for all who ask.
+"""Which hosts of a study live, and which running trials no host works on any more: one answer for all callers.
 
 A host writes a heartbeat every ten seconds, and vouches in the same transaction for those of its attempts that make
 progress. Both moments are the database's, and are compared with the database's clock. Where its process can be seen,
 that outranks the clock: one that is gone is dead at once, one that runs is alive whatever the clock does. After the
-database itself was away nobody's silence counts, because nobody could be heard.
+database itself was away no silence counts, because no heartbeat could be written.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from storage.studies.hosts import HEARTBEAT_S, LEFT, Host, hosts
 from storage.studies.sightings import Sightings
 from storage.studies.studies import study_id
 
-UNCHANGED_S = 2 * HEARTBEAT_S  # an observer who looks again takes nobody for silent before so long
+UNCHANGED_S = 2 * HEARTBEAT_S  # an observer that looks again takes no host for silent before so long
 RECOVERY_S = 40.0  # after the database was away: until every host has had the time to be heard again
 
 
@@ -41,7 +41,7 @@ class Presence:
 
 @dataclass(frozen=True, kw_only=True)
 class StaleAttempt:
-    """A running trial that nobody works on any more.
+    """A running trial that no host works on any more.
 
     trial: its number. host: the id of the host that held it, empty for none. reason: for people.
     """
@@ -75,7 +75,7 @@ def attending(store: Store, study: str) -> tuple[Host, ...]:
 def stale_attempts(
     store: Store, study: str, *, local: bool = False, myself: str = "", seen_before: Sightings | None = None
 ) -> tuple[StaleAttempt, ...]:
-    """The running trials that nobody works on, in order of their numbers. Raises StudyError for an unknown study.
+    """The running trials that no host works on, in order of their numbers. Raises StudyError for an unknown study.
 
     local: only those whose host can be seen to be gone, which is quick.
     myself: the id of the host that asks; it never judges itself.
@@ -93,7 +93,7 @@ def stale_attempts(
 
 
 def recently_unavailable(store: Store) -> bool:
-    """Whether the database was away, for so long and until so lately, that nobody's silence means anything."""
+    """Whether the database was away, for so long and until so lately, that no host's silence means anything."""
     recovery = min(RECOVERY_S, store.grace_s)
     if store.retry_policy.was_away(longer_than=store.grace_s - recovery, within=recovery):
         return True
@@ -105,8 +105,8 @@ def recently_unavailable(store: Store) -> bool:
 class _Judge:
     """What one look goes by.
 
-    grace_s: how old a heartbeat may be. deaf: silence does not count. unchanged: for how many seconds an observer who
-    looks again and again has seen each heartbeat as it is now; None for one who looks once.
+    grace_s: how old a heartbeat may be. deaf: silence does not count. unchanged: for how many seconds an observer that
+    looks again and again has seen each heartbeat as it is now; None for one that looks once.
     """
 
     grace_s: float
@@ -126,7 +126,7 @@ class _Judge:
         return Presence(host=host, state="working")
 
     def stale(self, running: _Running, host: Host | None) -> str:
-        """Why nobody works on the trial; empty when somebody does."""
+        """Why no host works on the trial; empty when one does."""
         trial = f"trial {running.trial}"
         if host is None:
             return self._silence() if self._silent(trial, running.silent_s) else ""

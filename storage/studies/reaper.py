@@ -21,7 +21,7 @@ from storage.trials.retries import reclaim
 def reap(
     store: Store, study: str, *, local: bool = False, myself: str = "", seen_before: Sightings | None = None
 ) -> tuple[int, ...]:
-    """Put back into the queue what nobody works on any more; the numbers of those trials.
+    """Put back into the queue the trials that no host works on any more; the numbers of those trials.
 
     Which these are, and what the arguments mean: `storage.studies.liveness.stale_attempts`. Raises StudyError for an
     unknown study and DatabaseError when the database stays away.

@@ -1,4 +1,4 @@
-"""What one observer has seen of heartbeats, by a clock that nobody sets: its own monotonic one."""
+"""What one observer has seen of heartbeats, by a clock that is never set: its own monotonic one."""
 
 from __future__ import annotations
 

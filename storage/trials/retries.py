@@ -73,7 +73,7 @@ def reclaim(storage: BaseStorage, study_id: int, trial: FrozenTrial, reason: str
 
 
 def claim_retry(study: Study, number: int) -> Trial | None:
-    """The waiting retry of attempt `number`, claimed; None when there is none, or somebody has it already.
+    """The waiting retry of attempt `number`, claimed; None when there is none, or another host has it already.
 
     For a host whose trial was reclaimed while it was silent, but which has the trial's result.
     """
@@ -94,7 +94,7 @@ def database_of(storage: BaseStorage) -> RetryingStorage:
 
 
 def in_turn(backend: RetryingStorage, study_id: int, work: Callable[[Session], T]) -> T:
-    """Do the work while nobody else adds a trial to the study; an update locks, on SQLite too."""
+    """Do the work while no other process adds a trial to the study; an update locks, on SQLite too."""
 
     def once() -> T:
         with transaction(backend.engine) as session:

@@ -103,9 +103,9 @@ def test_compose_gives_every_container_an_init_a_plain_user_and_no_privileges(tm
 
 @docker_compose
 def test_options_of_the_study_come_from_the_environment(tmp_path: Path) -> None:
-    wish = {"MARSEARCH_STUDY": "rocks", "MARSEARCH_SPACE": "small.yaml", "MARSEARCH_DATA": "my tiles.npz"}
+    given = {"MARSEARCH_STUDY": "rocks", "MARSEARCH_SPACE": "small.yaml", "MARSEARCH_DATA": "my tiles.npz"}
     more = {"MARSEARCH_STUDY_OPTIONS": "--trials 8 --seed 3", "MARSEARCH_WORK_OPTIONS": "--workers 4"}
-    done = compose_config(tmp_path, **PASSWORDS, **wish, **more, MARSEARCH_ARTIFACTS="s3://mars/a")
+    done = compose_config(tmp_path, **PASSWORDS, **given, **more, MARSEARCH_ARTIFACTS="s3://mars/a")
     services = yaml.safe_load(done.stdout)["services"]
     create = "create rocks --data 'my tiles.npz' --space small.yaml --trials 8 --seed 3"
     assert words(services["study"]["command"]) == shlex.split(create)

@@ -32,7 +32,7 @@ from storage.studies.hosts import hosts
 from storage.trials.retries import earlier_attempts
 from support.commands import kept_handlers
 from support.processes import workers_of
-from support.studies import Wish
+from support.studies import Inputs
 from support.waiting import meanwhile, wait_for
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
@@ -96,12 +96,12 @@ def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path:
     assert (again.finished, len(trials_of(store))) == (6, len(trials))
 
 
-def test_the_same_study_gives_the_same_weights(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+def test_the_same_study_gives_the_same_weights(store: Store, inputs: Callable[..., Inputs], tmp_path: Path) -> None:
     from safetensors.numpy import load
 
     found = []
     for name in ("one", "two"):
-        create(store, *wish(study=name, trials=1, keep=1))
+        create(store, *inputs(study=name, trials=1, keep=1))
         work(store, order(tmp_path, study=name, workers=1), quiet())
         (kept,) = kept_weights(store, name)
         with store.artifacts.open_reader(kept.artifact) as file:
@@ -111,9 +111,9 @@ def test_the_same_study_gives_the_same_weights(store: Store, wish: Callable[...,
 
 
 def test_a_killed_child_is_recorded_and_replaced(
-    store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path
+    store: Store, inputs: Callable[..., Inputs], gate: Path, tmp_path: Path
 ) -> None:
-    create(store, *wish(trials=3, epochs=8, pruner="none"))
+    create(store, *inputs(trials=3, epochs=8, pruner="none"))
 
     def kill_first() -> None:
         wait_for(lambda: any(len(curve(store, "tiny", run.trial, EpochRecord)) == 4 for run in attempts(store, "tiny")))
@@ -136,8 +136,8 @@ def test_a_killed_child_is_recorded_and_replaced(
     assert workers_of(os.getpid()) == []
 
 
-def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
-    create(store, *wish(trials=2, epochs=60, pruner="none"))
+def test_a_stopped_host_hands_its_trials_back(store: Store, inputs: Callable[..., Inputs], tmp_path: Path) -> None:
+    create(store, *inputs(trials=2, epochs=60, pruner="none"))
 
     def stop() -> None:
         wait_for(lambda: any(curve(store, "tiny", run.trial, EpochRecord) for run in attempts(store, "tiny")))
@@ -154,17 +154,17 @@ def test_a_stopped_host_hands_its_trials_back(store: Store, wish: Callable[..., 
     assert count([first, *rest]).finished == 0
 
 
-def test_the_timeout_ends_the_host(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
-    create(store, *wish(trials=50, epochs=200, pruner="none"))
+def test_the_timeout_ends_the_host(store: Store, inputs: Callable[..., Inputs], tmp_path: Path) -> None:
+    create(store, *inputs(trials=50, epochs=200, pruner="none"))
     outcome = work(store, order(tmp_path, workers=1, timeout=6.0), quiet())
     assert outcome.finished < outcome.target
     assert not [t for t in trials_of(store) if t.state is TrialState.RUNNING]
 
 
 def test_a_host_whose_trainings_only_fail_gives_up(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create(store, *wish(trials=40))
+    create(store, *inputs(trials=40))
     monkeypatch.setenv("PYTHONPATH", str(broken_torch(tmp_path)), prepend=os.pathsep)
     with pytest.raises(TrainingFailed, match=r"5 trainings in a row failed, the last one with: .*no such device"):
         work(store, order(tmp_path, workers=1), quiet())

@@ -23,7 +23,7 @@ from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError
 from storage.store import Store
 from storage.studies.attempts import attempts, kept_weights
-from support.studies import Wish, begin, end
+from support.studies import Inputs, begin, end
 
 
 class Disk:
@@ -136,9 +136,9 @@ def test_with_no_room_anywhere_somebody_is_told(outbox: Outbox, disk: Disk) -> N
 
 
 def test_weights_become_known_when_they_arrive_unless_nobody_wants_them_any_more(
-    outbox: Outbox, disk: Disk, store: Store, wish: Callable[..., Wish], tmp_path: Path
+    outbox: Outbox, disk: Disk, store: Store, inputs: Callable[..., Inputs], tmp_path: Path
 ) -> None:
-    create(store, *wish())
+    create(store, *inputs())
     disk.fail()
     (tmp_path / "weights").write_bytes(b"weights")
     for state in ("complete", "failed"):
@@ -157,9 +157,9 @@ def test_weights_become_known_when_they_arrive_unless_nobody_wants_them_any_more
 
 
 def test_a_trial_is_told_though_the_disk_is_full_and_can_be_exported_once_it_is_not(
-    store: Store, disk: Disk, wish: Callable[..., Wish], tmp_path: Path
+    store: Store, disk: Disk, inputs: Callable[..., Inputs], tmp_path: Path
 ) -> None:
-    create(store, *wish(trials=1, keep=1))
+    create(store, *inputs(trials=1, keep=1))
     order = WorkOptions(study="tiny", workers=1, trials=None, timeout=None, device="cpu", home=tmp_path / "home")
     (tmp_path / "home" / "cache").mkdir(parents=True)
     for file in disk.folder.iterdir():

@@ -46,7 +46,7 @@ from storage.studies.control import set_command
 from storage.studies.epochs import curve
 from storage.trials.retries import earlier_attempts, reclaim
 from support.processes import Running, workers_of
-from support.studies import Wish
+from support.studies import Inputs
 from support.waiting import meanwhile, wait_for, within
 
 # A host whose workers write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
@@ -109,10 +109,10 @@ def weights_of(store: Store, study: str) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def cut_and_whole(store: Store, wish: Callable[..., Wish]) -> None:
+def cut_and_whole(store: Store, inputs: Callable[..., Inputs]) -> None:
     """The same study of one trial twice: `whole` is never interrupted."""
     for name in ("tiny", "whole"):
-        create(store, *wish(study=name, trials=1, keep=1, epochs=9))
+        create(store, *inputs(study=name, trials=1, keep=1, epochs=9))
 
 
 def wait_for_checkpoint(store: Store, home: Path) -> None:
@@ -200,9 +200,9 @@ def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, 
 
 
 def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
-    store: Store, wish: Callable[..., Wish], start: Callable[..., Running], gate: Path
+    store: Store, inputs: Callable[..., Inputs], start: Callable[..., Running], gate: Path
 ) -> None:
-    create(store, *wish(trials=1, keep=1, epochs=9, pruner="none"))
+    create(store, *inputs(trials=1, keep=1, epochs=9, pruner="none"))
     first = start("first", grace=4)
     wait_for(lambda: epochs_of(store) == 4)
     first.send(signal.SIGSTOP)
@@ -222,10 +222,10 @@ def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
 
 
 def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_copy(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    create(store, *wish(trials=1, keep=1))
+    create(store, *inputs(trials=1, keep=1))
     attach = results.attach_pictures
     taken: list[bool] = []
 
@@ -250,9 +250,9 @@ def test_a_result_that_comes_after_its_trial_was_taken_back_goes_to_the_waiting_
 
 
 def test_a_training_that_diverges_is_not_tried_again(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
-    create(store, *wish(trials=2))
+    create(store, *inputs(trials=2))
     nan = "if number == 2: return step(setup, rows, number, *rest) * float('nan')"
     break_child(nan)
     work(store, order(tmp_path), quiet(), EAGER)
@@ -264,9 +264,9 @@ def test_a_training_that_diverges_is_not_tried_again(
 
 
 def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_failed(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
-    create(store, *wish(trials=1))
+    create(store, *inputs(trials=1))
     break_child("if number == 2: raise KeyError('odd')")
     outcome = work(store, order(tmp_path), quiet(), EAGER)
     trials = trials_of(store)
@@ -278,9 +278,9 @@ def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_f
 
 
 def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
-    store: Store, wish: Callable[..., Wish], gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, inputs: Callable[..., Inputs], gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create(store, *wish(trials=1, epochs=9, pruner="none"))
+    create(store, *inputs(trials=1, epochs=9, pruner="none"))
     monkeypatch.setenv("MARSEARCH_EPOCH_LIMIT", "25")  # a busy machine may take some for an epoch
 
     def wait() -> None:
@@ -296,9 +296,9 @@ def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
 
 
 def test_a_study_is_paused_resumed_and_stopped_between_two_epochs(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path, break_child: Callable[[str], None]
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
-    create(store, *wish(trials=2, epochs=2000, pruner="none"))
+    create(store, *inputs(trials=2, epochs=2000, pruner="none"))
     break_child("time.sleep(0.15)")  # patience would end it after thirty epochs
     said = StringIO()
 
@@ -396,11 +396,11 @@ def test_the_checkpoint_of_a_trial_that_ended_on_another_host_is_swept_here(tmp_
     assert len(list((tmp_path / "checkpoints").iterdir())) == 4
 
 
-def test_a_rung_counts_once_for_all_lives_of_a_trial(store: Store, wish: Callable[..., Wish]) -> None:
+def test_a_rung_counts_once_for_all_lives_of_a_trial(store: Store, inputs: Callable[..., Inputs]) -> None:
     """The pruner's verdicts are the same whether the first trial was cut off at each rung or not."""
     verdicts = []
     for name in ("uncut", "cut"):
-        create(store, *wish(study=name, trials=40, epochs=9))
+        create(store, *inputs(study=name, trials=40, epochs=9))
         study = optuna.load_study(study_name=name, storage=store.trials)
         study.pruner = RetryAwarePruner(SuccessiveHalvingPruner(min_resource=1, reduction_factor=3))
         seen = []

@@ -31,7 +31,7 @@ from spaces import DataFacts, Recipe, bind, dump_domains
 from spaces.modules.networks.network import count_parameters
 from storage.store import Store
 from storage.studies.config import StudyConfig
-from support.studies import Wish
+from support.studies import Inputs
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("background",))
@@ -306,8 +306,8 @@ def test_an_enqueued_trial_is_not_screened(plan: StudyConfig) -> None:
     assert space.suggest(study.ask()) == wanted
 
 
-def test_presets_over_the_limit_are_not_tried_first(store: Store, wish: Callable[..., Wish]) -> None:
-    made = create(store, *wish(space="", warm_start="reports", max_params=20_000))
+def test_presets_over_the_limit_are_not_tried_first(store: Store, inputs: Callable[..., Inputs]) -> None:
+    made = create(store, *inputs(space="", warm_start="reports", max_params=20_000))
     waiting = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
     assert made.config.max_params == 20_000
     assert any("are skipped: " in note and "over the limits of study tiny" in note for note in made.notes)

@@ -21,7 +21,7 @@ from search.studies.study import Study, trial_seed
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared
 from storage.studies.studies import load_config
-from support.studies import GRID, Wish
+from support.studies import GRID, Inputs
 
 CHOICES = {field.name: get_args(field.type) for field in declared()}
 
@@ -85,8 +85,8 @@ def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created,
     assert bool([n for n in ended if n >= 8]) == (pruner != "none")
 
 
-def test_a_grid_is_enqueued_whole(store: Store, wish: Callable[..., Wish]) -> None:
-    made = create(store, *wish(space=GRID, sampler="grid"))
+def test_a_grid_is_enqueued_whole(store: Store, inputs: Callable[..., Inputs]) -> None:
+    made = create(store, *inputs(space=GRID, sampler="grid"))
     trials = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
     assert [t.state.name for t in trials] == ["WAITING"] * 4
     assert "4 points of the grid are enqueued" in made.notes

@@ -23,32 +23,32 @@ from storage.data.synthetic import synthesise
 from storage.errors import DataError, StudyError
 from storage.store import Store
 from storage.studies.studies import list_studies
-from support.studies import GRID, TINY_SPACE, Wish
+from support.studies import GRID, TINY_SPACE, Inputs
 
 
-def test_the_same_again_changes_nothing(store: Store, created: Created, wish: Callable[..., Wish]) -> None:
+def test_the_same_again_changes_nothing(store: Store, created: Created, inputs: Callable[..., Inputs]) -> None:
     assert created.new
-    again = create(store, *wish())
+    again = create(store, *inputs())
     assert not again.new
     assert again.config == created.config
 
 
 @pytest.mark.parametrize("change", [{"space": "model: {depth: 2}"}, {"seed": 5}, {"epochs": 4}, {"sampler": "random"}])
 def test_another_study_of_that_name_is_refused(
-    store: Store, created: Created, wish: Callable[..., Wish], change: dict[str, object]
+    store: Store, created: Created, inputs: Callable[..., Inputs], change: dict[str, object]
 ) -> None:
     with pytest.raises(StudyError, match="tiny"):
-        create(store, *wish(**change))
+        create(store, *inputs(**change))
     assert open_study(store, "tiny", Path(store.artifacts_url).parent).config == created.config
 
 
-def test_a_refused_study_leaves_nothing(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
+def test_a_refused_study_leaves_nothing(store: Store, inputs: Callable[..., Inputs], tmp_path: Path) -> None:
     with pytest.raises(SpaceError):
-        create(store, *wish(space="model: {depth: 99}"))
+        create(store, *inputs(space="model: {depth: 99}"))
     with pytest.raises(SpaceError, match="a grid needs finitely many values"):
-        create(store, *wish(sampler="grid"))
+        create(store, *inputs(sampler="grid"))
     with pytest.raises(DataError):
-        create(store, *wish(data=tmp_path / "missing.npz"))
+        create(store, *inputs(data=tmp_path / "missing.npz"))
     assert list_studies(store) == ()
 
 
@@ -65,25 +65,25 @@ def test_the_split_belongs_to_the_study(store: Store, created: Created, tmp_path
 
 
 def test_the_data_is_found_elsewhere_by_its_digest(
-    store: Store, wish: Callable[..., Wish], tiny_data: Path, tmp_path: Path
+    store: Store, inputs: Callable[..., Inputs], tiny_data: Path, tmp_path: Path
 ) -> None:
     moved = tmp_path / "moved.npz"
     moved.write_bytes(tiny_data.read_bytes())
-    made = create(store, *wish(data=moved))
+    made = create(store, *inputs(data=moved))
     moved.unlink()
     opened = open_study(store, "tiny", tmp_path / "elsewhere")
     assert opened.dataset.digest == made.config.data_digest
 
 
-def test_warm_starts_are_checked_first(store: Store, wish: Callable[..., Wish], tmp_path: Path) -> None:
-    made = create(store, *wish(warm_start="reports"))
+def test_warm_starts_are_checked_first(store: Store, inputs: Callable[..., Inputs], tmp_path: Path) -> None:
+    made = create(store, *inputs(warm_start="reports"))
     [note] = made.notes  # one sentence for all of them, with the axes of each conflict
     assert note.startswith(f"{len(FINALS)} of {len(FINALS)} presets are not in this space or over its limits and are")
     assert "baseline (model.depth, model.filters" in note
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {depth: 5}")
     with pytest.raises(SpaceError, match=r"model\.depth"):
-        create(store, *wish(study="third", warm_start=str(recipe)))
+        create(store, *inputs(study="third", warm_start=str(recipe)))
 
 
 def enqueued(store: Store, space: Space) -> list[Recipe]:
@@ -92,8 +92,8 @@ def enqueued(store: Store, space: Space) -> list[Recipe]:
     return [space.recipe(trial.system_attrs["fixed_params"]) for trial in waiting]
 
 
-def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, wish: Callable[..., Wish]) -> None:
-    made = create(store, *wish(space="", warm_start="reports"))
+def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, inputs: Callable[..., Inputs]) -> None:
+    made = create(store, *inputs(space="", warm_start="reports"))
     assert made.notes == ()
     study = Study(made.config)
     space = study.space
@@ -117,8 +117,8 @@ def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Cre
     assert optuna.load_study(study_name="tiny", storage=store.trials).get_trials() == []
 
 
-def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, wish: Callable[..., Wish]) -> None:
-    made = create(store, *wish(space=""))
+def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, inputs: Callable[..., Inputs]) -> None:
+    made = create(store, *inputs(space=""))
     enqueue(store, "tiny", "nnunet-plan")
     study = Study(made.config)
     space = study.space
@@ -133,18 +133,18 @@ def test_a_study_stays_a_plain_optuna_study(store: Store, created: Created, tmp_
     assert study.user_attrs["space_digest"] == created.config.space_digest
 
 
-def test_a_larger_target_is_taken_over(store: Store, created: Created, wish: Callable[..., Wish]) -> None:
-    again = create(store, *wish(trials=9))
+def test_a_larger_target_is_taken_over(store: Store, created: Created, inputs: Callable[..., Inputs]) -> None:
+    again = create(store, *inputs(trials=9))
     assert not again.new
     assert open_study(store, "tiny", Path(store.artifacts_url).parent).config == replace(created.config, trials=9)
 
 
 def test_the_words_of_a_refusal_name_what_differs(
-    store: Store, created: Created, wish: Callable[..., Wish], tmp_path: Path
+    store: Store, created: Created, inputs: Callable[..., Inputs], tmp_path: Path
 ) -> None:
     def refusal(**changes: object) -> str:
         with pytest.raises(StudyError, match=r"study 'tiny' exists in .* and differs: ") as caught:
-            create(store, *wish(**changes))
+            create(store, *inputs(**changes))
         return str(caught.value).partition("and differs: ")[2]
 
     narrower = TINY_SPACE.replace("high: 1e-2", "high: 5e-3")
@@ -161,35 +161,35 @@ def test_the_words_of_a_refusal_name_what_differs(
 
 
 def test_the_same_space_in_other_words_is_the_same_study(
-    store: Store, created: Created, wish: Callable[..., Wish]
+    store: Store, created: Created, inputs: Callable[..., Inputs]
 ) -> None:
-    assert not create(store, *wish(space="# another comment\n" + TINY_SPACE.replace("depth: 2", "depth: [2]"))).new
+    assert not create(store, *inputs(space="# another comment\n" + TINY_SPACE.replace("depth: 2", "depth: [2]"))).new
 
 
 def test_a_warm_start_matters_only_when_the_study_is_created(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path
 ) -> None:
-    space, recipe = Study(create(store, *wish(study="donor")).config).space, tmp_path / "mine.yaml"
+    space, recipe = Study(create(store, *inputs(study="donor")).config).space, tmp_path / "mine.yaml"
     donor = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
     recipe.write_text(dump_recipe(space.suggest(donor)))
-    made = create(store, *wish(warm_start=str(recipe)))
+    made = create(store, *inputs(warm_start=str(recipe)))
     assert len(waiting(store)) == 1
     recipe.unlink()
-    again = create(store, *wish(warm_start=str(recipe)))
+    again = create(store, *inputs(warm_start=str(recipe)))
     assert (again.new, again.config, again.notes) == (False, made.config, ())
-    [note] = create(store, *wish(warm_start="none")).notes
+    [note] = create(store, *inputs(warm_start="none")).notes
     assert note.startswith(f"--warm-start none changes nothing: the study was created with {recipe}; ")
     assert len(waiting(store)) == 1
 
 
 def test_presets_are_adapted_to_data_without_excluded_classes(
-    store: Store, wish: Callable[..., Wish], tmp_path: Path
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path
 ) -> None:
     data = tmp_path / "plain.npz"
     drawn = synthesise(train=60, test=0, seed=1, height=24, width=32)
     plain = build_dataset(images=drawn.images, masks=drawn.masks, class_names=drawn.class_names, excluded=())
     write_dataset(plain, data)
-    made = create(store, *wish(data=data, space="", warm_start="reports"))
+    made = create(store, *inputs(data=data, space="", warm_start="reports"))
     study = Study(made.config)
     tried = enqueued(store, study.space)
     named = " ".join(made.notes)
@@ -207,7 +207,7 @@ def test_every_conflict_of_a_recipe_is_named(store: Store, created: Created) -> 
 
 
 def test_a_creation_that_ends_at_any_step_is_completed_by_the_same(
-    store: Store, wish: Callable[..., Wish], monkeypatch: pytest.MonkeyPatch
+    store: Store, inputs: Callable[..., Inputs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its steps on the data set and the study; `create_study` is interrupted at each statement in its own test."""
 
@@ -222,14 +222,14 @@ def test_a_creation_that_ends_at_any_step_is_completed_by_the_same(
         with monkeypatch.context() as patch:
             patch.setattr(f"search.studies.create.{step}", killed)
             with pytest.raises(Killed):
-                create(store, *wish(space=GRID, sampler="grid"))
+                create(store, *inputs(space=GRID, sampler="grid"))
         assert list_studies(store) == ()
-    made = create(store, *wish(space=GRID, sampler="grid"))
+    made = create(store, *inputs(space=GRID, sampler="grid"))
     assert made.new
     points = list(Study(made.config).space.grid())
     assert len(points) == 4
     assert waiting(store) == points
-    assert not create(store, *wish(space=GRID, sampler="grid")).new
+    assert not create(store, *inputs(space=GRID, sampler="grid")).new
     assert waiting(store) == points
 
 

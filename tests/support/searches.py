@@ -16,7 +16,7 @@ from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
 from storage.store import Store, open_store
 from storage.studies.config import StudyConfig
-from support.studies import TINY_SPACE, Wish
+from support.studies import TINY_SPACE, Inputs
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -92,16 +92,16 @@ def store(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def wish(tiny_data: Path) -> Callable[..., Wish]:
+def inputs(tiny_data: Path) -> Callable[..., Inputs]:
     """What `create` takes for the study `tiny`, with these changes."""
 
-    def wished(data: Path = tiny_data, **changes: Any) -> Wish:
+    def made(data: Path = tiny_data, **changes: Any) -> Inputs:
         values: dict[str, Any] = {"study": "tiny", "space": TINY_SPACE, "trials": 6, "epochs": 3, "keep": 2}
         return StudyConfig(**values | {"warm_start": "none"} | changes), data
 
-    return wished
+    return made
 
 
 @pytest.fixture
-def created(store: Store, wish: Callable[..., Wish]) -> Created:
-    return create(store, *wish())
+def created(store: Store, inputs: Callable[..., Inputs]) -> Created:
+    return create(store, *inputs())

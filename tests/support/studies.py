@@ -36,7 +36,7 @@ data: {oversample: null}
 GRID = fixed_space("model: {depth: [2, 3], norm: [batch, none], filters: 4}")  # four points
 LONG_SPACE = TINY_SPACE.replace("batch_size: 16", "batch_size: 4, patience: 2000")  # trains as long as it is told to
 
-Wish = tuple[StudyConfig, Path]  # what `create` takes: a configuration without its derived fields, and the data
+Inputs = tuple[StudyConfig, Path]  # what `create` takes: a configuration without its derived fields, and the data
 
 STUDY = StudyConfig(
     study="mars",
