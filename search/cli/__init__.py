@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 try:
-    from search.cli import bundle, control, data, reproduce, space, study, watch
+    from search.cli import bundle, data, reproduce, space, study, watch
     from search.errors import SearchError, TrainingFailed
     from search.log import log_as_json, tell
     from spaces.errors import SpaceError
@@ -55,8 +55,8 @@ app = _group(
 data_app = _group("Make, look at and clean data sets.", synth=data.synth, inspect=data.inspect, clean=data.clean)
 app.add_typer(data_app, name="data")
 app.add_typer(_group("Look at the search space.", show=space.show), name="space")
-steering = {"list": control.list_studies, "pause": control.pause, "resume": control.resume, "stop": control.stop}
-app.add_typer(_group("List and steer studies.", **steering, delete=control.delete), name="study")
+steering = {"list": watch.list_studies, "pause": watch.pause, "resume": watch.resume, "stop": watch.stop}
+app.add_typer(_group("List and steer studies.", **steering, delete=watch.delete), name="study")
 
 
 def _log_as(kind: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -58,26 +58,20 @@ def _facts(data: Path | None) -> DataFacts:
 
 def _print(chapters: tuple[Chapter, ...]) -> None:
     from rich.console import Console
-
-    console = Console()
-    for chapter in chapters:
-        console.print(_table(chapter))
-        console.print()
-    console.print("searched: - keeps its default in every trial; reports: + stands for none", style="dim")
-
-
-def _table(chapter: Chapter) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    # The narrow columns first, the range last: 80 columns hold the longest name and the longest option side by side.
-    table = Table(box=None, title=Text(chapter.title, style="bold"), title_justify="left", padding=(0, 1, 0, 0))
-    for name in ("axis", "type", "default", "searched", "reports"):
-        table.add_column(name, overflow="fold", no_wrap=name != "axis", header_style="dim")
-    table.add_column("range", overflow="fold", header_style="dim")
-    inside = chapter.title.partition(":")[0]
-    for row in chapter.rows:
-        searched, letters = "yes" if row.searched else "-", row.reports.replace(" ", "")
-        cells = (row.path.removeprefix(f"{inside}."), row.type, row.default, searched, letters, row.range)
-        table.add_row(*map(Text, cells))
-    return table
+    console = Console()
+    for chapter in chapters:
+        # The narrow columns first, the range last: 80 columns hold the longest name and the longest option together.
+        table = Table(box=None, title=Text(chapter.title, style="bold"), title_justify="left", padding=(0, 1, 0, 0))
+        for name in ("axis", "type", "default", "searched", "reports"):
+            table.add_column(name, overflow="fold", no_wrap=name != "axis", header_style="dim")
+        table.add_column("range", overflow="fold", header_style="dim")
+        inside = chapter.title.partition(":")[0]
+        for row in chapter.rows:
+            searched, letters = "yes" if row.searched else "-", row.reports.replace(" ", "")
+            cells = (row.path.removeprefix(f"{inside}."), row.type, row.default, searched, letters, row.range)
+            table.add_row(*map(Text, cells))
+        console.print(table, "")
+    console.print("searched: - keeps its default in every trial; reports: + stands for none", style="dim")

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli import options
-from search.cli.options import WORKER_S, open_storage, seconds
-from search.cli.study_options import takes_config
+from search.cli.options import WORKER_S, open_storage, seconds, takes_config
 from search.errors import UsageError
 from search.log import is_json, log_to_stderr, tell
 from search.settings import read_settings
@@ -125,7 +124,7 @@ def enqueue(
 def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None:
     """Create the study and say what came of it."""
     from search.studies.create import create as create_study
-    from search.studies.estimates import limits_note, weights_note
+    from search.studies.limits import limits_note, weights_note
     from search.studies.study import Study
 
     created, name = create_study(store, config, data, space_name=space_name), config.study

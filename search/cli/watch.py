@@ -1,4 +1,4 @@
-"""Commands that look at studies and at the installation."""
+"""Commands that look at studies and steer them, and that look at the installation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from search.cli import options
 from search.cli.options import open_storage
+from search.errors import UsageError
 
+if TYPE_CHECKING:
+    from storage.studies.control import Command
+
+NO_STUDY = "no study in {} yet; start with: marsearch demo"
 SHOWN_S = 3600.0  # for so long a lost worker has a line of its own
 
 
@@ -31,7 +36,7 @@ def status(
             typer.echo(json.dumps(reports[0] if study is not None else {"studies": reports}))
             return
         if not reports:
-            typer.echo(options.NO_STUDY.format(store.url), err=True)
+            typer.echo(NO_STUDY.format(store.url), err=True)
         for report in reports:
             typer.echo(_as_text(report))
 
@@ -55,6 +60,55 @@ def trials(
             pd.json_normalize(trial_reports(store, study), sep="_").to_csv(sys.stdout, index=False)
         else:
             render(leaderboard(store, study), Console())
+
+
+def list_studies(as_json: options.AsJson = False) -> None:
+    """List the studies: state, trials, best value, workers, age."""
+    from search.studies.reports import study_list
+
+    with open_storage() as (store, _):
+        studies = study_list(store)
+        if as_json:
+            typer.echo(json.dumps({"studies": studies}))
+        elif studies:
+            _print_table(studies)
+        else:
+            typer.echo(NO_STUDY.format(store.url), err=True)
+
+
+def pause(study: options.Study) -> None:
+    """Let the workers of a study wait, from the end of their epochs on."""
+    then = f"; go on with: marsearch study resume {study}"
+    _give(study, "pause", "paused", "hand their trials back and wait", "workers that come will wait", then)
+
+
+def resume(study: options.Study) -> None:
+    """Let a paused or stopped study go on."""
+    nobody = f"nobody works on it, start with: marsearch work {study}"
+    _give(study, "run", "resumed", "go on", nobody)
+
+
+def stop(study: options.Study) -> None:
+    """Let the workers of a study leave, from the end of their epochs on."""
+    then = f"; allow it again with: marsearch study resume {study}"
+    _give(study, "stop", "stopped", "hand their trials back and leave", "nobody works on it", then)
+
+
+def delete(
+    study: options.Study,
+    yes: Annotated[bool, typer.Option("--yes", help="yes, for good")] = False,
+    force: Annotated[bool, typer.Option("--force", help="even while workers are at work on it")] = False,
+) -> None:
+    """Remove a study with its trials, curves, weights and pictures."""
+    from search.studies.checkpoints import remove_study
+    from storage.studies.studies import load_config
+
+    with open_storage() as (store, settings):
+        load_config(store, study)
+        if not yes:
+            raise UsageError(f"study {study} and all its files would be removed for good: say so with --yes")
+        deleted = remove_study(store, settings.home, study, force=force)
+        typer.echo(f"study {study} is deleted: {deleted.trials} trials, {deleted.files} files", err=True)
 
 
 def dashboard(
@@ -120,3 +174,34 @@ def _as_text(report: dict[str, Any]) -> str:
     if state in ("paused", "stopped"):
         lines.append(f"  go on with: marsearch study resume {name}")
     return "\n".join(lines)
+
+
+def _give(study: str, command: Command, done: str, workers: str, nobody: str, then: str = "") -> None:
+    """Give the command, and print what its workers do, or what holds without any."""
+    from storage.studies.control import set_command
+    from storage.studies.liveness import attending
+
+    with open_storage() as (store, _):
+        set_command(store, study, command)
+        there = len(attending(store, study))
+        what = f"its workers ({there}) {workers}" if there else nobody
+        typer.echo(f"study {study} is {done}: {what}{then}", err=True)
+
+
+def _print_table(studies: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from search.host.progress import clock
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("study", overflow="fold")
+    for name in ("state", "trials", "best", "workers", "age"):
+        table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
+    for study in studies:
+        best, trials = study["best"], f"{study['finished']}/{study['target']}"
+        score = "-" if best is None else f"{best:.4f}"
+        cells = (study["study"], study["state"], trials, score, str(study["workers"]), clock(study["age_s"]))
+        table.add_row(*map(Text, cells))  # as they are: rich would read square brackets in a name as markup
+    Console().print(table)

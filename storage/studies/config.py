@@ -1,7 +1,7 @@
 """What a study is created with, each fact declared once.
 
 A field of `StudyConfig` says what it means, what it may be and whether it may change later. The options of
-`marsearch create` and `run` (`search.cli.study_options`), the stored row (`storage.studies.studies`) and the comparison
+`marsearch create` and `run` (`search.cli.options`), the stored row (`storage.studies.studies`) and the comparison
 with a study that exists already (`differences`) are derived from it.
 """
 

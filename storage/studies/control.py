@@ -1,4 +1,4 @@
-"""The command of a person to the hosts of a study: go on, pause or stop; and the end of a study with all its rows and files.
+"""Commands of a person to the hosts of a study: go on, pause or stop; and the end of a study with all its files.
 
 A command is a user attribute of Optuna's study, which every host reads every few seconds. It outlives all hosts: a
 paused study stays paused until someone resumes it.

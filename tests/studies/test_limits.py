@@ -17,8 +17,7 @@ from optuna.trial import Trial
 
 from search.errors import UsageError
 from search.studies.create import Created, create
-from search.studies.estimates import limits_note
-from search.studies.limits import constraint_values, refusal, violation_of
+from search.studies.limits import constraint_values, limits_note, refusal, violation_of
 from search.studies.pruners import build_pruner, rungs
 from search.studies.queries import best_of, count
 from search.studies.recipes import enqueue
