@@ -43,12 +43,7 @@ from support.studies import EPOCH, begin, end, host_row
 MAXIMIZE = [StudyDirection.MAXIMIZE]
 DISTRIBUTION = FloatDistribution(0, 1)
 QUICK = RetryPolicy(20, shortest_s=0.0005, longest_s=0.002)
-LONG = [
-    pytest.param((every, when), marks=pytest.mark.long)
-    for every in (2, 3, 4, 5, 7, 11)
-    for when in ("before", "after")
-    if (every, when) != (3, "after")
-]
+CASES = [(every, when) for every in (2, 3, 4, 5, 7, 11) for when in ("before", "after")]
 
 
 class Trouble:
@@ -124,13 +119,14 @@ def trouble_for(storage: TrialStorage, every: int = 0, when: str = "before") -> 
         storage.retry_policy = patience
 
 
-@pytest.fixture(params=[(3, "after"), *LONG], ids=lambda param: f"{param[1]}-{param[0]}")
+@pytest.fixture(params=CASES, ids=lambda param: f"{param[1]}-{param[0]}")
 def troubled(empty: TrialStorage, request: pytest.FixtureRequest) -> Iterator[TrialStorage]:
     with trouble_for(empty, *request.param) as trouble:
         yield empty
     assert trouble.fired or trouble.seen < trouble.every
 
 
+@pytest.mark.long  # `make test-faults` runs one case of it
 class TestTroubledTrialStorage(StorageTestCase):
     @pytest.fixture
     def storage(self, troubled: TrialStorage) -> BaseStorage:
