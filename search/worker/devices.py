@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from search.errors import UsageError
@@ -55,8 +56,11 @@ def device_slots(wanted: str, workers: int | None, logs: Path, on_one_gpu: int =
 
     wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or one per pair of cores.
     logs: directory for the workers' stderr. on_one_gpu: trainings that share one, when workers is None. No worker
-    gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device that is not there.
+    gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device that is not there and
+    ModuleNotFoundError where no worker could train.
     """
+    if find_spec("torch") is None:
+        raise ModuleNotFoundError("no worker trains without torch", name="torch")
     names = _asked_gpus(wanted)
     count = workers or (len(names) * on_one_gpu if names else max(1, cores() // 2))
     gpus = [_gpu_of(name, max(on_one_gpu, -(-count // len(names)))) for name in names]
