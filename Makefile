@@ -6,8 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 FROZEN := pyproject.toml constraints.txt
 # Processes of tests, for two cores: one of three always waits for something.
 JOBS ?= 3
-# One torch thread per test process: two processes that share two cores are slower with more.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# One torch thread per test process: two processes that share two cores are slower with more. And modules are compiled
+# once, not in each of the hundreds of processes that the tests start.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 BESIDE := -n $(JOBS) --dist worksteal
 
 .PHONY: help demo env test test-long test-faults static check fix bench clean
