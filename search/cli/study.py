@@ -17,7 +17,7 @@ from search.settings import read_settings
 from storage.studies.config import StudyConfig
 
 if TYPE_CHECKING:
-    from search.host.host import WorkOptions
+    from search.host.host import WorkDone, WorkOptions
     from storage.store import Store
 
 OUT = "bundle; default demo-bundle in MARSEARCH_HOME"
@@ -42,15 +42,16 @@ def work(
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     from search.host.host import WorkOptions
 
-    limit = seconds(timeout)
+    home, limit = read_settings().home, seconds(timeout)
+    own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": limit, "device": device}
+    order = WorkOptions(study=study, home=home, gpus_per_slot=gpus_per_slot, **own)
     if on == "ray":
-        serve_on_ray(study, workers, trials, limit, device, gpus_per_slot)
+        serve_on_ray(order)
         return
     if gpus_per_slot == 0:
         raise UsageError("--gpus-per-slot 0 is for --on ray: here, --device cpu trains without a GPU")
-    with open_storage(WORKER_S) as (store, settings):
-        own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": limit, "device": device}
-        serve(store, WorkOptions(study=study, home=settings.home, gpus_per_slot=gpus_per_slot or 1.0, **own))
+    with open_storage(WORKER_S) as (store, _):
+        serve(store, order)
 
 
 @takes_config
@@ -146,41 +147,30 @@ def serve(store: Store, order: WorkOptions) -> bool:
     from search.host.progress import LogProgress, Progress
 
     outcome = work(store, order, LogProgress(order.study) if is_json() else Progress(order.study))
-    return _report(order.study, outcome.finished, outcome.target)
+    return _report(order.study, outcome)
 
 
-def serve_on_ray(
-    study: str,
-    workers: int | None,
-    trials: int | None,
-    timeout: float | None,
-    device: str,
-    gpus_per_slot: float | None,
-) -> bool:
+def serve_on_ray(order: WorkOptions) -> bool:
     """Work on the study with all nodes of a Ray cluster, say how it ended, and return whether it is finished."""
-    from search.cluster.host_environment import environment_of
-    from search.cluster.placement import size_slots
-    from search.cluster.ray_cluster import connected, nodes_of
-    from search.cluster.work import RayWorkOptions, slots_note, work
+    from search.cluster.ray_cluster import connected, environment_of, nodes_of, size_slots
+    from search.cluster.work import work
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {device}: Ray chooses the GPUs, auto, cpu or cuda was expected")
+    if order.device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {order.device}: Ray chooses the GPUs, auto, cpu or cuda was expected")
     with connected() as ray:
         nodes = nodes_of(ray)
         environment = environment_of(read_settings(), nodes, os.environ)
-        slots = size_slots(nodes, workers, 0.0 if device == "cpu" else gpus_per_slot)
-        if device == "cuda" and not slots.gpus:
+        slots = size_slots(nodes, order.workers, 0.0 if order.device == "cpu" else order.gpus_per_slot)
+        if order.device == "cuda" and not slots.gpus:
             raise UsageError("--device cuda: slots with GPUs were expected, and this cluster shows none")
-        asked = RayWorkOptions(
-            study=study, slots=slots, trials=trials, timeout=timeout, device=device, environment=environment
-        )
-        with open_storage(WORKER_S) as (store, _), log_to_stderr(study=study):
-            tell(slots_note(slots, len(nodes)), "ray")
-            finished, target = work(ray, store, asked)
-        return _report(study, finished, target)
+        with open_storage(WORKER_S) as (store, _), log_to_stderr(study=order.study):
+            tell(slots.note(len(nodes)), "ray")
+            outcome = work(ray, store, order, slots, environment)
+        return _report(order.study, outcome)
 
 
-def _report(study: str, finished: int, target: int) -> bool:
+def _report(study: str, outcome: WorkDone) -> bool:
+    finished, target = outcome.finished, outcome.target
     ended = "finished" if finished >= target else "stopped"
     sentence = f"{ended}: {finished} of {target} trials of study {study}"
     tell(sentence, "work ended", study=study, ended=ended, finished=finished, target=target)

@@ -19,6 +19,13 @@ class HostExit:
     status: int
     last_line: str
 
+    @property
+    def why(self) -> str:
+        """The same in words."""
+        return (
+            f"status {self.status}: {self.last_line}" if self.status > 0 else self.last_line or f"signal {-self.status}"
+        )
+
 
 class HostProcess:
     """Runs one `marsearch work`; a Ray actor. `stop` may be called from another thread while `run` goes on.
@@ -36,16 +43,24 @@ class HostProcess:
         return socket.gethostname()
 
     def run(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> HostExit:
-        """Run the host to its end; what it writes goes to standard error.
+        """Run the host to its end, unless it was asked to stop before; what it writes goes to standard error.
 
         environment: variables on top of this process's own; they hold credentials.
         """
-        process = self._start(arguments, environment)
-        if process is None:
-            return HostExit(status=0, last_line="")
+        with self._lock:
+            if self._stopping:
+                return HostExit(status=0, last_line="")
+            self._process = process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "search.cli.watched", *arguments],
+                env=os.environ | environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
         last_line = ""
-        assert process.stderr is not None
-        for line in process.stderr:
+        for line in process.stderr or ():
             last_line = line.strip() or last_line
             print(line, end="", file=sys.stderr, flush=True)
         return HostExit(status=process.wait(), last_line=last_line)
@@ -56,18 +71,3 @@ class HostProcess:
             self._stopping = True
             if self._process is not None and self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
-
-    def _start(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> subprocess.Popen[str] | None:
-        """The process; None when the host was asked to stop before it began."""
-        with self._lock:
-            if not self._stopping:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "search.cli.watched", *arguments],
-                    env=os.environ | environment,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    errors="replace",
-                )
-            return self._process

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import optuna
-
 from search.cluster.hosts import ClusterHosts
-from search.cluster.placement import Slots
+from search.cluster.ray_cluster import Slots
 from search.errors import TrainingFailed, UsageError
+from search.host.context import WorkOptions
+from search.host.host import WorkDone
 from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_timeout
 from search.host.progress import Endings
 from search.host.shutdown import BUDGET, Signals, counted_signals
-from search.studies.queries import count
+from search.studies.queries import count, trials_of
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.control import command
@@ -26,22 +26,6 @@ POLL_S = 0.25  # between two looks at signals and hosts
 STUDY_POLL_S = 2.0  # between two looks at the study
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RayWorkOptions:
-    """What a cluster is asked to do.
-
-    slots: how many, and how large each is. trials: target, None for the study's own. timeout: seconds, None for none.
-    device: "auto", "cpu" or "cuda". environment: of every host, with credentials.
-    """
-
-    study: str
-    slots: Slots
-    trials: int | None
-    timeout: float | None
-    device: str
-    environment: Mapping[str, str]
 
 
 class StudyWatch:
@@ -59,8 +43,7 @@ class StudyWatch:
         """Read the study."""
         try:
             stopped = command(self._store, self._study) == "stop"
-            study = optuna.load_study(study_name=self._study, storage=self._store.trials)
-            trials = study.get_trials(deepcopy=False)
+            trials = trials_of(self._store, self._study)
         except (StudyError, KeyError):
             self.over = True  # deleted
             return
@@ -70,21 +53,22 @@ class StudyWatch:
             log.info("%s", line)
 
 
-def work(ray: Any, store: Store, options: RayWorkOptions) -> tuple[int, int]:
-    """Work on the study until its end, the timeout, SIGINT or SIGTERM; the trials that have finished, and the target.
+def work(ray: Any, store: Store, options: WorkOptions, slots: Slots, environment: Mapping[str, str]) -> WorkDone:
+    """Work on the study until its end, the timeout, SIGINT or SIGTERM.
 
-    ray: Ray's module, connected. Raises StudyError for an unknown study; when every slot was given up before the end,
-    UsageError or TrainingFailed with the last line of their hosts.
+    ray: Ray's module, connected. environment: of every host, with credentials. Raises StudyError for an unknown study;
+    when every slot was given up before the end, UsageError or TrainingFailed with the last line of their hosts.
     """
     config = load_config(store, options.study)
     target = options.trials or config.trials
-    environment = {"OMP_NUM_THREADS": str(options.slots.cpus), **options.environment}
-    hosts = ClusterHosts(ray, options.slots, _arguments(options), environment)
+    threads = {"OMP_NUM_THREADS": str(slots.cpus)}
+    hosts = ClusterHosts(ray, slots, _arguments(options, slots), threads | dict(environment))
     study, errors = StudyWatch(store, options.study, target), list[BaseException]()
+    reading = PeriodicTask("reading the study", STUDY_POLL_S, study.look)
     with counted_signals() as signals:
-        with periodic_tasks((PeriodicTask("reading the study", STUDY_POLL_S, study.look),), errors.append):
+        with periodic_tasks((reading,), errors.append):
             try:
-                _supervise(hosts, options, study, signals, errors)
+                _supervise(hosts, options.timeout or math.inf, study, signals, errors)
             except ray.exceptions.RayError as error:
                 raise TrainingFailed(f"Ray does not answer any more ({' '.join(str(error).split())})") from error
             finally:
@@ -95,44 +79,29 @@ def work(ray: Any, store: Store, options: RayWorkOptions) -> tuple[int, int]:
     if study.finished < target and len(hosts.given_up) == len(hosts.slots):
         last = hosts.given_up[-1]
         raise (UsageError if last.status == 2 else TrainingFailed)(last.last_line.removeprefix("marsearch: "))
-    return study.finished, target
-
-
-def slots_note(slots: Slots, nodes: int) -> str:
-    """A sentence on what is asked of the cluster, and on what has to wait."""
-    each = f"{slots.cpus} CPUs" if slots.cpus > 1 else "1 CPU"
-    each += f" and {slots.gpus:g} GPU" if slots.gpus else ""
-    waits = f"; there is room for {slots.room}, the others wait for more" if slots.room < slots.count else ""
-    return f"{slots.count} slots on {nodes} nodes, {each} each{waits}"
+    return WorkDone(finished=study.finished, target=target)
 
 
 def _supervise(
-    hosts: ClusterHosts, options: RayWorkOptions, study: StudyWatch, signals: Signals, errors: list[BaseException]
+    hosts: ClusterHosts, timeout: float, study: StudyWatch, signals: Signals, errors: list[BaseException]
 ) -> None:
-    """Poll the hosts until none is left, or until all must stop; then stop them."""
-    end = time.monotonic() + options.timeout if options.timeout is not None else float("inf")
+    """Poll the hosts until none is left, or until all must stop; a signal while they stop lets them hurry."""
+    end = time.monotonic() + timeout
     while hosts.alive() and not (signals.count or errors or time.monotonic() > end):
         if study.over:
             hosts.start_no_more()
         hosts.poll(POLL_S)
-    if hosts.alive():
-        _shut_down(hosts, signals)
-
-
-def _shut_down(hosts: ClusterHosts, signals: Signals) -> None:
-    """Let every host shut down in order, and at once when a second signal comes."""
-    seen, end = signals.count, time.monotonic() + BUDGET.cluster
-    hosts.stop()
+    asked, end = -1, time.monotonic() + BUDGET.cluster
     while hosts.alive() and time.monotonic() < end:
-        if signals.count > seen:
-            seen = signals.count
+        if signals.count > asked:
+            asked = signals.count
             hosts.stop()
         hosts.poll(0.1)
 
 
-def _arguments(options: RayWorkOptions) -> tuple[str, ...]:
+def _arguments(options: WorkOptions, slots: Slots) -> tuple[str, ...]:
     """Of every host: one training at a time, on what its slot was given."""
-    device = options.device if options.device != "auto" or options.slots.gpus else "cpu"
-    words = {"--device": device, "--trials": options.trials, "--gpus-per-slot": options.slots.gpus or None}
+    device = options.device if options.device != "auto" or slots.gpus else "cpu"
+    words = {"--device": device, "--trials": options.trials, "--gpus-per-slot": slots.gpus or None}
     given = [word for name, value in words.items() if value is not None for word in (name, str(value))]
     return ("work", options.study, "--workers", "1", *given)

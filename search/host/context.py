@@ -59,7 +59,7 @@ class WorkOptions:
 
     workers: trainings at a time, None for one per GPU or pair of cores. trials: target, None for the study's own.
     timeout: seconds, None for none. home: directory for caches, checkpoints and logs. gpus_per_slot: what a training
-    takes of a GPU, above 0 to 1; others, also of other hosts, take the rest.
+    takes of a GPU, above 0 to 1, None for all of it; others, also of other hosts, take the rest.
     """
 
     study: str
@@ -68,12 +68,12 @@ class WorkOptions:
     trials: int | None = None
     timeout: float | None = None
     device: str = "auto"
-    gpus_per_slot: float = 1.0
+    gpus_per_slot: float | None = None
 
     @property
     def on_one_gpu(self) -> int:
         """How many trainings share a GPU."""
-        return int(1 / self.gpus_per_slot + 1e-9)  # 1/3 as a person writes it, 0.333, and as a machine does
+        return int(1 / (self.gpus_per_slot or 1.0) + 1e-9)  # 1/3 as a person writes it, 0.333, and as a machine does
 
 
 @dataclass

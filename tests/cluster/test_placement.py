@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cluster.host_environment import environment_of
-from search.cluster.placement import Node, Slots, size_slots
+from search.cluster.ray_cluster import Node, Slots, environment_of, size_slots
 from search.errors import UsageError
 from search.settings import read_settings
 
