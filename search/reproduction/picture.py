@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.outcome.canvas import FAINT, INK, blank, draw_legend, marker_style, plain, save, tidy
 from search.outcome.colours import class_colours
-from search.reproduction.ordering import Range, range_of
 from search.reproduction.report import paper_iou
-from search.reproduction.table import METRICS, Reproduction, Setting, printed
+from search.reproduction.table import METRICS, Range, Reproduction, Setting, printed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,8 +37,7 @@ def draw_table(path: Path, done: Reproduction) -> None:
     figure.text(0.012, 1 - 44 / height, plain(text, 140), va="top", fontsize=10, color="#666666")
     left = max(90, 30 + _LETTER * max(map(len, names))) / width
     margins = {"left": left, "right": 0.985, "top": 1 - 128 / height, "bottom": 48 / height}
-    grid = figure.add_gridspec(1, 2, width_ratios=(5, 4), wspace=0.06, **margins)
-    means, classes = (figure.add_subplot(grid[0, column]) for column in range(2))
+    means, classes = figure.subplots(1, 2, gridspec_kw={"width_ratios": (5, 4), "wspace": 0.06, **margins})
     for axes, draw in ((means, _draw_means), (classes, _draw_classes)):
         tidy(axes)
         draw(axes, done, places)
@@ -49,6 +47,11 @@ def draw_table(path: Path, done: Reproduction) -> None:
     save(figure, path)
 
 
+def describe(setting: Setting) -> str:
+    """Data and budget in a few words."""
+    return f"{setting.dataset.data.name}: {len(setting.part.train):,} tiles, epochs: {setting.budget.epochs}"
+
+
 def _draw_means(axes: Axes, done: Reproduction, places: Sequence[float]) -> None:
     for place, ours in zip(places, done.rows, strict=True):
         _mark(axes, printed(ours.row.miou, ours.row.miou_spread), place - 0.24, "D", INK)
@@ -56,7 +59,7 @@ def _draw_means(axes: Axes, done: Reproduction, places: Sequence[float]) -> None
             compared = metric == ours.row.metric
             at = place + (0.0 if compared else 0.24)
             _mark(axes, ours.reached(metric), at, "o", colour, hollow=not compared)
-            _mark(axes, range_of([100 * getattr(ours.pooled, metric, math.nan)]), at, "|", colour)
+            _mark(axes, printed(100 * getattr(ours.pooled, metric, math.nan)), at, "|", colour)
         if not ours.results:
             axes.text(0.99, place, "not finished", transform=axes.get_yaxis_transform(), ha="right", color=FAINT)
     axes.set_xlabel("mean IoU, per cent (full dots: by the metric of the paper's number)", fontsize=9)
@@ -67,33 +70,28 @@ def _draw_means(axes: Axes, done: Reproduction, places: Sequence[float]) -> None
 
 def _draw_classes(axes: Axes, done: Reproduction, places: Sequence[float]) -> None:
     """IoU of each class by the row's own metric: ours as dots, the paper's (where printed) as hollow diamonds."""
-    facts, drawn = done.setting.dataset.facts, set()
+    facts = done.setting.dataset.facts
     colours, step = class_colours(facts), min(0.15, 0.75 / facts.classes)
+    drawn, paper = set[int](), False
     for place, ours in zip(places, done.rows, strict=True):
         for label, name in enumerate(facts.class_names):
             at = place + step * (label - (facts.classes - 1) / 2)
-            found = ours.reached(f"{ours.row.metric[1:]} {name}")
-            paper = printed(paper_iou(done, ours.row, label), None)
-            _mark(axes, found, at, "o", colours[label])
-            _mark(axes, paper, at, "D", colours[label], hollow=True)
-            drawn |= ({label} if found else set()) | ({-1} if paper else set())
+            if _mark(axes, ours.reached(f"{ours.row.metric[1:]} {name}"), at, "o", colours[label]):
+                drawn.add(label)
+            paper |= _mark(axes, printed(paper_iou(done, ours.row, label)), at, "D", colours[label], hollow=True)
     axes.set_xlabel("IoU per class by the metric of the row, per cent", fontsize=9)
     axes.set_xlim(-3, 103)
-    entries = [("o", colours[k], plain(facts.class_names[k], 14)) for k in sorted(drawn - {-1})]
-    draw_legend(axes, [*entries[:_MOST_NAMES], *([("D", "white", "paper")] if -1 in drawn else [])])
+    entries = [("o", colours[label], plain(facts.class_names[label], 14)) for label in sorted(drawn)]
+    draw_legend(axes, [*entries[:_MOST_NAMES], *([("D", "white", "paper")] if paper else [])])
 
 
-def _mark(axes: Axes, found: Range | None, place: float, marker: str, colour: str, *, hollow: bool = False) -> None:
-    """One number, with its spread as a bar."""
-    if found is not None:
-        bar: dict[str, Any] = {"color": colour, "linewidth": 2, "solid_capstyle": "butt", "alpha": 0.6}
-        axes.plot([found.low, found.high], [place, place], **bar)
-        axes.plot([found.mean], [place], **marker_style(marker, colour, "white" if hollow else colour))
-
-
-def describe(setting: Setting) -> str:
-    """Data and budget in a few words."""
-    return f"{setting.dataset.data.name}: {len(setting.part.train):,} tiles, epochs: {setting.budget.epochs}"
+def _mark(axes: Axes, found: Range, place: float, marker: str, colour: str, *, hollow: bool = False) -> bool:
+    """One number, with its spread as a bar; whether there is one."""
+    if math.isnan(found.mean):
+        return False
+    axes.plot([found.low, found.high], [place, place], color=colour, linewidth=2, solid_capstyle="butt", alpha=0.6)
+    axes.plot([found.mean], [place], **marker_style(marker, colour, "white" if hollow else colour))
+    return True
 
 
 def _draw_tracks(axes: Axes, done: Reproduction, places: Sequence[float]) -> None:

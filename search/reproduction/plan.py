@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -73,17 +74,20 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One training. name: preset with seed or fold, such as ``c1-dice-seed0``. fold: from 1, 0 on the common split.
-
-    digest: sha256 of recipe, data set and the samples of both parts: equal digests, equal training.
-    """
+    """One training. name: preset with seed or fold, such as ``c1-dice-seed0``. fold: from 1, 0 on the common split."""
 
     name: str
     preset: str
     recipe: Recipe
+    dataset: DatasetRef
     part: Part
-    digest: str
-    fold: int
+    fold: int = 0
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of recipe, data set and the samples of both parts: equal digests, equal training."""
+        contents = [dump_recipe(self.recipe), self.dataset.digest, self.part.train, self.part.validation]
+        return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
 def split_parts(dataset: Dataset, request: Request) -> tuple[Part, tuple[Part, ...]]:
@@ -112,22 +116,16 @@ def split_parts(dataset: Dataset, request: Request) -> tuple[Part, tuple[Part, .
 
 
 def plan_row(
-    preset: str, recipe: Recipe, budget: Budget, whole: Part, folds: Sequence[Part], digest: str
+    preset: str, recipe: Recipe, budget: Budget, dataset: DatasetRef, whole: Part, folds: Sequence[Part]
 ) -> tuple[Task, ...]:
-    """A task per seed on the common split, then a task per fold with the first seed. digest: of the data set."""
+    """A task per seed on the common split, then a task per fold with the first seed."""
     wanted = [(f"seed{seed}", seed, whole, 0) for seed in range(budget.seeds)]
     wanted += [(f"fold{number}of{len(folds)}", 0, part, number) for number, part in enumerate(folds, start=1)]
+    task = partial(Task, preset=preset, dataset=dataset)
     return tuple(
-        make_task(f"{preset}-{name}", at_budget(recipe, budget, seed), part, digest, preset=preset, fold=fold)
+        task(name=f"{preset}-{name}", recipe=at_budget(recipe, budget, seed), part=part, fold=fold)
         for name, seed, part, fold in wanted
     )
-
-
-def make_task(name: str, recipe: Recipe, part: Part, data_digest: str, *, preset: str, fold: int = 0) -> Task:
-    """The task of a recipe on the samples of a part of the data set with that digest."""
-    contents = json.dumps([dump_recipe(recipe), data_digest, part.train, part.validation])
-    digest = hashlib.sha256(contents.encode()).hexdigest()
-    return Task(name=name, preset=preset, recipe=recipe, part=part, digest=digest, fold=fold)
 
 
 def in_turn(rows: Iterable[Sequence[Task]]) -> list[Task]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from search.reproduction.ordering import Range
 from search.reproduction.paper import CLASSES, PaperRow
-from search.reproduction.table import METRICS, Ours, Reproduction, measures
+from search.reproduction.table import METRICS, Ours, Range, Reproduction, measures
 
 ABSENT = "-"
 
@@ -48,30 +46,24 @@ def render(template: str, values: Mapping[str, Any], **more: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": _cell, "count": _count, "percent": percent, "printed": _printed}
-    environment.filters |= {"spelled": spelled, "bold": lambda t, wanted: f"**{t}**" if wanted and t != ABSENT else t}
+    environment.filters |= _FILTERS
     environment.globals["rule"] = lambda numbers: "| --- |" + " ---: |" * numbers
     return environment.get_template(template).render({**values, **more}).rstrip() + "\n"
 
 
 def as_csv(done: Reproduction) -> str:
     """One line per row of the table; per cent with four decimals, an empty cell where there is nothing."""
-    rows = [dict(_cells(done, ours)) for ours in done.rows]
-    return csv_text(list(rows[0]), rows)
+    return csv_of(pd.DataFrame([_cells(done, ours) for ours in done.rows], dtype=object))
 
 
-def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """A CSV file of these rows."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def csv_of(table: pd.DataFrame) -> str:
+    """A table as a CSV file; whole numbers stay whole in columns of objects."""
+    return table.to_csv(index=False, lineterminator="\n")
 
 
-def spelled(found: Range | None) -> str:
+def spelled(found: Range) -> str:
     """``51.2`` or ``51.2 (50.1 to 52.3)``."""
-    if found is None:
+    if math.isnan(found.mean):
         return ABSENT
     return f"{found.mean:.1f}" + (f" ({found.low:.1f} to {found.high:.1f})" if found.low < found.high else "")
 
@@ -86,30 +78,20 @@ def paper_iou(done: Reproduction, row: PaperRow, label: int) -> float | None:
     return row.iou[label] if row.iou and done.setting.dataset.facts.classes == len(CLASSES) else None
 
 
-def _cells(done: Reproduction, ours: Ours) -> Iterator[tuple[str, object]]:
+def _cells(done: Reproduction, ours: Ours) -> dict[str, object]:
     row, facts = ours.row, done.setting.dataset.facts
-    yield from (("table", done.table.name), ("row", row.title), ("preset", row.preset), ("track", row.track))
-    yield from (("metric", row.metric), ("paper_miou", row.miou), ("paper_miou_spread", row.miou_spread))
-    yield from (("paper_accuracy", row.accuracy), ("paper_accuracy_spread", row.accuracy_spread))
-    yield from ((f"paper_iou {name}", paper_iou(done, row, label)) for label, name in enumerate(facts.class_names))
-    for name in measures(None, facts):
-        if name not in {f"iou {excluded}" for excluded in facts.excluded}:
-            found = ours.reached(name)
-            yield from ((f"{name} {part}", _rounded(getattr(found, part, None))) for part in ("mean", "low", "high"))
+    cells: dict[str, object] = {"table": done.table.name, "row": row.title, "preset": row.preset}
+    cells |= {"track": row.track, "metric": row.metric}
+    cells |= {f"paper_{name}": getattr(row, name) for name in ("miou", "miou_spread", "accuracy", "accuracy_spread")}
+    cells |= {f"paper_iou {name}": paper_iou(done, row, label) for label, name in enumerate(facts.class_names)}
+    found = [(n, ours.reached(n)) for n in measures(None, facts) if n not in {f"iou {name}" for name in facts.excluded}]
+    cells |= {f"{n} {part}": round(value, 4) for n, reached in found for part, value in reached._asdict().items()}
     if done.setting.budget.folds:
         pooled = measures(ours.pooled, facts)
         classes = [f"{kind} {name}" for name in facts.class_names for kind in ("iou", "iou_strict")]
-        yield from ((f"pooled {name}", _rounded(pooled[name])) for name in (*METRICS, "accuracy", *classes))
-    yield from (("parameters", ours.parameters), ("seconds", _rounded(ours.seconds)), ("seeds", len(ours.results)))
-    yield from (("failures", len(ours.failures)), ("missing", ours.missing))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "/")
-
-
-def _count(number: float | None) -> str:
-    return ABSENT if number is None else f"{number:,.0f}"
+        cells |= {f"pooled {name}": round(pooled[name], 4) for name in (*METRICS, "accuracy", *classes)}
+    cells |= {"parameters": ours.parameters, "seconds": ours.seconds and round(ours.seconds, 4)}
+    return cells | {"seeds": len(ours.results), "failures": len(ours.failures), "missing": ours.missing}
 
 
 def _printed(mean: float | None, spread: float | None) -> str:
@@ -118,5 +100,11 @@ def _printed(mean: float | None, spread: float | None) -> str:
     return f"{mean:.2f}" if spread is None else f"{mean:.1f} ± {spread:.1f}"
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else round(value, 4)
+_FILTERS: dict[str, Callable[..., str]] = {
+    "bold": lambda text, wanted: f"**{text}**" if wanted and text != ABSENT else text,
+    "cell": lambda text: text.replace("|", "/"),
+    "count": lambda number: ABSENT if number is None else f"{number:,.0f}",
+    "percent": percent,
+    "printed": _printed,
+    "spelled": spelled,
+}

@@ -37,17 +37,12 @@ def reproduce(
     Raises DataError, SpaceError, UsageError, or TrainingFailed when no training at all ended well.
     """
     slots = device_slots(request.device, request.workers, request.out / "logs")
-    dataset = read_dataset(request.data)
-    setting, folds = prepare(dataset, request)
-    ref, whole = setting.dataset, setting.part
-    planned = {
-        row.preset: plan_row(row.preset, load(row.preset), request.budget, whole, folds, ref.digest)
-        for table in tables
-        for row in table.rows
-    }
+    setting, folds = prepare(read_dataset(request.data), request)
+    split = (request.budget, setting.dataset, setting.part, folds)
+    planned = {row.preset: plan_row(row.preset, load(row.preset), *split) for table in tables for row in table.rows}
     tasks = in_turn(planned.values())
     with counted_signals(stop):
-        results = train_missing(tasks, ref, slots, folder=request.out / "runs", stop=stop)
+        results = train_missing(tasks, slots, folder=request.out / "runs", stop=stop)
     done = []
     for table in tables:
         rows = tuple(row_results(row, planned[row.preset], results) for row in table.rows)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
-from search.reproduction.plan import DatasetRef, Task
+from search.reproduction.plan import Task
 from search.training.epoch import EpochRecord, read_records
 from spaces import dump_recipe
 from storage.atomic_write import write_bytes
@@ -30,7 +30,6 @@ class Result:
     """
 
     task: Task
-    dataset: DatasetRef
     device: str
     epochs: tuple[EpochRecord, ...] = ()
     best_epoch: int = 0
@@ -58,16 +57,14 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """The document that is kept."""
-        last = self._scores(len(self.epochs) if self.best_epoch else 0)
-        known = {name: getattr(self, name) for name in ("device", "best_epoch", "parameters", "seconds", "failure")}
+        known = ("device", "best_epoch", "parameters", "seconds", "failure", "best")
         return {
             "name": self.task.name,
             "digest": self.task.digest,
-            "data_digest": self.dataset.digest,
+            "data_digest": self.task.dataset.digest,
             "recipe": dump_recipe(self.task.recipe),
-            **known,
-            "best": self.best,
-            "last": last,
+            **{name: getattr(self, name) for name in known},
+            "last": self._scores(len(self.epochs) if self.best_epoch else 0),
             "curve": self.epochs,
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
         }
@@ -75,7 +72,7 @@ class Result:
     def _scores(self, number: int) -> Scores | None:
         from search.training.metrics import scores
 
-        return scores(self.epochs[number - 1].confusion, self.dataset.facts) if number else None
+        return scores(self.epochs[number - 1].confusion, self.task.dataset.facts) if number else None
 
 
 def result_path(folder: Path, task: Task) -> Path:
@@ -91,13 +88,12 @@ def write_result(folder: Path, result: Result) -> Path:
     return path
 
 
-def read_result(folder: Path, task: Task, dataset: DatasetRef) -> Result | None:
+def read_result(folder: Path, task: Task) -> Result | None:
     """The result of exactly this training; None when there is none, or when its file is not whole."""
     try:
         kept = json.loads(result_path(folder, task).read_text("utf-8"))
         curve = [{name: math.nan if value is None else value for name, value in e.items()} for e in kept["curve"]]
         known = {name: kept[name] for name in ("device", "best_epoch", "failure")}
-        result = Result(task=task, dataset=dataset, epochs=read_records(curve), **known)
-        return result if kept["digest"] == task.digest else None
+        return Result(task=task, epochs=read_records(curve), **known) if kept["digest"] == task.digest else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -19,18 +19,19 @@ from typing import Any
 
 import numpy as np
 import optuna
+import pandas as pd
 import yaml
-from optuna.trial import FrozenTrial
 
-from search.host import host
+from search.host.context import WorkOptions
+from search.host.host import work
 from search.host.progress import LogProgress, Progress
 from search.host.shutdown import counted_signals
 from search.log import is_json
 from search.reproduction import search_report
 from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
-from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, at_budget, make_task, narrow_filters
+from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Task, at_budget, narrow_filters
 from search.reproduction.reproduce import prepare, write_report
-from search.reproduction.search_report import SAMPLERS, Search, Searches, Tried
+from search.reproduction.search_report import COLUMNS, REFERENCE, SAMPLERS, Searches
 from search.reproduction.training import train_missing
 from search.studies.create import create
 from search.studies.queries import trials_of
@@ -59,27 +60,26 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
         names = {sampler: _create(store, sampler, data, request, trials) for sampler in SAMPLERS}
         opened = open_study(store, names["grid"], request.out)
         points = spread_out(list(opened.space.grid()), SPLIT_SEED)
-        _enqueue(store, names["grid"], points[:trials])
+        grid = optuna.load_study(study_name=names["grid"], storage=store.trials)
+        for point in points[:trials]:
+            grid.enqueue_trial(dict(point), skip_if_exists=True)
         targets = {sampler: min(trials, len(points)) if sampler == "grid" else trials for sampler in SAMPLERS}
         for sampler, target in targets.items():
             if not stop.is_set():
                 log.info("search by %s: study %s, %d trials", sampler, names[sampler], target)
                 _work(store, names[sampler], target, request, stop)
         setting = replace(setting, part=replace(setting.part, train=opened.train, validation=opened.validation))
-        ref = DatasetRef(data=opened.data, digest=opened.dataset.digest, facts=opened.space.facts)
-        # Report D's best parameters are its preset; they are trained once on the studies' split.
-        recipe = at_budget(load_preset(SEARCH_PRESET), request.budget, 0)
-        task = make_task("d7-report-d-seed0", recipe, setting.part, ref.digest, preset=SEARCH_PRESET)
         with counted_signals(stop):
-            results = train_missing([task], ref, slots, folder=request.out / "runs", stop=stop)
-        tried = {sampler: _finished(store, opened, names[sampler]) for sampler in SAMPLERS}
-    found = tuple(Search(sampler=sampler, target=targets[sampler], tried=tried[sampler]) for sampler in SAMPLERS)
-    result = results.get(task.name)
-    best = None
-    if result is not None and result.best is not None:
-        known = result.epochs[result.best_epoch - 1].summary() | {"training_seconds": result.seconds}
-        best = _tried(0, task.recipe, known)
-    done = Searches(setting=setting, points=len(points), searches=found, reference=best)
+            results = train_missing(
+                [_reference(request, opened, setting.part)], slots, folder=request.out / "runs", stop=stop
+            )
+        rows = [row for sampler in SAMPLERS for row in _finished(store, opened, sampler, names[sampler])]
+    for result in results.values():
+        if result.best:
+            known = result.epochs[result.best_epoch - 1].summary() | {"training_seconds": result.seconds}
+            rows.append(_row(REFERENCE, 0, result.task.recipe, known))
+    tried = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+    done = Searches(setting=setting, points=len(points), targets=targets, tried=tried)
     pages = search_report.as_markdown(done), search_report.as_csv(done)
     write_report(request.out, "D7", *pages, partial(search_report.draw, done=done))
     return done
@@ -102,8 +102,8 @@ def spread_out(points: Sequence[Mapping[str, Scalar]], seed: int) -> list[Mappin
     used: Counter[tuple[str, Scalar]] = Counter()
     order: list[Mapping[str, Scalar]] = []
     while left:
-        rarest = min(range(len(left)), key=lambda index: sum(used[item] ** 2 for item in left[index].items()))
-        order.append(left.pop(rarest))
+        order.append(min(left, key=lambda point: sum(used[item] ** 2 for item in point.items())))
+        left.remove(order[-1])
         used.update(order[-1].items())
     return order
 
@@ -137,42 +137,37 @@ def _create(store: Store, sampler: str, data: Path, request: Request, trials: in
     return config.study
 
 
-def _enqueue(store: Store, name: str, points: Sequence[Mapping[str, Scalar]]) -> None:
-    study = optuna.load_study(study_name=name, storage=store.trials)
-    for point in points:
-        study.enqueue_trial(dict(point), skip_if_exists=True)
-
-
 def _work(store: Store, name: str, target: int, request: Request, stop: threading.Event) -> None:
     """Work on the study as `marsearch work` does; a study that a signal ended sets the flag."""
-    order = host.WorkOptions(
+    order = WorkOptions(
         study=name, workers=request.workers, trials=target, timeout=None, device=request.device, home=request.out
     )
-    outcome = host.work(store, order, LogProgress(name) if is_json() else Progress(name))
+    outcome = work(store, order, LogProgress(name) if is_json() else Progress(name))
     if outcome.finished < outcome.target:
         stop.set()
 
 
-def _finished(store: Store, opened: OpenStudy, name: str) -> tuple[Tried, ...]:
+def _reference(request: Request, opened: OpenStudy, part: Part) -> Task:
+    """Report D's best parameters are its preset; they are trained once on the studies' split."""
+    recipe = at_budget(load_preset(SEARCH_PRESET), request.budget, 0)
+    dataset = DatasetRef(data=opened.data, digest=opened.dataset.digest, facts=opened.space.facts)
+    return Task(name="d7-report-d-seed0", preset=SEARCH_PRESET, recipe=recipe, dataset=dataset, part=part)
+
+
+def _finished(store: Store, opened: OpenStudy, sampler: str, name: str) -> Iterator[dict[str, Any]]:
     trials = trials_of(store, name)
     replaced = {number for trial in trials for number in earlier_attempts(trial)}
-    finished = [trial for trial in trials if trial.state.is_finished() and trial.number not in replaced]
-    return tuple(_tried(trial.number, _recipe(opened, trial), trial.user_attrs) for trial in finished)
+    for trial in trials:
+        if trial.state.is_finished() and trial.number not in replaced:
+            recipe = None  # it failed before it was sampled to its end
+            with suppress(SpaceError):
+                recipe = opened.space.recipe(trial.params)
+            yield _row(sampler, trial.number, recipe, trial.user_attrs)
 
 
-def _recipe(opened: OpenStudy, trial: FrozenTrial) -> Recipe | None:
-    with suppress(SpaceError):
-        return opened.space.recipe(trial.params)
-    return None  # it failed before it was sampled to its end
-
-
-def _tried(number: int, recipe: Recipe | None, known: Mapping[str, Any]) -> Tried:
-    """A training of the search. known: what is known of its best epoch, as a trial's user attributes name it."""
-    return Tried(
-        number=number,
-        values={name: getattr(recipe.model.network, name) for name in SEARCH_AXES} if recipe else {},
-        miou=known.get("miou"),
-        miou_strict=known.get("miou_strict"),
-        parameters=known.get("parameters", 0),
-        seconds=known.get("training_seconds", 0.0),
-    )
+def _row(search: str, number: int, recipe: Recipe | None, known: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `Searches.tried`. known: what is known of its best epoch, as a trial's user attributes name it."""
+    axes = {name: getattr(recipe.model.network, name) for name in SEARCH_AXES} if recipe else {}
+    scores = {name: known.get(name) for name in ("miou", "miou_strict")}
+    costs = {"parameters": known.get("parameters", 0), "seconds": known.get("training_seconds", 0.0)}
+    return {"search": search, "trial": number, **axes, **scores, **costs}

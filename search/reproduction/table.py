@@ -1,15 +1,16 @@
-"""A report's table trained again: for each row what its trainings reached, and what all of them had in common."""
+"""A report's table trained again: what each row reached, and whether our numbers order the rows as the report does."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import combinations
+from statistics import fmean, mean
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from search.reproduction.ordering import Agreement, Entry, Range, compare, range_of
 from search.reproduction.paper import Metric, PaperRow, PaperTable
 
 if TYPE_CHECKING:
@@ -19,6 +20,49 @@ if TYPE_CHECKING:
     from spaces.facts import DataFacts
 
 METRICS: Mapping[Metric, str] = {"miou": "lenient", "miou_strict": "strict"}
+Verdict = Literal["agrees", "disagrees", "undecided"]
+
+
+class Range(NamedTuple):
+    """A mean with the lowest and the highest value it is made of; all three are equal for one value, NaN for none."""
+
+    mean: float
+    low: float
+    high: float
+
+    def overlaps(self, other: Range) -> bool:
+        """Whether the two have a value in common: then their difference is within the spread."""
+        return self.low <= other.high and other.low <= self.high
+
+
+class Entry(NamedTuple):
+    """One row of a comparison: the report's number and ours, by the same metric and in per cent."""
+
+    title: str
+    paper: Range
+    ours: Range
+
+
+class Pair(NamedTuple):
+    """Two rows. paper, ours: the second one's mean minus the first one's, in points of per cent."""
+
+    first: str
+    second: str
+    paper: float
+    ours: float
+    verdict: Verdict
+
+
+class Agreement(NamedTuple):
+    """How far the orderings of one track agree.
+
+    pairs: every two rows, in the order of the table. tau: Kendall's tau-b between the means, -1 to 1; NaN with
+    fewer than two different values on a side.
+    """
+
+    track: str
+    pairs: tuple[Pair, ...]
+    tau: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +93,9 @@ class Ours:
     failures: tuple[str, ...]
     missing: int
 
-    def reached(self, name: str) -> Range | None:
-        """Mean and range over the seeds of one of the `measures`, at each training's best epoch; None without any."""
-        return range_of([measures(r.best, r.dataset.facts)[name] for r in self.results])
+    def reached(self, name: str) -> Range:
+        """Mean and range over the seeds of one of the `measures`, at each training's best epoch."""
+        return range_of([measures(r.best, r.task.dataset.facts)[name] for r in self.results])
 
     @property
     def parameters(self) -> int | None:
@@ -61,7 +105,7 @@ class Ours:
     @property
     def seconds(self) -> float | None:
         """Mean duration of a training."""
-        return sum(result.seconds for result in self.results) / len(self.results) if self.results else None
+        return fmean(result.seconds for result in self.results) if self.results else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +133,9 @@ class Reproduction:
         return sum(ours.missing for ours in self.rows)
 
     def _entries(self, track: str) -> list[Entry]:
-        found = [(o.row, printed(o.row.miou, o.row.miou_spread), o.reached(o.row.metric)) for o in self.rows]
-        return [Entry(title=row.title, paper=p, ours=o) for row, p, o in found if row.track == track and p and o]
+        rows = [(ours.row, ours.reached(ours.row.metric)) for ours in self.rows if ours.row.track == track]
+        entries = [Entry(row.title, printed(row.miou, row.miou_spread), reached) for row, reached in rows]
+        return [entry for entry in entries if not math.isnan(entry.paper.mean + entry.ours.mean)]
 
 
 def measures(scores: Scores | None, facts: DataFacts) -> dict[str, float]:
@@ -104,21 +149,29 @@ def measures(scores: Scores | None, facts: DataFacts) -> dict[str, float]:
 
 def row_results(row: PaperRow, tasks: Sequence[Task], results: Mapping[str, Result]) -> Ours:
     """What the results of a row's tasks come to."""
-    there = [(task, results[task.name]) for task in tasks if task.name in results]
-    folds = [result for task, result in there if task.fold and result.best is not None]
+    there = [results[task.name] for task in tasks if task.name in results]
+    well = [result for result in there if result.best]
+    folds = [result for result in well if result.task.fold]
     complete = bool(folds) and len(folds) == sum(task.fold > 0 for task in tasks)
     return Ours(
         row=row,
-        results=tuple(result for task, result in there if not task.fold and result.best is not None),
-        pooled=pool([f.best.confusion for f in folds if f.best], folds[0].dataset.facts) if complete else None,
-        failures=tuple(f"{task.name}: {result.failure}" for task, result in there if result.failure),
+        results=tuple(result for result in well if not result.task.fold),
+        pooled=pool([f.best.confusion for f in folds if f.best], tasks[0].dataset.facts) if complete else None,
+        failures=tuple(f"{result.task.name}: {result.failure}" for result in there if result.failure),
         missing=len(tasks) - len(there),
     )
 
 
-def printed(mean: float | None, spread: float | None) -> Range | None:
+def range_of(values: Iterable[float]) -> Range:
+    """Mean, lowest and highest of the values that are numbers."""
+    known = [value for value in values if not math.isnan(value)] or [math.nan]
+    return Range(mean(known), min(known), max(known))
+
+
+def printed(number: float | None, spread: float | None = None) -> Range:
     """What a report prints, as a range: mean ± spread."""
-    return None if mean is None else Range(mean=mean, low=mean - (spread or 0.0), high=mean + (spread or 0.0))
+    middle, bar = math.nan if number is None else number, spread or 0.0
+    return Range(middle, middle - bar, middle + bar)
 
 
 def pool(matrices: Iterable[Sequence[Sequence[int]]], facts: DataFacts) -> Scores:
@@ -126,3 +179,25 @@ def pool(matrices: Iterable[Sequence[Sequence[int]]], facts: DataFacts) -> Score
     from search.training.metrics import scores
 
     return scores(np.sum([np.asarray(matrix, dtype=np.int64) for matrix in matrices], axis=0), facts)
+
+
+def compare(track: str, entries: Sequence[Entry]) -> Agreement:
+    """Compare every two rows of a track.
+
+    A pair is undecided when the ranges of its rows overlap, in the report or in ours: the difference is then within
+    the spread. Kendall's tau counts every pair by its means, undecided or not.
+    """
+    from scipy.stats import kendalltau
+
+    paper, ours = [entry.paper.mean for entry in entries], [entry.ours.mean for entry in entries]
+    ordered = len(set(paper)) > 1 and len(set(ours)) > 1
+    tau = float(kendalltau(paper, ours).statistic) if ordered else math.nan
+    return Agreement(track, tuple(_pair(first, second) for first, second in combinations(entries, 2)), tau)
+
+
+def _pair(first: Entry, second: Entry) -> Pair:
+    paper, ours = second.paper.mean - first.paper.mean, second.ours.mean - first.ours.mean
+    verdict: Verdict = "agrees" if paper * ours > 0 else "disagrees"
+    if first.paper.overlaps(second.paper) or first.ours.overlaps(second.ours):
+        verdict = "undecided"
+    return Pair(first.title, second.title, paper, ours, verdict)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import tempfile
 import threading
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 from search.errors import TrainingFailed
 from search.host.progress import clock
-from search.reproduction.plan import DatasetRef, Task
+from search.reproduction.plan import Task
 from search.reproduction.result import Result, read_result, write_result
-from search.training.epoch import EpochRecord
 from search.worker.devices import DeviceSlot
 from search.worker.pool import run_jobs
 from search.worker.process import WorkerDied, WorkerProcess
-from search.worker.protocol import EpochEnd, Failed, Finished, Samples, Stopped, Train
+from search.worker.protocol import EpochEnd, Failed, Finished, Samples, Train
 from spaces import dump_recipe
 
 MOST_DEATHS = 5  # workers in a row that may die before the next one is taken to do the same
@@ -25,82 +27,70 @@ log = logging.getLogger(__name__)
 
 
 def train_missing(
-    tasks: Sequence[Task],
-    dataset: DatasetRef,
-    slots: Sequence[DeviceSlot],
-    *,
-    folder: Path,
-    stop: threading.Event,
+    tasks: Sequence[Task], slots: Sequence[DeviceSlot], *, folder: Path, stop: threading.Event
 ) -> dict[str, Result]:
     """Train the tasks that the folder has no result of; all results there are, by the task's name.
 
     stop: once set, trainings under way are given up and nothing is kept of them.
     Raises TrainingFailed when workers only die.
     """
-    results = {task.name: known for task in tasks if (known := read_result(folder, task, dataset)) and known.final}
+    results = {task.name: known for task in tasks if (known := read_result(folder, task)) and known.final}
     lock, deaths = threading.Lock(), 0
     if results:
         log.info("%d of %d trainings are there already", len(results), len(tasks))
 
     def handle(worker: WorkerProcess, task: Task) -> None:
         nonlocal deaths
-        died, result = False, None
         try:
-            result = train_task(worker, task, dataset)
+            result, died = train_task(worker, task), False
         except WorkerDied as error:
-            if died := not stop.is_set():
-                result = Result(task=task, dataset=dataset, device=worker.slot.device, failure=str(error))
-        if result is not None:
-            with lock:
-                write_result(folder, result)
-                results[task.name] = result
-                log.info("%s", _line(result, tasks, results, len(slots)))
-                deaths = deaths + 1 if died else 0
-                if deaths >= MOST_DEATHS:
-                    raise TrainingFailed(f"{deaths} trainings in a row died, the last one with: {result.failure}")
+            result, died = Result(task=task, device=worker.slot.device, failure=str(error)), True
+        if result is None or (died and stop.is_set()):
+            return
+        with lock:
+            write_result(folder, result)
+            results[task.name] = result
+            log.info("%s", _line(result, tasks, results, len(slots)))
+            deaths = deaths + 1 if died else 0
+            if deaths >= MOST_DEATHS:
+                raise TrainingFailed(f"{deaths} trainings in a row died, the last one with: {result.failure}")
 
     run_jobs([task for task in tasks if task.name not in results], slots, handle, stop=stop)
     return results
 
 
-def train_task(worker: WorkerProcess, task: Task, dataset: DatasetRef) -> Result | None:
+def train_task(worker: WorkerProcess, task: Task) -> Result | None:
     """Train one task; None when it was stopped. Raises WorkerDied."""
-    epochs: list[EpochRecord] = []
-    best, failure = 0, ""
     train, validation = task.part.train, task.part.validation
-    path = str(dataset.data.resolve())
-    samples = Samples(path=path, train=train, validation=validation, panel=validation[:1])
+    path = str(task.dataset.data.resolve())
     with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
         job = Train(
             job=worker.next_job(),
             recipe=dump_recipe(task.recipe),
-            samples=samples,
+            samples=Samples(path=path, train=train, validation=validation, panel=validation[:1]),
             out=folder,
             device=worker.slot.device,
             objective="miou",
         )
-        for message in worker.train(job):
-            if isinstance(message, EpochEnd):
-                epochs.append(message.record)
-            elif isinstance(message, Finished):
-                best = message.best
-            elif isinstance(message, Failed):
-                failure = message.reason
-            elif isinstance(message, Stopped):
-                return None
-    return Result(
-        task=task, dataset=dataset, device=worker.slot.device, epochs=tuple(epochs), best_epoch=best, failure=failure
-    )
+        messages = list(worker.train(job))
+    epochs = tuple(message.record for message in messages if isinstance(message, EpochEnd))
+    result = partial(Result, task=task, device=worker.slot.device, epochs=epochs)
+    match messages[-1]:
+        case Finished(best=best):
+            return result(best_epoch=best)
+        case Failed(reason=reason):
+            return result(failure=reason)
+    return None
 
 
 def seconds_left(tasks: Sequence[Task], results: Mapping[str, Result], workers: int) -> float:
     """An estimate for the tasks without a result: each takes as long as those of its preset did, or as the mean."""
-    took: dict[str, list[float]] = {}
+    took = defaultdict[str, list[float]](list)
     for result in results.values():
         if not result.failure:
-            took.setdefault(result.task.preset, []).append(result.seconds)
-    means = {preset: sum(seconds) / len(seconds) for preset, seconds in took.items()}
-    typical = sum(means.values()) / max(1, len(means))
+            took[result.task.preset].append(result.seconds)
+    means = {preset: fmean(seconds) for preset, seconds in took.items()}
+    typical = fmean(means.values()) if means else 0.0
     left = [means.get(task.preset, typical) for task in tasks if task.name not in results]
     return sum(left) / max(1, min(workers, len(left)))
 

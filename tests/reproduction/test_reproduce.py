@@ -22,7 +22,7 @@ from search.errors import TrainingFailed, UsageError
 from search.log import log_lines
 from search.reproduction import searches
 from search.reproduction.paper import SEARCH_BEST, SEARCH_PRESET, TABLES, PaperRow, PaperTable
-from search.reproduction.plan import Budget, DatasetRef, Part, Request, Task, at_budget, in_turn, make_task, split_parts
+from search.reproduction.plan import Budget, DatasetRef, Part, Request, Task, at_budget, in_turn, split_parts
 from search.reproduction.reproduce import reproduce
 from search.reproduction.result import Result, result_path
 from search.reproduction.table import Reproduction
@@ -285,10 +285,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch, script: Script, names: list[str], s
 
     Scripted.script = staticmethod(script)  # type: ignore[assignment,method-assign]
     monkeypatch.setattr(pool, "WorkerProcess", Scripted)
-    tasks = [make_task(name, Recipe(), part([0], [1]), "d", preset=name) for name in names]
+    tasks = [task(name, preset=name, part=part([0], [1])) for name in names]
     slot = DeviceSlot(name="slot 1", device="cpu", log=Path("log"))
     with tempfile.TemporaryDirectory() as folder:
-        results = train_missing(tasks, DATASET, [slot], folder=Path(folder), stop=stop)
+        results = train_missing(tasks, [slot], folder=Path(folder), stop=stop)
     return list(results.values())
 
 
@@ -404,15 +404,15 @@ def part(train: list[int], validation: list[int]) -> Part:
 
 
 def task(name: str, preset: str = "p", **changes: object) -> Task:
-    values: dict[str, object] = {"recipe": Recipe(), "part": part([0, 1], [2]), "data_digest": "d"}
-    return make_task(name, preset=preset, **(values | changes))  # type: ignore[arg-type]
+    values: dict[str, object] = {"recipe": Recipe(), "part": part([0, 1], [2]), "dataset": DATASET}
+    return Task(name=name, preset=preset, **(values | changes))  # type: ignore[arg-type]
 
 
 def test_a_digest_is_of_recipe_data_and_samples_but_not_of_the_name() -> None:
     digest = task("a").digest
     assert task("b").digest == digest
     others = [{"recipe": Recipe(seed=1)}, {"part": part([0, 3], [2])}, {"part": part([0, 1], [3])}]
-    others.append({"data_digest": "e"})
+    others.append({"dataset": dataclasses.replace(DATASET, digest="e")})
     assert len({digest, *(task("a", **other).digest for other in others)}) == 5
 
 
@@ -447,7 +447,7 @@ def test_the_time_left_goes_by_what_each_preset_took() -> None:
         planned = next(task for task in tasks if task.name == name)
         epochs = (trained(1, 0.5, seconds=seconds).record,)
         best = 0 if failure else 1
-        return Result(task=planned, dataset=DATASET, device="cpu", epochs=epochs, best_epoch=best, failure=failure)
+        return Result(task=planned, device="cpu", epochs=epochs, best_epoch=best, failure=failure)
 
     results = {"a0": took("a0", 10.0), "b0": took("b0", 30.0)}
     assert seconds_left(tasks, results, 1) == 10 + 30 + 20  # c as the mean of both
@@ -550,14 +550,11 @@ def test_the_three_studies_wait_with_the_same_budget(tiny_data: Path, tmp_path: 
     stop = threading.Event()
     stop.set()
     done = searches.search_again(request_of(tiny_data, tmp_path), 5, stop=stop)
-    assert [(search.sampler, search.target, search.tried) for search in done.searches] == [
-        ("random", 5, ()),
-        ("grid", 5, ()),
-        ("tpe", 5, ()),
-    ]
+    assert done.targets == {"random": 5, "grid": 5, "tpe": 5}
+    assert done.tried.empty
     done = searches.search_again(request_of(tiny_data, tmp_path), 500, stop=stop)
     points = done.points
-    assert [search.target for search in done.searches] == [500, points, 500]
+    assert done.targets == {"random": 500, "grid": points, "tpe": 500}
     store = open_store(f"sqlite:///{tmp_path / 'd7.db'}", str(tmp_path / "d7-artifacts"))
     studies = {study.study_name: study for study in optuna.get_all_study_summaries(store.trials)}
     store.close()
@@ -572,14 +569,15 @@ def test_the_three_studies_wait_with_the_same_budget(tiny_data: Path, tmp_path: 
 def test_d7_searches_three_ways_and_continues(tiny_data: Path, tmp_path: Path) -> None:
     request = request_of(tiny_data, tmp_path, epochs=1, width=0.25, workers=2)
     first = searches.search_again(request, 2, stop=threading.Event())
-    assert [len(search.tried) for search in first.searches] == [2, 2, 2]
+    assert [len(first.of(search)) for search in first.targets] == [2, 2, 2]
     more = searches.search_again(request, 3, stop=threading.Event())
-    assert [len(search.tried) for search in more.searches] == [3, 3, 3]
-    for before, after in zip(first.searches, more.searches, strict=True):
-        assert after.tried[:2] == before.tried
-        assert after.best is not None
-    assert more.reference is not None
-    assert more.reference.values["filters"] == 4
+    assert [len(more.of(search)) for search in more.targets] == [3, 3, 3]
+    for search in first.targets:
+        assert more.of(search)[:2].to_dict("records") == first.of(search).to_dict("records")
+        assert more.best(search) is not None
+    reference = more.best("report D")
+    assert reference is not None
+    assert reference["filters"] == 4
     text = (tmp_path / "D7.md").read_text()
     assert "| report D | 16-32-64-128 | relu | 3 | 4 | 0.2 |" in text
     assert len((tmp_path / "D7.csv").read_text().splitlines()) == 1 + 9 + 1

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.image import imread
 
 from search.reproduction import search_report
 from search.reproduction.paper import SEARCH_BEST
 from search.reproduction.plan import Budget, DatasetRef, Part
-from search.reproduction.search_report import Search, Searches, Tried
+from search.reproduction.search_report import COLUMNS, Searches
 from search.reproduction.table import Setting
 from spaces.facts import DataFacts
 
@@ -28,26 +28,31 @@ SETTING = Setting(
 )
 
 
-def tried(number: int, miou: float | None, **values: object) -> Tried:
-    known = dict(SEARCH_BEST) | values
+def tried(search: str, number: int, miou: float | None, **values: object) -> dict[str, object]:
     strict = None if miou is None else miou - 0.1
-    return Tried(number=number, values=known, miou=miou, miou_strict=strict, parameters=1000 + number, seconds=2.5)
+    scores = {"miou": miou, "miou_strict": strict, "parameters": 1000 + number, "seconds": 2.5}
+    return {"search": search, "trial": number} | SEARCH_BEST | values | scores
+
+
+def searches(targets: dict[str, int], *trials: dict[str, object]) -> Searches:
+    table = pd.DataFrame(trials, columns=COLUMNS, dtype=object)
+    return Searches(setting=SETTING, points=108, targets=targets, tried=table)
 
 
 @pytest.fixture
 def done() -> Searches:
-    random = (tried(0, 0.4), tried(1, 0.61, filters=8, depth=3), tried(3, 0.61, filters=32))
-    grid = (tried(0, 0.5, activation="elu"), tried(1, None))
-    return Searches(
-        setting=SETTING,
-        points=108,
-        searches=(
-            Search(sampler="random", target=3, tried=random),
-            Search(sampler="grid", target=3, tried=grid),
-            Search(sampler="tpe", target=3, tried=()),
-        ),
-        reference=tried(0, 0.55),
+    return searches(
+        {"random": 3, "grid": 3, "tpe": 3},
+        tried("random", 0, 0.4),
+        tried("random", 1, 0.61, filters=8, depth=3),
+        tried("random", 3, 0.61, filters=32),
+        tried("grid", 0, 0.5, activation="elu"),
+        tried("grid", 1, None),
+        tried("report D", 0, 0.55),
     )
+
+
+NOTHING = searches({"tpe": 3})
 
 
 def rows_of(text: str) -> dict[str, list[str]]:
@@ -69,9 +74,8 @@ def test_the_text_says_how_the_budget_was_spent(done: Searches) -> None:
     assert "The grid has 108 points" in text
     assert "Best lenient mIoU found: random search 61.0, grid search 50.0." in text
     assert "4 trials are not done yet; the same command continues." in text
-    nothing = dataclasses.replace(done, searches=(done.searches[2],), reference=None)
-    assert "No trial is finished." in search_report.as_markdown(nothing)
-    assert rows_of(search_report.as_markdown(nothing))["report D"][5] == "-"
+    assert "No trial is finished." in search_report.as_markdown(NOTHING)
+    assert rows_of(search_report.as_markdown(NOTHING))["report D"][5] == "-"
 
 
 def test_the_csv_has_a_line_per_trial(done: Searches) -> None:
@@ -84,9 +88,7 @@ def test_the_csv_has_a_line_per_trial(done: Searches) -> None:
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_the_picture_shows_each_search_that_has_begun(done: Searches, tmp_path: Path, begun: bool) -> None:
-    if not begun:
-        done = dataclasses.replace(done, searches=(done.searches[2],), reference=None)
-    search_report.draw(tmp_path / "D7.png", done)
+    search_report.draw(tmp_path / "D7.png", done if begun else NOTHING)
     picture = imread(tmp_path / "D7.png")
     assert picture.shape[:2] == (480, 900)
     grid = np.isclose(picture[90:, :, :3], np.array([0xE6, 0x9F, 0x00]) / 255, atol=0.02).all(axis=2)

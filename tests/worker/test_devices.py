@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.host.host import WorkOptions
+from search.host.context import WorkOptions
 from search.worker.devices import cores, device_slots, quota
 
 
