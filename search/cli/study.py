@@ -40,7 +40,7 @@ def work(
     gpus_per_slot: options.GpusPerSlot = None,
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
-    from search.host.context import WorkOptions
+    from search.host.host import WorkOptions
 
     home, limit = read_settings().home, seconds(timeout)
     own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": limit, "device": device}
@@ -64,7 +64,7 @@ def run(
     device: options.Device = "auto",
 ) -> None:
     """Create a study and work on it; the same command again continues."""
-    from search.host.context import WorkOptions
+    from search.host.host import WorkOptions
     from search.worker.devices import device_slots
 
     limit = seconds(timeout)
