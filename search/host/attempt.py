@@ -20,20 +20,9 @@ from search.host.state import INTERRUPTED, Training
 from search.studies.limits import constraint_values, refusal
 from search.studies.study import trial_seed
 from search.training.epoch import EpochRecord
+from search.worker import protocol
 from search.worker.process import WorkerDied, WorkerProcess
-from search.worker.protocol import (
-    Checkpointing,
-    EpochEnd,
-    Failed,
-    Finished,
-    Message,
-    Note,
-    Resumed,
-    Samples,
-    Saved,
-    Stopped,
-    Train,
-)
+from search.worker.protocol import Message
 from spaces import Recipe, dump_recipe
 from storage.errors import StorageError
 from storage.studies.attempts import Ending
@@ -100,7 +89,8 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
     except (StorageError, StorageInternalError):
         raise
     except Exception as error:
-        return job.broken(f"{type(error).__name__}: {_sentence(error)}", "own", traceback.format_exc())
+        sentence = " ".join(str(error).split())[:500] or "no message"
+        return job.broken(f"{type(error).__name__}: {sentence}", "own", traceback.format_exc())
 
 
 def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> str:
@@ -139,34 +129,35 @@ def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
     return job.broken(f"{worker.slot.name}: the worker closed no job", "own")
 
 
-def _hear(context: HostContext, job: Job, message: Message, reporter: TrialReporter, recipe: Recipe) -> Outcome | None:
+def _hear(context: HostContext, job: Job, message: Message, reporter: TrialReporter, recipe: Recipe) -> Outcome:
     """Act on one message of the worker; the outcome, once one closes the job."""
     job.training.progress()
     match message:
-        case EpochEnd(record=record):
+        case protocol.EpochEnd(record=record):
             reporter.add(record)
             context.state.epoch_took(record.seconds)
-        case Resumed():
+        case protocol.Resumed():
             job.trial.set_user_attr("resumed_from_epoch", message.epoch)
             reporter.catch_up(message.history)
-        case Saved():
+        case protocol.Saved():
             job.checkpoint.saved()
-        case Note():
+        case protocol.Note():
             _logger.info("trial %d: %s", job.trial.number, message.text)
-        case Finished():
+        case protocol.Finished():
             return _completed(recipe, reporter, message.best)
-        case Failed(kind="diverged"):
+        case protocol.Failed(kind="diverged"):
             return Ending(state="failed", reason=message.reason)
-        case Failed():
+        case protocol.Failed():
             return job.broken(message.reason, "own", message.detail)
-        case Stopped() if reporter.verdict:
+        case protocol.Stopped() if reporter.verdict:
             describe(job.trial, context.opened, reporter.epochs, reporter.best())
             return Ending(state="pruned", reason=reporter.verdict, value=reporter.reported)
-        case Stopped():
+        case protocol.Stopped():
             return _interrupted(context, job)
-    if isinstance(message, EpochEnd | Resumed):
-        latest = reporter.epochs[-1]
-        job.training.step(latest, recipe.optimisation.epochs, reporter.value(latest))
+    if isinstance(message, protocol.EpochEnd | protocol.Resumed):
+        latest, training = reporter.epochs[-1], job.training
+        training.epoch, training.score = latest.number, reporter.value(latest)
+        training.epochs = recipe.optimisation.epochs
     return None
 
 
@@ -184,23 +175,17 @@ def _interrupted(context: HostContext, job: Job) -> Ending:
     return job.broken(context.state.held or INTERRUPTED, "host")
 
 
-def _order(context: HostContext, job: Job, recipe: Recipe) -> Train:
-    opened, checkpoint = context.opened, job.checkpoint
-    again = bool(earlier_attempts(job.frozen)) and checkpoint.fetch()
-    return Train(
+def _order(context: HostContext, job: Job, recipe: Recipe) -> protocol.Train:
+    opened, path = context.opened, str(job.checkpoint.path)
+    again = bool(earlier_attempts(job.frozen)) and job.checkpoint.fetch()
+    return protocol.Train(
         job=job.worker.next_job(),
         recipe=dump_recipe(recipe),
-        samples=Samples(path=str(opened.data), train=opened.train, validation=opened.validation, panel=opened.panel),
+        samples=protocol.Samples(
+            path=str(opened.data), train=opened.train, validation=opened.validation, panel=opened.panel
+        ),
         out=str(job.out),
         device=job.worker.slot.device,
         objective="miou_strict" if opened.config.objective == "miou_strict" else "miou",
-        checkpoint=Checkpointing(
-            path=str(checkpoint.path),
-            resume=str(checkpoint.path) if again else "",
-            seconds=context.timing.checkpoint,
-        ),
+        checkpoint=protocol.Checkpointing(path=path, resume=path if again else "", seconds=context.timing.checkpoint),
     )
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split())[:500] or "no message"

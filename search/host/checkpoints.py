@@ -14,16 +14,15 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
+from search.host.uploads import TROUBLE
 from search.studies.checkpoints import FOLDER, KEPT_PRUNED, artifact_of, best_pruned, local_path, needed
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint
 from storage.artifacts.artifact_store import ArtifactStore, exists, load_file, not_found, save_file
 from storage.atomic_write import private_folder
-from storage.errors import ArtifactError
 from storage.trials.retries import first_attempt
 
 UPLOAD_S = 120.0  # least time between two uploads of one training
 AGAIN_S = 20.0  # until a failed one is tried again
-TROUBLE = (ArtifactError, OSError)  # what a store that is away, full or broken may raise
 FETCH_TRIES = 4  # with pauses of 0.5, 1 and 2 s
 
 _logger = logging.getLogger(__name__)
@@ -63,7 +62,7 @@ class Checkpoint:
         return epoch_of(self.path) is not None
 
     def saved(self) -> None:
-        """The child has written the file anew: upload it, beside the training, if the last time is long ago."""
+        """The worker has written the file anew: upload it, beside the training, if the last time is long ago."""
         if time.monotonic() >= self._due and not self._busy():
             self._due = time.monotonic() + UPLOAD_S
             self._begin()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.study import Study
 
-from search.host.checkpoints import Checkpoint
 from search.host.state import HostState
 from search.host.uploads import Outbox
 from search.studies.checkpoints import stem_of
@@ -29,27 +27,16 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intervals:
-    """Seconds between two runs of each periodic task of a host."""
-
-    display: float = 0.5
-    commands: float = 2.0
-    reap_here: float = 5.0  # trials whose host has died on this machine
-    reap: float = 30.0  # and those that are silent wherever they run
-    tidy: float = 60.0
-    heartbeat: float = 10.0
-    uploads: float = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
 class Timing:
     """Seconds that tests make shorter.
 
-    poll: between two looks of an idle trial loop. checkpoint: between two checkpoints of a worker, at least.
+    poll: between two looks of an idle trial loop. heartbeat, reap: between two of the host's, and between two looks for
+    trials of silent hosts. checkpoint: between two checkpoints of a worker, at least.
     """
 
-    intervals: Intervals = Intervals()
     poll: float = 0.3
+    heartbeat: float = 10.0
+    reap: float = 30.0
     checkpoint: float = 10.0
 
 
@@ -108,23 +95,17 @@ class HostContext:
         """A study object for one thread, whose pruner counts a trial once, however many attempts it has had."""
         return load_study(self.store, self.opened, smallest_gpu([worker.slot for worker in self.workers]))
 
-    def checkpoint(self, first: int) -> Checkpoint:
-        """The checkpoint of the trial whose first attempt has that number."""
-        return Checkpoint(self.store.artifacts, self.options.home, self.stem, first)
-
     def fail(self, error: BaseException) -> None:
         """Stop the host for what went wrong; once it leaves, trouble is only logged: its trials are reclaimed later."""
         if self.state.shutdown.begun:
             _logger.warning("while leaving: %s", " ".join(str(error).split()))
             return
         if isinstance(error, StorageInternalError):
-            error = DatabaseError(
-                f"the database {self.store.url} does not answer as it should: {reason(error.__cause__ or error)}"
-            )
-        with suppress(StorageError):
-            try:
-                load_config(self.store, self.opened.config.study)
-            except StudyError as gone:
-                error = gone  # which explains whatever else went wrong
+            why = reason(error.__cause__ or error)
+            error = DatabaseError(f"the database {self.store.url} does not answer as it should: {why}")
+        try:
+            load_config(self.store, self.opened.config.study)
+        except StorageError as gone:  # a study that was deleted explains whatever else went wrong
+            error = gone if isinstance(gone, StudyError) else error
         self.trouble.append(error)
         self.state.shutdown.begin()

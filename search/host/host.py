@@ -39,12 +39,10 @@ class WorkDone:
     """How a host's work ended.
 
     finished: trials of the study that count towards its target; fewer than target when the host was stopped.
-    abandoned: something did not end in time; the process should exit without waiting for it.
     """
 
     finished: int
     target: int
-    abandoned: bool = False
 
 
 def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing | None = None) -> WorkDone:
@@ -69,20 +67,16 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         maintenance.tidy()
         maintenance.obey()
         stack.enter_context(progress)
-        ended = _supervise(context, maintenance, signals)
+        _supervise(context, maintenance, signals)
         _finish(context, maintenance)
     if context.trouble:
         raise context.trouble[0]
-    return WorkDone(finished=maintenance.finished, target=context.target, abandoned=not ended)
+    return WorkDone(finished=maintenance.finished, target=context.target)
 
 
 def epoch_limit(environment: Mapping[str, str]) -> float | None:
-    """`MARSEARCH_EPOCH_LIMIT`: seconds without a message after which a worker counts as hung, None to go by its epochs.
-
-    Raises UsageError for anything but a positive number.
-    """
-    text = environment.get("MARSEARCH_EPOCH_LIMIT") or ""
-    if not text:
+    """`MARSEARCH_EPOCH_LIMIT` in seconds, None to go by the slowest epochs. Raises UsageError unless it is above 0."""
+    if not (text := environment.get("MARSEARCH_EPOCH_LIMIT")):
         return None
     with suppress(ValueError):
         if 0 < float(text) < float("inf"):
@@ -90,26 +84,24 @@ def epoch_limit(environment: Mapping[str, str]) -> float | None:
     raise UsageError(f"MARSEARCH_EPOCH_LIMIT={text}: a number of seconds was expected, such as 900")
 
 
-def _supervise(context: HostContext, maintenance: Maintenance, signals: Signals) -> bool:
-    """Run the trial loops until they have ended, or until the host must leave; whether all of them have ended."""
+def _supervise(context: HostContext, maintenance: Maintenance, signals: Signals) -> None:
+    """Run the trial loops until they have ended, or until the host must leave."""
     timeout = context.options.timeout
     end = float("inf") if timeout is None else time.monotonic() + timeout
     tasks = maintenance.tasks()
     with periodic_tasks(tasks, context.fail):
-        loops = [
-            threading.Thread(target=run_trials, args=(context,), daemon=True) for _ in range(2 * len(context.workers))
-        ]
+        loops = [threading.Thread(target=run_trials, args=(context,), daemon=True) for _ in 2 * context.workers]
         for loop in loops:
             loop.start()
         while _alive(loops, LOOK_S):
             if context.state.shutdown.begun or signals.count or time.monotonic() > end:
-                return _leave(context, loops, signals)
+                _leave(context, loops, signals)
+                return
             report_blocked(tasks)
-    return True
 
 
-def _leave(context: HostContext, loops: list[threading.Thread], signals: Signals) -> bool:
-    """Stop the workers, let the loops settle their trials, wait no longer than a host has; whether all loops ended."""
+def _leave(context: HostContext, loops: list[threading.Thread], signals: Signals) -> None:
+    """Stop the workers, let the loops settle their trials, wait no longer than a host has."""
     shutdown = context.state.shutdown
     shutdown.begin()
     context.store.retry_policy.set_deadline()
@@ -122,7 +114,6 @@ def _leave(context: HostContext, loops: list[threading.Thread], signals: Signals
                 worker.kill()
     for worker in context.workers:
         worker.kill()
-    return not _alive(loops, 0.0)
 
 
 def _alive(loops: list[threading.Thread], seconds: float) -> bool:
@@ -136,12 +127,9 @@ def _alive(loops: list[threading.Thread], seconds: float) -> bool:
 def _finish(context: HostContext, maintenance: Maintenance) -> None:
     """A last look, and a last try for what the artifact store has not taken."""
     shutdown, outbox = context.state.shutdown, context.outbox
-    run_with_timeout(maintenance.look, shutdown.last_seconds())
-    run_with_timeout(maintenance.tidy, shutdown.last_seconds())
-    if not shutdown.begun and outbox.waiting():
-        run_with_timeout(maintenance.send, shutdown.last_seconds())
-    waiting = outbox.waiting()
-    if waiting:
+    for step in (maintenance.look, maintenance.tidy, *([] if shutdown.begun else [maintenance.send])):
+        run_with_timeout(step, shutdown.last_seconds())
+    if waiting := outbox.waiting():
         words = "%d files wait in %s: the next marsearch work with this home sends them"
         _logger.warning(words, len(waiting), outbox.folder)
 

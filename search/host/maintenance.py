@@ -34,18 +34,18 @@ class Maintenance:
         self._study = context.study()
 
     def tasks(self) -> tuple[PeriodicTask, ...]:
-        """All of them; the names are for messages."""
-        context, every, name = self._context, self._context.timing.intervals, self._context.options.study
+        """All of them, each with its name for messages and the seconds between two runs."""
+        context, timing, name = self._context, self._context.timing, self._context.options.study
         dead_here = partial(reap, context.store, name, local=True, myself=context.host)
         silent = partial(reap, context.store, name, myself=context.host, seen_before=Sightings())
         return (
-            PeriodicTask("the display of progress", every.display, self.look),
-            PeriodicTask("the look for commands", every.commands, self.obey),
-            PeriodicTask("the look for trials of hosts that died here", every.reap_here, dead_here),
-            PeriodicTask("the look for trials of silent hosts", every.reap, silent),
-            PeriodicTask("the removal of files nobody needs", every.tidy, self.tidy),
-            PeriodicTask("the heartbeat", every.heartbeat, self.heartbeat),
-            PeriodicTask("the sending of files that wait", every.uploads, self.send),
+            PeriodicTask("the display of progress", 0.5, self.look),
+            PeriodicTask("the look for commands", 2.0, self.obey),
+            PeriodicTask("the look for trials of hosts that died here", 5.0, dead_here),
+            PeriodicTask("the look for trials of silent hosts", timing.reap, silent),
+            PeriodicTask("the removal of files nobody needs", 60.0, self.tidy),
+            PeriodicTask("the heartbeat", timing.heartbeat, self.heartbeat),
+            PeriodicTask("the sending of files that wait", 30.0, self.send),
         )
 
     def look(self) -> None:
@@ -61,8 +61,7 @@ class Maintenance:
         context = self._context
         trainings = sorted(context.state.trainings.values(), key=lambda training: training.trial)
         progress = [TrainingProgress(trial=t.trial, epoch=t.epoch, epochs=t.epochs) for t in trainings]
-        every = context.timing.intervals.heartbeat
-        heartbeat(context.store, context.host, progress, context.state.vouched(), limit_s=every)
+        heartbeat(context.store, context.host, progress, context.state.vouched(), limit_s=context.timing.heartbeat)
 
     def obey(self) -> None:
         """Do what people have told the hosts of the study; one that was deleted is to be left at once."""

@@ -31,8 +31,6 @@ class Endings:
         """The trials that have ended since the last look, in order, and a line on each. trials: all of the study."""
         ended = {trial.number for trial in trials if trial.state.is_finished()}
         new, self._seen = ended - (ended if self._seen is None else self._seen), ended
-        if not new:
-            return []
         retried = {number for trial in trials for number in earlier_attempts(trial)}
         done = f"{count(trials).finished}/{target}"
         return [(t, f"{done}  {_line_on(t, retried=t.number in retried)}") for t in trials if t.number in new]
@@ -95,8 +93,7 @@ class LogProgress(Progress):
 
     def messages(self, host: str) -> AbstractContextManager[None]:
         """Give the names of study and host to every record while the block runs; records are JSON already."""
-        self._names = {"study": self._study, "worker": host}
-        return log_fields(**self._names)
+        return log_fields(study=self._study, worker=host)
 
     def refresh(self, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> None:
         """Log what has begun and ended since the last time."""
@@ -104,16 +101,13 @@ class LogProgress(Progress):
             if training.trial not in self._begun:
                 self._begun.add(training.trial)
                 where = {"slot": training.worker, "epoch": training.epoch, "epochs": training.epochs}
-                what = f"trial {training.trial} trains"
-                tell(what, "trial began", **self._names, trial=training.trial, **where)
-        finished = count(trials).finished
+                tell(f"trial {training.trial} trains", "trial began", trial=training.trial, **where)
         for trial, line in self._endings.look(trials, target):
-            here = {"here": trial.number in state.trained, "finished": finished, "target": target}
-            tell(line, "trial ended", **self._names, **_fields(trial), **here)
+            here = {"here": trial.number in state.trained, "finished": count(trials).finished, "target": target}
+            tell(line, "trial ended", **_fields(trial), **here)
 
 
 def _fields(trial: FrozenTrial) -> dict[str, object]:
-    """What there is to say of a trial that has ended; value is None unless it is complete."""
     return {
         "trial": trial.number,
         "state": trial.state.name.lower(),
@@ -125,8 +119,7 @@ def _fields(trial: FrozenTrial) -> dict[str, object]:
 
 
 def _under_way(state: HostState) -> list[Training]:
-    """The trainings here that have ended an epoch, by slot."""
-    return sorted((t for t in list(state.trainings.values()) if t.record is not None), key=lambda t: t.worker)
+    return sorted((t for t in list(state.trainings.values()) if t.epoch), key=lambda t: t.worker)
 
 
 def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> Group:

@@ -33,10 +33,8 @@ class TrialReporter:
 
     def add(self, epoch: EpochRecord) -> None:
         """Write one epoch; at a rung report, and ask the pruner."""
-        self._write(epoch)
         # Reported after the verdict, too: the worker may finish before the stop reaches it, and that counts.
-        if self._report() and not self.verdict:
-            self._prune(epoch)
+        self._tell(epoch, heed=not self.verdict)
 
     def catch_up(self, epochs: Iterable[EpochRecord], *, final: bool = False) -> None:
         """Write and report what an earlier attempt has done.
@@ -46,9 +44,7 @@ class TrialReporter:
         """
         passed = _reported(self.trial)
         for epoch in epochs:
-            self._write(epoch)
-            if self._report() and not final and epoch.number not in passed:
-                self._prune(epoch)
+            self._tell(epoch, heed=not final and epoch.number not in passed)
 
     def value(self, epoch: EpochRecord) -> float:
         """The study's objective after the epoch, NaN where it is undefined."""
@@ -58,25 +54,16 @@ class TrialReporter:
         """The epoch of the best value, the first of equals. There must be one."""
         return max(self.epochs, key=lambda epoch: _known(self.value(epoch)))
 
-    def _write(self, epoch: EpochRecord) -> None:
+    def _tell(self, epoch: EpochRecord, *, heed: bool) -> None:
+        """Write the epoch and, at a rung, report the best one so far: single epochs swing by 0.3 (measured)."""
         self.epochs.append(epoch)
         add_epoch(self._store, trial_id_of(self.trial), epoch)
-
-    def _report(self) -> bool:
-        """Report at a rung, and ask the pruner. The best epoch so far counts: single epochs swing by 0.3 (measured)."""
-        latest = self.epochs[-1]
-        if latest.number not in rungs(self._opened.config) and not latest.last:
-            return False
-        self.reported = self._best_score()
-        self.trial.report(self.reported, latest.number)
-        return not latest.last and self.trial.should_prune()
-
-    def _prune(self, epoch: EpochRecord) -> None:
-        self.verdict = f"pruned at epoch {epoch.number}: {self._best_score():.4f} at its rung"
-
-    def _best_score(self) -> float:
-        """The highest value that is defined, at least zero."""
-        return max(0.0, _known(self.value(self.best())))
+        if epoch.number not in rungs(self._opened.config) and not epoch.last:
+            return
+        self.reported = max(0.0, _known(self.value(self.best())))
+        self.trial.report(self.reported, epoch.number)
+        if not epoch.last and self.trial.should_prune() and heed:
+            self.verdict = f"pruned at epoch {epoch.number}: {self.reported:.4f} at its rung"
 
 
 def describe(trial: Trial, opened: OpenStudy, epochs: Sequence[EpochRecord], best: EpochRecord) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search.host.shutdown import Shutdown
-from search.training.epoch import EpochRecord
 
 SILENCE_S = 600.0  # a worker without a message for so long hangs,
 SILENCE_EPOCHS = 20.0  # unless epochs are slow here: so many of the slowest
@@ -24,14 +23,14 @@ _HELD = {"pause": "the study was paused during the training", "stop": "the study
 class Training:
     """One trial that this host holds, from its claim to its settlement.
 
-    worker: the name of its device slot. record: of the newest epoch, None before the first. epochs: of the recipe.
-    score: the objective after the newest epoch.
+    worker: the name of its device slot. epoch: the newest, 0 before the first, of so many epochs of the recipe; score:
+    the objective after it.
     kill: ends its worker process at once, None while it has none. lost: the trial was reclaimed by another host.
     """
 
     trial: int
     worker: str
-    record: EpochRecord | None = None
+    epoch: int = 0
     epochs: int = 0
     score: float = 0.0
     kill: Callable[[], None] | None = None
@@ -41,15 +40,6 @@ class Training:
     def progress(self) -> None:
         """Note that its worker has sent a message: the trial is alive."""
         self.progressed = time.monotonic()
-
-    @property
-    def epoch(self) -> int:
-        """The number of the newest epoch, 0 before the first."""
-        return 0 if self.record is None else self.record.number
-
-    def step(self, record: EpochRecord, epochs: int, score: float) -> None:
-        """Note that an epoch has ended."""
-        self.record, self.epochs, self.score = record, epochs, score
 
 
 class HostState:

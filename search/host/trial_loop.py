@@ -17,7 +17,7 @@ from optuna.trial import Trial, TrialState
 
 from search.errors import TrainingFailed
 from search.host.attempt import FLUSH_S, Job, Outcome, Result, run_attempt
-from search.host.checkpoints import retire
+from search.host.checkpoints import Checkpoint, retire
 from search.host.context import HostContext
 from search.host.reporter import TrialReporter
 from search.host.results import drop_surplus_weights, store_result
@@ -35,7 +35,7 @@ def run_trials(context: HostContext) -> None:
     """Run trials until the study is finished or the host leaves; what goes wrong for good stops the host."""
     try:
         study = context.study()
-        while not context.state.shutdown.begun and not _finished(context, study):
+        while not context.state.shutdown.begun and count(study.get_trials(deepcopy=False)).finished < context.target:
             if context.state.command == "stop":
                 return
             if context.state.held or not _run_one(context, study):
@@ -56,7 +56,7 @@ def _run_one(context: HostContext, study: Study) -> bool:
         if trial is None:
             return False
         frozen = trial.storage.get_trial(trial_id_of(trial))
-        checkpoint = context.checkpoint(first_attempt(frozen))
+        checkpoint = Checkpoint(context.store.artifacts, context.options.home, context.stem, first_attempt(frozen))
         with (
             context.state.training(trial.number, worker.slot.name) as training,
             TemporaryDirectory(prefix="marsearch-") as out,
@@ -95,7 +95,7 @@ def _settle(context: HostContext, study: Study, job: Job, outcome: Outcome) -> O
 
 
 def _settled(context: HostContext, study: Study, trial: Trial, out: Path, outcome: Outcome) -> bool:
-    """Whether this trial has ended with this outcome; False when it is not this host's any more."""
+    """Whether the outcome has reached the study; False when the trial is not this host's any more."""
     try:
         ending = store_result(context, trial, outcome, out) if isinstance(outcome, Result) else outcome
     except UpdateFinishedTrialError:
@@ -136,9 +136,4 @@ def _count_failures(context: HostContext, outcome: Outcome) -> None:
         case Ending(fault="own", reason=reason):
             context.failures += 1
             if context.failures >= MOST_FAILURES:
-                words = f"{MOST_FAILURES} trainings in a row failed, the last one with: {reason}"
-                raise TrainingFailed(words)
-
-
-def _finished(context: HostContext, study: Study) -> bool:
-    return count(study.get_trials(deepcopy=False)).finished >= context.target
+                raise TrainingFailed(f"{MOST_FAILURES} trainings in a row failed, the last one with: {reason}")

@@ -25,7 +25,7 @@ from storage.studies.attempts import note_weights
 FOLDER = "outbox"
 NOTE = ".note.json"
 TRY_S = 5.0  # how long a file is tried before it goes into the folder
-TROUBLE = (ArtifactError, OSError)
+TROUBLE = (ArtifactError, OSError)  # what a store that is away, full or broken may raise
 
 _logger = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ class Outbox:
         self.folder = (home / FOLDER).absolute()
         self._store = store
         self._leaving = leaving
+        url = store.artifacts_url
+        self._place = url if "://" in url else str(Path(url).absolute())
         self._down = False
         self._delivering = threading.Lock()
 
@@ -66,7 +68,7 @@ class Outbox:
     def waiting(self) -> tuple[str, ...]:
         """The ids of the files that wait for this artifact store."""
         notes = sorted(self.folder.glob(f"*{NOTE}")) if self.folder.is_dir() else []
-        return tuple(n.name.removesuffix(NOTE) for n in notes if self._note(n).get("artifacts") == self._place())
+        return tuple(n.name.removesuffix(NOTE) for n in notes if self._note(n).get("artifacts") == self._place)
 
     def deliver(self) -> int:
         """Send what waits, and tell each attempt of its weights; how many files were sent. Trouble ends it quietly."""
@@ -100,16 +102,14 @@ class Outbox:
     def _keep(self, artifact_id: str, content: bytes, note: dict[str, Any], why: Exception) -> None:
         try:
             private_folder(self.folder)
-            self._write(artifact_id, content)
-            self._write(f"{artifact_id}{NOTE}", json.dumps(note | {"artifacts": self._place()}).encode())
+            write_bytes(self.folder / artifact_id, content, private=True)
+            text = json.dumps(note | {"artifacts": self._place}).encode()
+            write_bytes(self.folder / f"{artifact_id}{NOTE}", text, private=True)
         except OSError as error:
             raise ArtifactError(f"{artifact_id} fits neither into the artifact store nor here: {why}; {error}") from why
         if not self._down:
             _logger.warning("%s: its files wait in %s and are sent as soon as it takes them", why, self.folder)
         self._down = True
-
-    def _write(self, name: str, content: bytes) -> None:
-        write_bytes(self.folder / name, content, private=True)
 
     def _deliver(self, artifact_id: str) -> None:
         path, note = self.folder / artifact_id, self._note(self.folder / f"{artifact_id}{NOTE}")
@@ -128,7 +128,3 @@ class Outbox:
             note = json.loads(path.read_text("utf-8"))
             return note if isinstance(note, dict) else {}
         return {}
-
-    def _place(self) -> str:
-        url = self._store.artifacts_url
-        return url if "://" in url else str(Path(url).absolute())

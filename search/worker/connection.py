@@ -36,6 +36,8 @@ class Connection:
         self._messages: queue.Queue[Message | None] = queue.Queue()
         self._writing = threading.Lock()
         private_folder(slot.log.parent)
+        # Without what opens the database and the artifact store.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
         self._log_start = slot.log.stat().st_size if slot.log.exists() else 0
         with slot.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
@@ -45,7 +47,7 @@ class Connection:
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                env=_environment(slot),
+                env=kept | slot.environment,
             )
         threading.Thread(target=_read, args=(self._process, self._messages), daemon=True).start()
 
@@ -128,12 +130,6 @@ def end_of_log(log: Path, start: int) -> str:
     crashes = [line for line in lines if line.startswith("Fatal Python error")]
     told = crashes[-1:] or lines[-2:]
     return " ".join(" ".join(told).split())[-LONGEST:]
-
-
-def _environment(slot: DeviceSlot) -> dict[str, str]:
-    """The host's environment and the slot's own, without what opens the database and the artifact store."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
-    return {**kept, **slot.environment}
 
 
 def _read(process: subprocess.Popen[str], messages: queue.Queue[Message | None]) -> None:

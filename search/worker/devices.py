@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -44,7 +44,7 @@ class DeviceSlot:
     log: Path
 
     @property
-    def environment(self) -> Mapping[str, str]:
+    def environment(self) -> dict[str, str]:
         """The variables that a worker process needs to find its device."""
         # CUBLAS_WORKSPACE_CONFIG: without it cuBLAS is not deterministic.
         always = {"OMP_NUM_THREADS": str(self.threads), "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONUNBUFFERED": "1"}

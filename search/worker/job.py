@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.training.epoch import EpochRecord, read_records
-from search.worker.checkpoint_writer import CheckpointWriter
+from search.worker.checkpoint_file import CheckpointWriter
 from search.worker.protocol import EpochEnd, Finished, Message, Note, Resumed, Stopped, Train
 
 if TYPE_CHECKING:
@@ -76,28 +76,15 @@ def begin_or_resume(job: Train, begin: Callable[[Snapshot | None], Iterator[Epoc
         return TrainingJob(epochs=begin(None))
     try:
         start = read_snapshot(Path(job.checkpoint.resume), LARGEST_CHECKPOINT)
-        history = _history(start)
+        history = read_records(start.document.get("history"))
+        if len(history) != start.epoch:
+            raise CheckpointError(f"the checkpoint of epoch {start.epoch} has a curve of {len(history)} epochs")
         epochs = begin(start)
-    except CheckpointError as error:
+    except (CheckpointError, ValueError) as error:
         send(Note(job=job.job, text=f"the training starts at its first epoch: {error}"))
         return TrainingJob(epochs=begin(None))
     send(Resumed(job=job.job, history=history))
-    return TrainingJob(
-        epochs=epochs, start=start, history=list(history), best=start.best_epoch, weights=start.best_weights()
-    )
-
-
-def _history(start: Snapshot) -> tuple[EpochRecord, ...]:
-    """The records of the epochs until the checkpoint. Raises CheckpointError when it does not hold each."""
-    from search.training.checkpoint import CheckpointError
-
-    try:
-        history = read_records(start.document.get("history"))
-    except ValueError as error:
-        raise CheckpointError(f"the checkpoint's curve cannot be read: {error}") from error
-    if len(history) != start.epoch:
-        raise CheckpointError(f"the checkpoint of epoch {start.epoch} has a curve of {len(history)} epochs")
-    return history
+    return TrainingJob(epochs, start, list(history), start.best_epoch, start.best_weights())
 
 
 def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None, send: Send) -> None:

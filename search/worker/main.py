@@ -25,6 +25,7 @@ for _signal in (signal.SIGINT, signal.SIGTERM):
 from search.worker.job import train  # noqa: E402
 from search.worker.protocol import Failed, Message, Ready, Stop, Train, from_line, to_line  # noqa: E402
 
+# torch has no type of its own for a CPU that runs out of memory
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
@@ -87,20 +88,13 @@ def _private_stdout() -> TextIO:
 
 
 def _failed(job: int, error: Exception) -> Failed:
-    kind = _kind(error)
-    text = " ".join(str(error).split()) or "no message"
-    name = "out of memory" if kind == "memory" else type(error).__name__
-    return Failed(job=job, reason=f"{name}: {text[:500]}", detail=traceback.format_exc()[-20_000:], kind=kind)
-
-
-def _kind(error: Exception) -> Literal["diverged", "memory", "error"]:
-    """The kind of the failure; torch has no type of its own for a CPU that runs out of memory."""
     from search.training.fit import Diverged
 
-    text = str(error).lower()
-    if isinstance(error, MemoryError) or any(words in text for words in _MEMORY_WORDS):
-        return "memory"
-    return "diverged" if isinstance(error, Diverged) else "error"
+    text, name = " ".join(str(error).split()) or "no message", type(error).__name__
+    kind: Literal["diverged", "memory", "error"] = "diverged" if isinstance(error, Diverged) else "error"
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY_WORDS):
+        kind, name = "memory", "out of memory"
+    return Failed(job=job, reason=f"{name}: {text[:500]}", detail=traceback.format_exc()[-20_000:], kind=kind)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 
 from search.errors import TrainingFailed
-from search.worker.connection import Connection
+from search.worker.connection import SLICE, Connection
 from search.worker.devices import DeviceSlot
 from search.worker.protocol import Failed, Finished, Message, Ready, Stop, Stopped, Train
 
 START_LIMIT = 120.0  # seconds; a cold import of torch on a busy disk took 20 (measured)
 LONGEST_PAUSE = 30.0  # between two starts
-LOOK_S = 0.2  # between two looks for a stop during a pause
 
 
 class WorkerDied(TrainingFailed):
@@ -115,7 +114,7 @@ class WorkerProcess(AbstractContextManager["WorkerProcess"]):
             return self._connection
         self.close()
         while (left := self._not_before - time.monotonic()) > 0 and job not in self._stopped:
-            time.sleep(min(left, LOOK_S))
+            time.sleep(min(left, SLICE))
         if job in self._stopped:
             return None
         try:

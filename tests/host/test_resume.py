@@ -27,7 +27,7 @@ from safetensors.numpy import load
 from search.errors import UsageError
 from search.host import results
 from search.host.checkpoints import Checkpoint, retire, sweep_local
-from search.host.context import Intervals, Timing
+from search.host.context import Timing
 from search.host.host import WorkOptions, epoch_limit, work
 from search.host.progress import Progress
 from search.host.state import HostState
@@ -50,17 +50,17 @@ from support.studies import Inputs
 from support.waiting import meanwhile, wait_for, within
 
 # A host whose workers write a checkpoint after every epoch, and whose trials count as lost after a few seconds.
-EAGER = Timing(intervals=Intervals(reap=1.0, heartbeat=1.0), checkpoint=0.0)
+EAGER = Timing(reap=1.0, heartbeat=1.0, checkpoint=0.0)
 HOST = """
 import sys
 from pathlib import Path
-from search.host.context import Intervals, Timing
+from search.host.context import Timing
 from search.host.host import WorkOptions, work
 from search.host.progress import Progress
 from storage.store import open_store
 
 url, artifacts, home, grace, workers = sys.argv[1:]
-timing = Timing(intervals=Intervals(reap=1.0, heartbeat=1.0), checkpoint=0.0)
+timing = Timing(reap=1.0, heartbeat=1.0, checkpoint=0.0)
 store = open_store(url, artifacts, grace_s=float(grace))
 options = WorkOptions(study="tiny", workers=int(workers), trials=None, timeout=None, device="cpu", home=Path(home))
 done = work(store, options, Progress("tiny"), timing)

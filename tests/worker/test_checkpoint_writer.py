@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search.training.checkpoint import Snapshot, read_snapshot
-from search.worker.checkpoint_writer import CheckpointWriter
+from search.worker.checkpoint_file import CheckpointWriter
 from search.worker.protocol import Checkpointing, Message, Note, Samples, Saved, Train
 
 

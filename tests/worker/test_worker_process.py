@@ -280,7 +280,7 @@ def keep_the_last_epoch(job: Train) -> None:
     import torch
 
     from search.training.fit import fit
-    from search.worker.checkpoint_writer import CheckpointWriter
+    from search.worker.checkpoint_file import CheckpointWriter
     from search.worker.job import begin_or_resume, run_epochs
     from search.worker.job_files import training_data
     from spaces import load_recipe
