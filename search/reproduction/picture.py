@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from search.outcome.canvas import FAINT, INK, blank, draw_legend, marker_style, plain, save, tidy
 from search.outcome.colours import class_colours
+from search.reproduction.plan import Setting
 from search.reproduction.report import paper_iou
-from search.reproduction.table import METRICS, Range, Reproduction, Setting, printed
+from search.reproduction.table import METRICS, Range, Reproduction, printed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,11 +13,12 @@ from typing import Any
 
 from search.errors import UsageError
 from search.studies.create import VALIDATION_SHARE
+from search.worker.job_files import facts_of
 from spaces import DataFacts, Recipe, dump_recipe
 from storage.data.dataset import Dataset
 from storage.data.outliers import find_outliers
 from storage.data.split import Split, split_dataset, split_folds
-from storage.data.subset import choose_tiles
+from storage.data.subset import choose_tiles, rarest_class
 
 SPLIT_SEED = 0  # the split, the folds and the subset are the same for every row and every training seed
 _LEAST_CHANNELS = {"filters": 4, "decoder_filters": 8, "discriminator_filters": 8}  # where their axes begin
@@ -73,6 +74,22 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all trainings of a reproduction have in common.
+
+    part: the split that all seeds train on. rarest: the class whose share of tiles a subset keeps. grouped: no group
+    (site) has tiles in both parts.
+    """
+
+    dataset: DatasetRef
+    budget: Budget
+    part: Part
+    folds: tuple[Part, ...] = ()
+    rarest: str
+    grouped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """One training. name: preset with seed or fold, such as ``c1-dice-seed0``. fold: from 1, 0 on the common split."""
 
@@ -115,15 +132,36 @@ def split_parts(dataset: Dataset, request: Request) -> tuple[Part, tuple[Part, .
     return whole, tuple(map(part, folds))
 
 
-def plan_row(
-    preset: str, recipe: Recipe, budget: Budget, dataset: DatasetRef, whole: Part, folds: Sequence[Part]
-) -> tuple[Task, ...]:
+def prepare(dataset: Dataset, request: Request) -> Setting:
+    """Make the folder, split the data.
+
+    Raises DataError, and UsageError for a folder that cannot be made or too few samples.
+    """
+    try:
+        (request.out / "runs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(f"--out {request.out}: cannot be written ({why}), choose another place") from error
+    whole, folds = split_parts(dataset, request)
+    rarest = rarest_class(dataset)
+    return Setting(
+        dataset=DatasetRef(data=request.data, digest=dataset.digest, facts=facts_of(dataset)),
+        budget=request.budget,
+        part=whole,
+        folds=folds,
+        rarest="" if rarest is None else dataset.class_names[rarest],
+        grouped=dataset.group is not None,
+    )
+
+
+def plan_row(preset: str, recipe: Recipe, setting: Setting) -> tuple[Task, ...]:
     """A task per seed on the common split, then a task per fold with the first seed."""
-    wanted = [(f"seed{seed}", seed, whole, 0) for seed in range(budget.seeds)]
-    wanted += [(f"fold{number}of{len(folds)}", 0, part, number) for number, part in enumerate(folds, start=1)]
-    task = partial(Task, preset=preset, dataset=dataset)
+    wanted = [(f"seed{seed}", seed, setting.part, 0) for seed in range(setting.budget.seeds)]
+    folds = enumerate(setting.folds, start=1)
+    wanted += [(f"fold{number}of{len(setting.folds)}", 0, part, number) for number, part in folds]
+    task = partial(Task, preset=preset, dataset=setting.dataset)
     return tuple(
-        task(name=f"{preset}-{name}", recipe=at_budget(recipe, budget, seed), part=part, fold=fold)
+        task(name=f"{preset}-{name}", recipe=at_budget(recipe, setting.budget, seed), part=part, fold=fold)
         for name, seed, part, fold in wanted
     )
 

@@ -27,8 +27,6 @@ def as_markdown(done: Reproduction) -> str:
         "table.md.j2",
         vars(done),
         agreements=done.agreements,
-        failures=done.failures,
-        missing=done.missing,
         metrics=METRICS,
         classes={"miou": [n for n in facts.class_names if n not in facts.excluded], "miou_strict": facts.class_names},
         pairs=lambda pooled: [(pooled.miou, pooled.miou_strict), *zip(pooled.iou, pooled.iou_strict, strict=True)],
@@ -53,12 +51,8 @@ def render(template: str, values: Mapping[str, Any], **more: Any) -> str:
 
 def as_csv(done: Reproduction) -> str:
     """One line per row of the table; per cent with four decimals, an empty cell where there is nothing."""
-    return csv_of(pd.DataFrame([_cells(done, ours) for ours in done.rows], dtype=object))
-
-
-def csv_of(table: pd.DataFrame) -> str:
-    """A table as a CSV file; whole numbers stay whole in columns of objects."""
-    return table.to_csv(index=False, lineterminator="\n")
+    rows = pd.DataFrame([_cells(done, ours) for ours in done.rows], dtype=object)  # whole numbers stay whole
+    return rows.to_csv(index=False, lineterminator="\n")
 
 
 def spelled(found: Range) -> str:

@@ -7,20 +7,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from search.errors import TrainingFailed, UsageError
+from search.errors import TrainingFailed
 from search.host.shutdown import counted_signals
 from search.reproduction.paper import PaperTable
 from search.reproduction.picture import draw_table
-from search.reproduction.plan import DatasetRef, Part, Request, in_turn, plan_row, split_parts
+from search.reproduction.plan import Request, in_turn, plan_row, prepare
 from search.reproduction.report import as_csv, as_markdown
-from search.reproduction.table import Reproduction, Setting, row_results
+from search.reproduction.table import Reproduction, row_results
 from search.reproduction.training import train_missing
 from search.worker.devices import device_slots
-from search.worker.job_files import facts_of
 from spaces import Recipe, load_preset
 from storage.atomic_write import write_bytes
-from storage.data.dataset import Dataset, read_dataset
-from storage.data.subset import rarest_class
+from storage.data.dataset import read_dataset
 
 
 def reproduce(
@@ -37,9 +35,8 @@ def reproduce(
     Raises DataError, SpaceError, UsageError, or TrainingFailed when no training at all ended well.
     """
     slots = device_slots(request.device, request.workers, request.out / "logs")
-    setting, folds = prepare(read_dataset(request.data), request)
-    split = (request.budget, setting.dataset, setting.part, folds)
-    planned = {row.preset: plan_row(row.preset, load(row.preset), *split) for table in tables for row in table.rows}
+    setting = prepare(read_dataset(request.data), request)
+    planned = {row.preset: plan_row(row.preset, load(row.preset), setting) for table in tables for row in table.rows}
     tasks = in_turn(planned.values())
     with counted_signals(stop):
         results = train_missing(tasks, slots, folder=request.out / "runs", stop=stop)
@@ -52,28 +49,6 @@ def reproduce(
     if tasks and len(failures) == len(results) and not stop.is_set():
         raise TrainingFailed(f"all {len(tasks)} trainings failed, the last one with: {failures[-1]}")
     return tuple(done)
-
-
-def prepare(dataset: Dataset, request: Request) -> tuple[Setting, tuple[Part, ...]]:
-    """Make the folder, split the data: what all trainings have in common, and the folds.
-
-    Raises DataError, and UsageError for a folder that cannot be made or too few samples.
-    """
-    try:
-        (request.out / "runs").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = error.strerror or error
-        raise UsageError(f"--out {request.out}: cannot be written ({why}), choose another place") from error
-    whole, folds = split_parts(dataset, request)
-    rarest = rarest_class(dataset)
-    setting = Setting(
-        dataset=DatasetRef(data=request.data, digest=dataset.digest, facts=facts_of(dataset)),
-        budget=request.budget,
-        part=whole,
-        rarest="" if rarest is None else dataset.class_names[rarest],
-        grouped=dataset.group is not None,
-    )
-    return setting, folds
 
 
 def write_report(out: Path, name: str, markdown: str, table: str, draw: Callable[[Path], None]) -> None:

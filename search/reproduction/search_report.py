@@ -12,10 +12,10 @@ import pandas as pd
 from search.outcome.canvas import INK, blank, draw_legend, plain, save, tidy
 from search.reproduction.paper import SEARCH_AXES, SEARCH_BEST
 from search.reproduction.picture import describe
-from search.reproduction.report import csv_of, percent, render
+from search.reproduction.report import percent, render
 
 if TYPE_CHECKING:
-    from search.reproduction.table import Setting
+    from search.reproduction.plan import Setting
 
 SAMPLERS = {"random": "random search", "grid": "grid search", "tpe": "Bayesian (TPE)"}
 REFERENCE = "report D"
@@ -66,7 +66,7 @@ def as_markdown(done: Searches) -> str:
 def as_csv(done: Searches) -> str:
     """One line per trial, and a last one for report D's parameters; scores in per cent."""
     metrics = done.tried[["miou", "miou_strict"]].map(lambda share: f"{100 * share:.4f}", na_action="ignore")
-    return csv_of(done.tried.assign(**metrics))
+    return done.tried.assign(**metrics).to_csv(index=False, lineterminator="\n")
 
 
 def draw(path: Path, done: Searches) -> None:

@@ -27,10 +27,10 @@ from search.host.host import work
 from search.host.progress import LogProgress, Progress
 from search.host.shutdown import counted_signals
 from search.log import is_json
-from search.reproduction import search_report
+from search.reproduction import plan, search_report
 from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
-from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Task, at_budget, narrow_filters
-from search.reproduction.reproduce import prepare, write_report
+from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Task
+from search.reproduction.reproduce import write_report
 from search.reproduction.search_report import COLUMNS, REFERENCE, SAMPLERS, Searches
 from search.reproduction.training import train_missing
 from search.studies.create import create
@@ -54,7 +54,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
     slots = device_slots(request.device, request.workers, request.out / "logs")
     request = replace(request, budget=replace(request.budget, seeds=1, folds=0))
     dataset = read_dataset(request.data)
-    setting, _ = prepare(dataset, request)
+    setting = plan.prepare(dataset, request)
     data = _data_file(dataset, setting.part, request)
     with closing(open_store(f"sqlite:///{request.out / 'd7.db'}", str(request.out / "d7-artifacts"))) as store:
         names = {sampler: _create(store, sampler, data, request, trials) for sampler in SAMPLERS}
@@ -87,8 +87,8 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
 
 def space_text(budget: Budget) -> str:
     """The space file: the preset of report D with its five axes opened."""
-    values = at_budget(load_preset(SEARCH_PRESET), budget, 0).model_dump(mode="json", exclude={"seed"})
-    filters = [narrow_filters(int(number), budget.width) for number in SEARCH_AXES["filters"]]
+    values = plan.at_budget(load_preset(SEARCH_PRESET), budget, 0).model_dump(mode="json", exclude={"seed"})
+    filters = [plan.narrow_filters(int(number), budget.width) for number in SEARCH_AXES["filters"]]
     values["model"] |= SEARCH_AXES | {"filters": list(dict.fromkeys(filters))}
     return yaml.safe_dump(values, sort_keys=False)
 
@@ -139,9 +139,7 @@ def _create(store: Store, sampler: str, data: Path, request: Request, trials: in
 
 def _work(store: Store, name: str, target: int, request: Request, stop: threading.Event) -> None:
     """Work on the study as `marsearch work` does; a study that a signal ended sets the flag."""
-    order = WorkOptions(
-        study=name, workers=request.workers, trials=target, timeout=None, device=request.device, home=request.out
-    )
+    order = WorkOptions(study=name, home=request.out, workers=request.workers, trials=target, device=request.device)
     outcome = work(store, order, LogProgress(name) if is_json() else Progress(name))
     if outcome.finished < outcome.target:
         stop.set()
@@ -149,7 +147,7 @@ def _work(store: Store, name: str, target: int, request: Request, stop: threadin
 
 def _reference(request: Request, opened: OpenStudy, part: Part) -> Task:
     """Report D's best parameters are its preset; they are trained once on the studies' split."""
-    recipe = at_budget(load_preset(SEARCH_PRESET), request.budget, 0)
+    recipe = plan.at_budget(load_preset(SEARCH_PRESET), request.budget, 0)
     dataset = DatasetRef(data=opened.data, digest=opened.dataset.digest, facts=opened.space.facts)
     return Task(name="d7-report-d-seed0", preset=SEARCH_PRESET, recipe=recipe, dataset=dataset, part=part)
 

@@ -14,8 +14,8 @@ import numpy as np
 from search.reproduction.paper import Metric, PaperRow, PaperTable
 
 if TYPE_CHECKING:
-    from search.reproduction.plan import Budget, DatasetRef, Part, Task
-    from search.reproduction.result import Result
+    from search.reproduction.plan import Setting, Task
+    from search.reproduction.training import Result
     from search.training.metrics import Scores
     from spaces.facts import DataFacts
 
@@ -66,20 +66,6 @@ class Agreement(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What all trainings of a reproduction have in common.
-
-    rarest: the class whose share of tiles a subset keeps. grouped: no group (site) has tiles in both parts.
-    """
-
-    dataset: DatasetRef
-    budget: Budget
-    part: Part
-    rarest: str
-    grouped: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Ours:
     """One row of a report's table, trained by us.
 
@@ -121,16 +107,6 @@ class Reproduction:
         """For each track of comparable rows how far the orderings agree; rows without a result are left out."""
         printed_in = [row.track for row in self.table.rows if row.miou is not None]
         return tuple(compare(track, self._entries(track)) for track in self.table.tracks if printed_in.count(track) > 1)
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """One sentence per failed training."""
-        return tuple(failure for ours in self.rows for failure in ours.failures)
-
-    @property
-    def missing(self) -> int:
-        """Trainings that are not done yet."""
-        return sum(ours.missing for ours in self.rows)
 
     def _entries(self, track: str) -> list[Entry]:
         rows = [(ours.row, ours.reached(ours.row.metric)) for ours in self.rows if ours.row.track == track]
@@ -197,7 +173,6 @@ def compare(track: str, entries: Sequence[Entry]) -> Agreement:
 
 def _pair(first: Entry, second: Entry) -> Pair:
     paper, ours = second.paper.mean - first.paper.mean, second.ours.mean - first.ours.mean
-    verdict: Verdict = "agrees" if paper * ours > 0 else "disagrees"
-    if first.paper.overlaps(second.paper) or first.ours.overlaps(second.ours):
-        verdict = "undecided"
+    undecided = first.paper.overlaps(second.paper) or first.ours.overlaps(second.ours)
+    verdict: Verdict = "undecided" if undecided else "agrees" if paper * ours > 0 else "disagrees"
     return Pair(first.title, second.title, paper, ours, verdict)

@@ -13,9 +13,8 @@ from matplotlib.image import imread
 
 from search.reproduction import search_report
 from search.reproduction.paper import SEARCH_BEST
-from search.reproduction.plan import Budget, DatasetRef, Part
+from search.reproduction.plan import Budget, DatasetRef, Part, Setting
 from search.reproduction.search_report import COLUMNS, Searches
-from search.reproduction.table import Setting
 from spaces.facts import DataFacts
 
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=("background", "soil"), excluded=("background",))

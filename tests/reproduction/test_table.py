@@ -18,21 +18,20 @@ from scipy.stats import kendalltau
 
 from search.reproduction.paper import CLASSES, TABLES, PaperRow, PaperTable
 from search.reproduction.picture import draw_table
-from search.reproduction.plan import Budget, DatasetRef, Part, Task
+from search.reproduction.plan import Budget, DatasetRef, Part, Setting, Task
 from search.reproduction.report import as_csv, as_markdown, render, spelled
-from search.reproduction.result import Result, read_result, result_path, write_result
 from search.reproduction.table import (
     Agreement,
     Entry,
     Ours,
     Range,
     Reproduction,
-    Setting,
     compare,
     pool,
     printed,
     range_of,
 )
+from search.reproduction.training import Result, read_result, result_path, write_result
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
 from spaces import Recipe, load_preset
