@@ -30,7 +30,8 @@ class Endings:
     def look(self, trials: Sequence[FrozenTrial], target: int) -> list[tuple[FrozenTrial, str]]:
         """The trials that have ended since the last look, in order, and a line on each. trials: all of the study."""
         ended = {trial.number for trial in trials if trial.state.is_finished()}
-        new, self._seen = ended - (ended if self._seen is None else self._seen), ended
+        seen = ended if self._seen is None else self._seen
+        new, self._seen = ended - seen, ended | seen
         retried = {number for trial in trials for number in earlier_attempts(trial)}
         done = f"{count(trials).finished}/{target}"
         return [(t, f"{done}  {_line_on(t, retried=t.number in retried)}") for t in trials if t.number in new]

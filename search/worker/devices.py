@@ -65,12 +65,14 @@ def device_slots(wanted: str, workers: int | None, logs: Path, on_one_gpu: int =
     count = workers or (len(names) * on_one_gpu if names else max(1, cores() // 2))
     gpus = [_gpu_of(name, max(on_one_gpu, -(-count // len(names)))) for name in names]
     device = "cuda" if gpus else _without_gpu(wanted)
+    limit = os.environ.get("OMP_NUM_THREADS", "").strip()
+    most = int(limit) if limit.isdecimal() and int(limit) else cores()
     return tuple(
         DeviceSlot(
             name=f"slot {number + 1}",
             device=device,
             gpu=gpus[number % len(gpus)] if gpus else None,
-            threads=max(1, int(min(cores() // count, _most_threads()))),
+            threads=max(1, min(cores() // count, most)),
             log=logs / f"{os.getpid()}-slot-{number + 1}.log",
         )
         for number in range(count)
@@ -100,12 +102,6 @@ def quota(folder: Path) -> float:
     with suppress(OSError, ValueError, ZeroDivisionError):
         spent = int((folder / "cpu" / "cpu.cfs_quota_us").read_text("ascii"))
         return spent / int((folder / "cpu" / "cpu.cfs_period_us").read_text("ascii")) if spent > 0 else float("inf")
-    return float("inf")
-
-
-def _most_threads() -> float:
-    with suppress(ValueError):
-        return int(os.environ.get("OMP_NUM_THREADS", "")) or float("inf")
     return float("inf")
 
 

@@ -145,10 +145,10 @@ class WorkerProcess(AbstractContextManager["WorkerProcess"]):
             yield message
 
     def _died(self, what: str, *, hung: bool = False) -> WorkerDied:
-        """Count a death, end what is left of the process, and say what happened."""
+        """End what is left of the process, count its death, and say what happened."""
+        reason = self._connection.exit_reason(hung=hung) if self._connection is not None else ""
+        self.close()
         self._deaths += 1
         pause = min(LONGEST_PAUSE, 2.0 ** min(self._deaths - 2, 10)) if self._deaths > 1 else 0.0
         self._not_before = time.monotonic() + pause
-        reason = self._connection.exit_reason(hung=hung) if self._connection is not None else ""
-        self.close()
         return WorkerDied(f"{self.slot.name}: the worker {what}{': ' if reason else ''}{reason}")
