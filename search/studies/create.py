@@ -130,10 +130,8 @@ def _words(domain: Domain) -> str:
 
 def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     named = study.config.warm_start
-    if named == "none":
-        return [], ()
     if named != "reports":
-        return [params_for(study, recipe_for(study, named))], ()
+        return [params_for(study, recipe_for(study, named))] if named != "none" else [], ()
     taken: list[Params] = []
     skipped: dict[str, str] = {}
     for name in FINALS:

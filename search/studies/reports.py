@@ -88,24 +88,18 @@ def row_of(study: Study, trial: FrozenTrial) -> Row:
         number=trial.number,
         state=trial.state.name.lower(),
         value=_value(trial),
-        miou=known.get("miou"),
-        miou_strict=known.get("miou_strict"),
         epochs=known.get("epochs", trial.last_step) or 0,
         parameters=known.get("parameters"),
         seconds=seconds_of(trial),
         summary="" if recipe is None else summarise(recipe),
+        **_scores(trial),
     )
 
 
 def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:
-    known, recipe = trial.user_attrs, _recipe(study, trial)
-    return {
-        "number": trial.number,
-        "value": trial.value,
-        "miou": known.get("miou"),
-        "miou_strict": known.get("miou_strict"),
-        "recipe": None if recipe is None else recipe.model_dump(mode="json"),
-    }
+    recipe = _recipe(study, trial)
+    shown = None if recipe is None else recipe.model_dump(mode="json")
+    return {"number": trial.number, "value": trial.value, **_scores(trial), "recipe": shown}
 
 
 def _recipe(study: Study, trial: FrozenTrial) -> Recipe | None:
@@ -127,11 +121,14 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
         "reason": known.get("reason"),
         "resumed_from_epoch": known.get("resumed_from_epoch"),
         "retry_of": earlier[-1] if earlier else None,
-        "miou": known.get("miou"),
-        "miou_strict": known.get("miou_strict"),
+        **_scores(trial),
         "parameters": known.get("parameters"),
         "epochs": known.get("epochs", trial.last_step),
     }
+
+
+def _scores(trial: FrozenTrial) -> dict[str, float | None]:
+    return {name: trial.user_attrs.get(name) for name in ("miou", "miou_strict")}
 
 
 def _value(trial: FrozenTrial) -> float | None:

@@ -7,14 +7,15 @@ large ones after a hundred trials (measured, 3 seeds): its densities are wide in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partialmethod
 from operator import itemgetter
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from search.studies.limits import violation_of
 from search.studies.pruners import build_pruner
@@ -46,24 +47,18 @@ class Candidate:
         self.params: dict[str, Any] = {}
         self.distributions: dict[str, BaseDistribution] = {}
 
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> Any:  # noqa: D102
-        return self._draw(name, IntDistribution(low, high, log=log, step=step))
-
-    def suggest_float(  # noqa: D102
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> Any:
-        return self._draw(name, FloatDistribution(low, high, log=log, step=step))
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:  # noqa: D102
-        return self._draw(name, CategoricalDistribution(choices))
-
-    def _draw(self, name: str, distribution: BaseDistribution) -> Any:
+    def _draw(self, kind: Callable[..., BaseDistribution], name: str, *values: Any, **options: Any) -> Any:
         if name not in self.params:
+            distribution = kind(*values, **options)
             value: Any = self._relative.get(name)
             if name not in self._relative or not contains(distribution, value):
                 value = self._sampler.sample_independent(self._study, self._trial, name, distribution)
             self.params[name], self.distributions[name] = value, distribution
         return self.params[name]
+
+    suggest_int = partialmethod(_draw, IntDistribution)
+    suggest_float = partialmethod(_draw, FloatDistribution)
+    suggest_categorical = partialmethod(_draw, CategoricalDistribution)
 
 
 class StudySampler(BaseSampler):
@@ -72,7 +67,7 @@ class StudySampler(BaseSampler):
     So parallel workers never propose the same start-up points, and which worker samples a trial does not matter.
     violation: how far a proposal is over the study's limits, 0 for a feasible one. The least is taken when all of DRAWS
     are over, and that trial is refused later, so that the sampler learns from it. A trial that was enqueued keeps what
-    it was enqueued with.
+    it was enqueued with. The samplers made do nothing before and after a trial.
     """
 
     def __init__(
@@ -85,7 +80,6 @@ class StudySampler(BaseSampler):
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:  # noqa: D102
         self._candidate = None
         self._sampler = self._make(trial_seed(self._seed, trial.number) % 2**32)
-        self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: D102
         if self._violation is None or "fixed_params" in trial.system_attrs:
@@ -108,11 +102,6 @@ class StudySampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(  # noqa: D102
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        self._sampler.after_trial(study, trial, state, values)
 
 
 def build_sampler(config: StudyConfig, violation: Callable[[Suggests], float] | None = None) -> BaseSampler:
