@@ -61,9 +61,9 @@ class RetryAwareHyperband(HyperbandPruner):
 
 def build_pruner(config: StudyConfig) -> BasePruner:
     """The study's pruner, over epochs counted from one."""
-    least, most, startup = min_resource(config.epochs), config.epochs, startup_trials(config.trials)
+    least, startup = min_resource(config.epochs), startup_trials(config.trials)
     if config.pruner == "hyperband":
-        return RetryAwareHyperband(min_resource=least, max_resource=most, startup=startup)
+        return RetryAwareHyperband(min_resource=least, max_resource=config.epochs, startup=startup)
     builds: dict[str, Callable[[], BasePruner]] = {
         "asha": lambda: SuccessiveHalvingPruner(min_resource=least, reduction_factor=REDUCTION),
         "median": lambda: MedianPruner(n_startup_trials=0, n_warmup_steps=least, n_min_trials=2),
