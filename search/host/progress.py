@@ -86,11 +86,8 @@ class LogProgress(Progress):
     """Progress for a log collector: an event for each trial that begins here and each that ends, wherever it ran."""
 
     def __init__(self, study: str) -> None:
-        super().__init__(study)
+        super().__init__(study, Console(file=sys.stderr, force_terminal=False))
         self._begun: set[int] = set()
-
-    def __enter__(self) -> None:
-        pass
 
     def messages(self, host: str) -> AbstractContextManager[None]:
         """Give the names of study and host to every record while the block runs; records are JSON already."""
