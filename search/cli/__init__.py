@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -27,36 +28,22 @@ HELP = "Hyperparameter search for semantic segmentation trained from scratch."
 LONGEST = 2000  # characters of a message; a wrong value that it quotes may have more
 
 
-def _group(text: str, **commands: Any) -> typer.Typer:
+def _group(text: str, *commands: Callable[..., object]) -> typer.Typer:
     group = typer.Typer(
         help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
     )
-    for name, command in commands.items():
-        group.command(name)(command)
+    for command in commands:
+        group.command(command.__name__.removesuffix("_studies"))(command)
     return group
 
 
-app = _group(
-    HELP,
-    demo=study.demo,
-    create=study.create,
-    work=study.work,
-    run=study.run,
-    enqueue=study.enqueue,
-    status=watch.status,
-    trials=watch.trials,
-    train=bundle.train,
-    export=bundle.export,
-    predict=bundle.predict,
-    reproduce=reproduce.reproduce,
-    dashboard=watch.dashboard,
-    doctor=watch.doctor,
-)
-data_app = _group("Make, look at and clean data sets.", synth=data.synth, inspect=data.inspect, clean=data.clean)
-app.add_typer(data_app, name="data")
-app.add_typer(_group("Look at the search space.", show=space.show), name="space")
-steering = {"list": watch.list_studies, "pause": watch.pause, "resume": watch.resume, "stop": watch.stop}
-app.add_typer(_group("List and steer studies.", **steering, delete=watch.delete), name="study")
+searches = (study.demo, study.create, study.work, study.run, study.enqueue, watch.status, watch.trials)
+networks = (bundle.train, bundle.export, bundle.predict, reproduce.reproduce)
+app = _group(HELP, *searches, *networks, watch.dashboard, watch.doctor)
+app.add_typer(_group("Make, look at and clean data sets.", data.synth, data.inspect, data.clean), name="data")
+app.add_typer(_group("Look at the search space.", space.show), name="space")
+steering = (watch.list_studies, watch.pause, watch.resume, watch.stop, watch.delete)
+app.add_typer(_group("List and steer studies.", *steering), name="study")
 
 
 def _log_as(kind: str) -> str:

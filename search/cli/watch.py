@@ -177,7 +177,6 @@ def _as_text(report: dict[str, Any]) -> str:
 
 
 def _give(study: str, command: Command, done: str, workers: str, nobody: str, then: str = "") -> None:
-    """Give the command, and print what its workers do, or what holds without any."""
     from storage.studies.control import set_command
     from storage.studies.liveness import attending
 

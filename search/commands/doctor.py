@@ -44,8 +44,6 @@ class Finding:
 
 
 class _Unwell(Exception):
-    """What is wrong, and what fixes it."""
-
     def __init__(self, detail: str, fix: str) -> None:
         super().__init__(detail)
         self.fix = fix

@@ -64,10 +64,7 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
 
 
 def _first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
-    """The parameters of the trials that the study begins with, each set once, and notes on them.
-
-    Raises SpaceError or UsageError for a recipe file that cannot be tried, or a grid without an end.
-    """
+    """The parameters of the trials that the study begins with, each set once, and notes on them."""
     points: list[Params] = list(study.space.grid()) if study.config.sampler == "grid" else []
     warm, notes = _warm_starts(study)
     if points:
@@ -98,7 +95,6 @@ def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, 
 
 
 def _ignored(known: StudyConfig, wanted: StudyConfig) -> tuple[str, ...]:
-    """A note on each option that was given another value and only matters when a study is created."""
     return tuple(
         f"{field.option} {getattr(wanted, field.name)} changes nothing: the study was created with"
         f" {getattr(known, field.name)}; what else is to be tried: marsearch enqueue {known.study} RECIPE"
@@ -119,7 +115,6 @@ def _changed_axes(old: Space, new: Space) -> list[str]:
 
 
 def _words(domain: Domain) -> str:
-    """A domain in a few words: ``2 to 4``, ``one of a, b``, ``3``."""
     match domain:
         case Searched(distribution=distribution):
             return describe(distribution)

@@ -132,7 +132,6 @@ def _scores(trial: FrozenTrial) -> dict[str, float | None]:
 
 
 def _value(trial: FrozenTrial) -> float | None:
-    """The objective of a complete trial; of a pruned one what it last reported."""
     if trial.state is TrialState.COMPLETE:
         return trial.value
     return trial.intermediate_values[trial.last_step] if trial.last_step is not None else None
