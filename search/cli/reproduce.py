@@ -41,7 +41,7 @@ def reproduce(
     from search.reproduction.plan import Budget, Request
     from search.reproduction.report import as_markdown
     from search.reproduction.reproduce import reproduce as train_tables
-    from search.reproduction.search_report import as_markdown as searches_as_markdown
+    from search.reproduction.searches import as_markdown as searches_as_markdown
     from search.reproduction.searches import search_again
 
     budget = Budget(epochs=epochs, seeds=seeds, tiles=tiles, width=width, folds=folds or 0)

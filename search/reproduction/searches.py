@@ -10,9 +10,9 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,12 @@ from search.host.host import work
 from search.host.progress import LogProgress, Progress
 from search.host.shutdown import counted_signals
 from search.log import is_json
-from search.reproduction import plan, search_report
-from search.reproduction.paper import SEARCH_AXES, SEARCH_PRESET, Scalar
-from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Task
+from search.outcome.canvas import INK, blank, draw_legend, plain, save, tidy
+from search.reproduction import plan
+from search.reproduction.paper import SEARCH_AXES, SEARCH_BEST, SEARCH_PRESET, Scalar
+from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Setting, Task
+from search.reproduction.report import describe, percent, render
 from search.reproduction.reproduce import write_report
-from search.reproduction.search_report import COLUMNS, REFERENCE, SAMPLERS, Searches
 from search.reproduction.training import train_missing
 from search.studies.create import create
 from search.studies.queries import trials_of
@@ -43,7 +44,36 @@ from storage.store import Store, open_store
 from storage.studies.config import StudyConfig
 from storage.trials.retries import earlier_attempts
 
+SAMPLERS = {"random": "random search", "grid": "grid search", "tpe": "Bayesian (TPE)"}
+REFERENCE = "report D"
+COLUMNS = ("search", "trial", *SEARCH_AXES, "miou", "miou_strict", "parameters", "seconds")
+_COLOURS = {"random": "#7A7A7A", "grid": "#E69F00", "tpe": "#0072B2"}
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searches:
+    """Report D's section 7 done again. points: of the whole grid. targets: the trials that each search may try.
+
+    tried: `COLUMNS` of each finished trial, in order: the search (of `SAMPLERS`; `REFERENCE` for report D's best,
+    trained once by us), the trial's number, the searched values, scores at its best epoch as shares of 1, the number of
+    trainable parameters and the seconds of training; None for what a failed trial does not have.
+    """
+
+    setting: Setting
+    points: int
+    targets: Mapping[str, int]
+    tried: pd.DataFrame
+
+    def of(self, search: str) -> pd.DataFrame:
+        """The trials of one search."""
+        return self.tried[self.tried.search == search]
+
+    def best(self, search: str) -> dict[Hashable, Any] | None:
+        """The trial of the highest lenient mIoU, the first of equals."""
+        tried = self.of(search).dropna(subset=["miou"]).to_dict("records")
+        return max(tried, key=lambda trial: trial["miou"], default=None)
 
 
 def search_again(request: Request, trials: int, *, stop: threading.Event) -> Searches:
@@ -53,8 +83,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
     """
     slots = device_slots(request.device, request.workers, request.out / "logs")
     request = replace(request, budget=replace(request.budget, seeds=1, folds=0))
-    dataset = read_dataset(request.data)
-    setting = plan.prepare(dataset, request)
+    setting = plan.prepare(dataset := read_dataset(request.data), request)
     data = _data_file(dataset, setting.part, request)
     with closing(open_store(f"sqlite:///{request.out / 'd7.db'}", str(request.out / "d7-artifacts"))) as store:
         names = {sampler: _create(store, sampler, data, request, trials) for sampler in SAMPLERS}
@@ -69,10 +98,9 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
                 log.info("search by %s: study %s, %d trials", sampler, names[sampler], target)
                 _work(store, names[sampler], target, request, stop)
         setting = replace(setting, part=replace(setting.part, train=opened.train, validation=opened.validation))
+        reference, runs = _reference(request, opened, setting.part), request.out / "runs"
         with counted_signals(stop):
-            results = train_missing(
-                [_reference(request, opened, setting.part)], slots, folder=request.out / "runs", stop=stop
-            )
+            results = train_missing([reference], slots, folder=runs, stop=stop)
         rows = [row for sampler in SAMPLERS for row in _finished(store, opened, sampler, names[sampler])]
     for result in results.values():
         if result.best:
@@ -80,8 +108,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
             rows.append(_row(REFERENCE, 0, result.task.recipe, known))
     tried = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     done = Searches(setting=setting, points=len(points), targets=targets, tried=tried)
-    pages = search_report.as_markdown(done), search_report.as_csv(done)
-    write_report(request.out, "D7", *pages, partial(search_report.draw, done=done))
+    write_report(request.out, "D7", as_markdown(done), as_csv(done), partial(draw, done=done))
     return done
 
 
@@ -106,6 +133,57 @@ def spread_out(points: Sequence[Mapping[str, Scalar]], seed: int) -> list[Mappin
         left.remove(order[-1])
         used.update(order[-1].items())
     return order
+
+
+def as_markdown(done: Searches) -> str:
+    """Setting, the best of each search beside report D's, and how the budget was spent."""
+    bests = [(SAMPLERS[search], done.best(search), len(done.of(search))) for search in done.targets]
+    ranked = sorted(((best["miou"], name) for name, best, _ in bests if best and best["miou"]), reverse=True)
+    found = [(name, best, best, trials) for name, best, trials in bests]
+    return render(
+        "search.md.j2",
+        vars(done),
+        trials=max(done.targets.values()),
+        found=[(REFERENCE, SEARCH_BEST, done.best(REFERENCE), "-"), *found],
+        levels=lambda values: "-".join(str(values["filters"] * 2**level) for level in range(values["depth"])),
+        ranking=[f"{name} {percent(miou)}" for miou, name in ranked],
+        missing=sum(target - len(done.of(search)) for search, target in done.targets.items()),
+    )
+
+
+def as_csv(done: Searches) -> str:
+    """One line per trial, and a last one for report D's parameters; scores in per cent."""
+    metrics = done.tried[["miou", "miou_strict"]].map(lambda share: f"{100 * share:.4f}", na_action="ignore")
+    return done.tried.assign(**metrics).to_csv(index=False, lineterminator="\n")
+
+
+def draw(path: Path, done: Searches) -> None:
+    """Draw the best lenient mIoU so far over the trials of each search, and report D's parameters as a line."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure = blank(900, 480)
+    figure.suptitle("Table D7: the best so far of each search", x=0.02, ha="left", fontsize=14, fontweight="bold")
+    figure.text(0.02, 0.9, plain(describe(done.setting), 110), va="top", fontsize=10, color="#666666")
+    axes = figure.add_axes((0.08, 0.12, 0.89, 0.67))
+    tidy(axes)
+    entries = []
+    for index, search in enumerate(done.targets):
+        scores, colour = 100 * done.of(search).miou.astype(float), _COLOURS[search]
+        numbers = range(1, len(scores) + 1)
+        if len(scores):
+            axes.plot(numbers, scores, "o", color=colour, markersize=5, alpha=0.45)
+            # Thinner from search to search, so that those that begin with the same trials stay visible.
+            best, width = scores.cummax().ffill(), 4.5 - 1.3 * index
+            axes.step(numbers, best, where="post", color=colour, linewidth=width)
+            entries.append(("-", colour, SAMPLERS[search]))
+    if reference := done.best(REFERENCE):
+        axes.axhline(100 * reference["miou"], color=INK, linestyle="--", linewidth=1.2)
+        entries.append(("--", INK, "report D's best, trained here"))
+    axes.set_xlabel("trials", fontsize=9)
+    axes.set_ylabel("lenient mIoU, per cent", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    draw_legend(axes, entries)
+    save(figure, path)
 
 
 def _data_file(dataset: Dataset, whole: Part, request: Request) -> Path:

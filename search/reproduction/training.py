@@ -7,15 +7,14 @@ import logging
 import math
 import tempfile
 import threading
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from pydantic_core import to_json
 
 from search.errors import TrainingFailed
@@ -174,14 +173,11 @@ def train_task(worker: WorkerProcess, task: Task) -> Result | None:
 
 def seconds_left(tasks: Sequence[Task], results: Mapping[str, Result], workers: int) -> float:
     """An estimate for the tasks without a result: each takes as long as those of its preset did, or as the mean."""
-    took = defaultdict[str, list[float]](list)
-    for result in results.values():
-        if not result.failure:
-            took[result.task.preset].append(result.seconds)
-    means = {preset: fmean(seconds) for preset, seconds in took.items()}
-    typical = fmean(means.values()) if means else 0.0
+    took = [(result.task.preset, result.seconds) for result in results.values() if not result.failure]
+    means = pd.DataFrame(took, columns=["preset", "seconds"]).groupby("preset").seconds.mean()
+    typical = means.mean() if took else 0.0
     left = [means.get(task.preset, typical) for task in tasks if task.name not in results]
-    return sum(left) / max(1, min(workers, len(left)))
+    return float(sum(left)) / max(1, min(workers, len(left)))
 
 
 def _line(result: Result, tasks: Sequence[Task], results: Mapping[str, Result], workers: int) -> str:

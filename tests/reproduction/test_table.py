@@ -17,9 +17,8 @@ from matplotlib.image import imread
 from scipy.stats import kendalltau
 
 from search.reproduction.paper import CLASSES, TABLES, PaperRow, PaperTable
-from search.reproduction.picture import draw_table
 from search.reproduction.plan import Budget, DatasetRef, Part, Setting, Task
-from search.reproduction.report import as_csv, as_markdown, render, spelled
+from search.reproduction.report import as_csv, as_markdown, draw_table, render, spelled
 from search.reproduction.table import (
     Agreement,
     Entry,
