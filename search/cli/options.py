@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 PATIENCE_S = 20.0  # of a person who waits for an answer
 WORKER_S = 600.0  # of a worker: a restart, a failover, a reboot
 
+
+def seconds(text: str) -> float:
+    """``90s``, ``6m`` or ``2h`` in seconds. Raises UsageError for anything else."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh])", text)
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--timeout {text}: a number with s, m or h was expected, such as 90s, 6m or 2h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.npz)")]
 SpaceFile = Annotated[
@@ -34,7 +43,9 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or 2 cores"),
 ]
-Timeout = Annotated[str | None, typer.Option(metavar="TIME", help="leave after this long: 90s, 6m, 2h")]
+Timeout = Annotated[
+    float | None, typer.Option(parser=seconds, metavar="TIME", help="leave after this long: 90s, 6m, 2h")
+]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:0,2", help="where to train")]
 On = Annotated[Literal["local", "ray"], typer.Option("--on", help="this machine, or the Ray cluster of RAY_ADDRESS")]
 GpusPerSlot = Annotated[
@@ -112,16 +123,6 @@ def refuse_same_file(file: Path, out: Path) -> None:
     """Raise UsageError when a command would write over the file that it reads, also by way of a link."""
     if file.exists() and out.exists() and file.samefile(out):
         raise UsageError(f"{out}: is the file {file} that is read, choose another place for what is written")
-
-
-def seconds(text: str | None) -> float | None:
-    """``90s``, ``6m`` or ``2h`` in seconds. Raises UsageError for anything else."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh])", text)
-    if match is None or float(match[1]) == 0:
-        raise UsageError(f"--timeout {text}: a number with s, m or h was expected, such as 90s, 6m or 2h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def read_text(path: Path | None) -> str:

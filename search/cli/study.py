@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli import options
-from search.cli.options import WORKER_S, open_storage, seconds, takes_config
+from search.cli.options import WORKER_S, open_storage, takes_config
 from search.errors import UsageError
 from search.log import is_json, log_to_stderr, tell
 from search.settings import read_settings
@@ -42,9 +42,8 @@ def work(
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     from search.host.host import WorkOptions
 
-    home, limit = read_settings().home, seconds(timeout)
-    own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": limit, "device": device}
-    order = WorkOptions(study=study, home=home, gpus_per_slot=gpus_per_slot, **own)
+    own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": timeout, "device": device}
+    order = WorkOptions(study=study, home=read_settings().home, gpus_per_slot=gpus_per_slot, **own)
     if on == "ray":
         serve_on_ray(order)
         return
@@ -67,12 +66,11 @@ def run(
     from search.host.host import WorkOptions
     from search.worker.devices import device_slots
 
-    limit = seconds(timeout)
     with open_storage(WORKER_S) as (store, settings):
         device_slots(device, workers, Path())  # one that is not there is refused before anything is made
         make(store, config, data, space_name)
         study, home = config.study, settings.home
-        serve(store, WorkOptions(study=study, home=home, workers=workers, timeout=limit, device=device))
+        serve(store, WorkOptions(study=study, home=home, workers=workers, timeout=timeout, device=device))
 
 
 def demo(
