@@ -107,8 +107,8 @@ class Task:
         return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
-def split_parts(dataset: Dataset, request: Request) -> tuple[Part, tuple[Part, ...]]:
-    """The split that all seeds train on, and the folds. Raises DataError, UsageError when samples are too few."""
+def split_parts(dataset: Dataset, request: Request) -> tuple[Part, ...]:
+    """The split that all seeds train on, then the folds. Raises DataError, UsageError when samples are too few."""
     contaminated, budget = find_outliers(dataset, "mask"), request.budget
 
     def part(split: Split) -> Part:
@@ -121,15 +121,13 @@ def split_parts(dataset: Dataset, request: Request) -> tuple[Part, tuple[Part, .
             train = list(choose_tiles(dataset, clean, budget.tiles, seed=SPLIT_SEED))
             fewer = max(1, round(share * len(validation)))
             validation = list(choose_tiles(dataset, validation, fewer, seed=SPLIT_SEED))
-        counts = {"train_clean": len(clean), "validation_clean": len(split.validation)}
-        return Part(train=tuple(train), validation=tuple(validation), **counts)
+        clean_ones = {"train_clean": len(clean), "validation_clean": len(split.validation)}
+        return Part(train=tuple(train), validation=tuple(validation), **clean_ones)
 
-    split = split_dataset(dataset, seed=SPLIT_SEED, validation=VALIDATION_SHARE, contaminated=contaminated)
-    whole = part(split)
-    if not budget.folds:
-        return whole, ()
-    folds = split_folds(dataset, seed=SPLIT_SEED, folds=budget.folds, contaminated=contaminated)
-    return whole, tuple(map(part, folds))
+    splits = [split_dataset(dataset, seed=SPLIT_SEED, validation=VALIDATION_SHARE, contaminated=contaminated)]
+    if budget.folds:
+        splits += split_folds(dataset, seed=SPLIT_SEED, folds=budget.folds, contaminated=contaminated)
+    return tuple(map(part, splits))
 
 
 def prepare(dataset: Dataset, request: Request) -> Setting:
@@ -142,13 +140,13 @@ def prepare(dataset: Dataset, request: Request) -> Setting:
     except OSError as error:
         why = error.strerror or error
         raise UsageError(f"--out {request.out}: cannot be written ({why}), choose another place") from error
-    whole, folds = split_parts(dataset, request)
+    whole, *folds = split_parts(dataset, request)
     rarest = rarest_class(dataset)
     return Setting(
         dataset=DatasetRef(data=request.data, digest=dataset.digest, facts=facts_of(dataset)),
         budget=request.budget,
         part=whole,
-        folds=folds,
+        folds=tuple(folds),
         rarest="" if rarest is None else dataset.class_names[rarest],
         grouped=dataset.group is not None,
     )

@@ -17,7 +17,7 @@ from support.waiting import wait_for
 
 STARTER = """
 import sys, threading
-from search.cluster.host_process import HostProcess
+from search.cluster.hosts import HostProcess
 host = HostProcess()
 threading.Thread(target=lambda: (sys.stdin.readline(), host.stop()), daemon=True).start()
 ended = host.run(("work", "mars", "--workers", "1", "--device", "cpu"), {"MARSEARCH_HOME": sys.argv[1]})

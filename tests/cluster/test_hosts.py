@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from search.cluster import hosts as module
-from search.cluster.host_process import HostExit
-from search.cluster.hosts import MOST_FAILURES, ClusterHosts
+from search.cluster.hosts import MOST_FAILURES, ClusterHosts, HostExit
 from search.cluster.ray_cluster import Slots
 
 WELL, FAILED = HostExit(status=0, last_line="finished"), HostExit(status=1, last_line="no such study")

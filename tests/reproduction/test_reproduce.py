@@ -138,7 +138,7 @@ def test_a_line_is_logged_of_every_training(finished: Finish) -> None:
 def test_folds_together_score_the_pixels_of_both(finished: Finish) -> None:
     request, done = finished.request, finished.done
     dataset = read_dataset(request.data)
-    _, folds = split_parts(dataset, request)
+    _, *folds = split_parts(dataset, request)
     scored = np.concatenate([fold.validation for fold in folds])
     pixels = [int((dataset.masks[scored] == label).sum()) for label in range(5)]
     for ours in done.rows:
@@ -493,9 +493,10 @@ def synthetic() -> Dataset:
 
 def test_the_parts_of_a_subset_are_clean_and_of_one_share() -> None:
     dataset = synthetic()
-    whole, folds = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=40, folds=3))
+    parts = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=40, folds=3))
     contaminated = find_outliers(dataset, "mask")
-    for part in (whole, *folds):
+    assert len(parts) == 4
+    for part in parts:
         assert len(part.train) == 40
         assert len(part.validation) == round(40 / part.train_clean * part.validation_clean)
         assert not contaminated[list(part.train)].any()
@@ -505,11 +506,10 @@ def test_the_parts_of_a_subset_are_clean_and_of_one_share() -> None:
 
 def test_without_a_subset_the_recipe_cleans_for_itself() -> None:
     dataset = synthetic()
-    whole, folds = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=None, folds=0))
-    assert folds == ()
+    (whole,) = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=None, folds=0))
     assert len(whole.train) > whole.train_clean
     assert len(whole.train) - whole.train_clean <= int(find_outliers(dataset, "mask").sum())
-    more, _ = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=5000, folds=0))
+    (more,) = split_parts(dataset, request_of(Path("data.npz"), Path(), tiles=5000, folds=0))
     assert more == whole
 
 
