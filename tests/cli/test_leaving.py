@@ -26,7 +26,7 @@ def host(marsearch: Command, data: Path, space: Path, tmp_path: Path) -> Iterato
     options = ("--data", data, "--space", space, "--trials", "2", "--epochs", "900")
     assert marsearch("create", "long", *options).returncode == 0
     with Running(marsearch_command("work", "long", "--workers", "1"), cwd=tmp_path, env=environment()) as host:
-        wait_for(lambda: training(marsearch), what=lambda: host.stderr)
+        wait_for(lambda: training(marsearch) and bool(host.workers()), what=lambda: host.stderr)
         yield host
 
 
