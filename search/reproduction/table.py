@@ -35,12 +35,7 @@ class Range(NamedTuple):
         return self.low <= other.high and other.low <= self.high
 
 
-class Entry(NamedTuple):
-    """One row of a comparison: the report's number and ours, by the same metric and in per cent."""
-
-    title: str
-    paper: Range
-    ours: Range
+Entry = tuple[str, Range, Range]  # a row's title, the report's number and ours: by the same metric and in per cent
 
 
 class Pair(NamedTuple):
@@ -109,9 +104,9 @@ class Reproduction:
         return tuple(compare(track, self._entries(track)) for track in self.table.tracks if printed_in.count(track) > 1)
 
     def _entries(self, track: str) -> list[Entry]:
-        rows = [(ours.row, ours.reached(ours.row.metric)) for ours in self.rows if ours.row.track == track]
-        entries = [Entry(row.title, printed(row.miou, row.miou_spread), reached) for row, reached in rows]
-        return [entry for entry in entries if not math.isnan(entry.paper.mean + entry.ours.mean)]
+        rows = [(ours, ours.row) for ours in self.rows if ours.row.track == track]
+        found = [(row.title, printed(row.miou, row.miou_spread), ours.reached(row.metric)) for ours, row in rows]
+        return [entry for entry in found if not math.isnan(entry[1].mean + entry[2].mean)]
 
 
 def measures(scores: Scores | None, facts: DataFacts) -> dict[str, float]:
@@ -165,14 +160,14 @@ def compare(track: str, entries: Sequence[Entry]) -> Agreement:
     """
     from scipy.stats import kendalltau
 
-    paper, ours = [entry.paper.mean for entry in entries], [entry.ours.mean for entry in entries]
+    paper, ours = [paper.mean for _, paper, _ in entries], [ours.mean for _, _, ours in entries]
     ordered = len(set(paper)) > 1 and len(set(ours)) > 1
     tau = float(kendalltau(paper, ours).statistic) if ordered else math.nan
     return Agreement(track, tuple(_pair(first, second) for first, second in combinations(entries, 2)), tau)
 
 
 def _pair(first: Entry, second: Entry) -> Pair:
-    paper, ours = second.paper.mean - first.paper.mean, second.ours.mean - first.ours.mean
-    undecided = first.paper.overlaps(second.paper) or first.ours.overlaps(second.ours)
+    paper, ours = ((after.mean - before.mean) for before, after in zip(first[1:], second[1:], strict=True))
+    undecided = any(before.overlaps(after) for before, after in zip(first[1:], second[1:], strict=True))
     verdict: Verdict = "undecided" if undecided else "agrees" if paper * ours > 0 else "disagrees"
-    return Pair(first.title, second.title, paper, ours, verdict)
+    return Pair(first[0], second[0], paper, ours, verdict)

@@ -148,7 +148,7 @@ def test_the_numbers_are_those_that_the_texts_print() -> None:
 
 
 def entry(title: str, paper: float, ours: float, spread: float = 0.0, bar: float = 0.0) -> Entry:
-    return Entry(title, Range(paper, paper - bar, paper + bar), Range(ours, ours - spread, ours + spread))
+    return (title, Range(paper, paper - bar, paper + bar), Range(ours, ours - spread, ours + spread))
 
 
 def sentence(found: Agreement) -> str:
