@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 from io import BytesIO
 from pathlib import Path
@@ -43,7 +44,7 @@ class Finding:
     fix: str = ""
 
 
-class _Unwell(Exception):
+class _Unwell(RuntimeError):
     def __init__(self, detail: str, fix: str) -> None:
         super().__init__(detail)
         self.fix = fix
@@ -84,18 +85,14 @@ def fix(settings: Settings) -> Iterator[str]:
 def _look(what: str, find: Callable[[], str], fix: str) -> Finding:
     try:
         return Finding(what=what, well=True, detail=find())
-    except _Unwell as unwell:
-        return Finding(what=what, well=False, detail=str(unwell), fix=unwell.fix)
     except (StorageError, RuntimeError, OSError, ImportError) as error:
-        return Finding(what=what, well=False, detail=" ".join(str(error).split()), fix=fix)
+        own = error.fix if isinstance(error, _Unwell) else fix
+        return Finding(what=what, well=False, detail=" ".join(str(error).split()), fix=own)
 
 
 def _installation() -> str:
-    import search
-    import spaces
-    import storage
-
-    folders = {package.__name__: Path(package.__file__ or "").parents[1] for package in (search, spaces, storage)}
+    names = ("search", "spaces", "storage")
+    folders = {name: Path(import_module(name).__file__ or "").parents[1] for name in names}
     ours = folders["search"]
     for name, folder in folders.items():
         fix = f"pip uninstall {name}, then pip install --force-reinstall --no-deps marsearch"
