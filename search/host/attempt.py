@@ -25,7 +25,7 @@ from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import Message
 from spaces import Recipe, dump_recipe
 from storage.errors import StorageError
-from storage.studies.attempts import Ending
+from storage.studies.attempts import Ending, State
 from storage.trials.retries import earlier_attempts, first_attempt, may_retry
 
 TRACE = 4000  # characters of a traceback that a trial keeps
@@ -35,8 +35,8 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """What a training came to that reached its end.
+class Completed:
+    """Trained to its end.
 
     epochs: all of them, in order. best: the number of the best one. value: the study's objective at that one.
     """
@@ -52,8 +52,32 @@ class Result:
         return self.epochs[self.best - 1]
 
 
-Outcome = Result | Ending | None
-"""A result, or how the attempt ended without one; None for a trial that was reclaimed by another host meanwhile."""
+@dataclass(frozen=True, kw_only=True)
+class Pruned(Ending):
+    """Ended before its time, by the pruner or, without a value, by a limit of the study."""
+
+    state: State = "pruned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry(Ending):
+    """Broken off, and to be tried again."""
+
+    state: State = "retried"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Ending):
+    """Failed for good."""
+
+    state: State = "failed"
+
+
+class Lost:
+    """The trial was reclaimed by another host while this one was silent."""
+
+
+Outcome = Completed | Pruned | Retry | Failed | Lost
 
 
 @dataclass(frozen=True)
@@ -71,10 +95,10 @@ class Job:
     checkpoint: Checkpoint
     out: Path
 
-    def broken(self, reason: str, fault: Literal["own", "host"], trace: str = "") -> Ending:
-        """The end of an attempt that broke off: a retry, as long as the trial has one left."""
-        retried = may_retry(self.frozen, own_fault=fault == "own")
-        return Ending(state="retried" if retried else "failed", reason=reason, fault=fault, traceback=trace[-TRACE:])
+    def broken(self, reason: str, fault: Literal["own", "host"], trace: str = "") -> Retry | Failed:
+        """The outcome of an attempt that broke off: a retry, as long as the trial has one left."""
+        outcome = Retry if may_retry(self.frozen, own_fault=fault == "own") else Failed
+        return outcome(reason=reason, fault=fault, traceback=trace[-TRACE:])
 
 
 def run_attempt(context: HostContext, job: Job) -> Outcome:
@@ -83,9 +107,9 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
         seed = trial_seed(context.opened.config.seed, first_attempt(job.frozen))
         recipe = context.opened.space.suggest(job.trial, seed=seed)
         reason = _over_the_limits(context, job, recipe)
-        return Ending(state="pruned", reason=reason) if reason else _train(context, job, recipe)
+        return Pruned(reason=reason) if reason else _train(context, job, recipe)
     except UpdateFinishedTrialError:
-        return None
+        return Lost()
     except (StorageError, StorageInternalError):
         raise
     except Exception as error:
@@ -112,7 +136,7 @@ def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
         with closing(worker.train(order, silence=state.silence_limit)) as messages:
             for message in messages:
                 if job.training.lost:
-                    return None
+                    return Lost()
                 outcome = _hear(context, job, message, reporter, recipe)
                 if outcome is not None:
                     return outcome
@@ -120,7 +144,7 @@ def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
                     worker.stop(order.job)
     except WorkerDied as error:
         if job.training.lost:
-            return None
+            return Lost()
         if state.shutdown.begun:  # which has no more time for it
             return _interrupted(context, job)
         return job.broken(str(error), "own")
@@ -129,7 +153,7 @@ def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
     return job.broken(f"{worker.slot.name}: the worker closed no job", "own")
 
 
-def _hear(context: HostContext, job: Job, message: Message, reporter: TrialReporter, recipe: Recipe) -> Outcome:
+def _hear(context: HostContext, job: Job, message: Message, reporter: TrialReporter, recipe: Recipe) -> Outcome | None:
     """Act on one message of the worker; the outcome, once one closes the job."""
     job.training.progress()
     match message:
@@ -146,12 +170,12 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
         case protocol.Finished():
             return _completed(recipe, reporter, message.best)
         case protocol.Failed(kind="diverged"):
-            return Ending(state="failed", reason=message.reason)
+            return Failed(reason=message.reason)
         case protocol.Failed():
             return job.broken(message.reason, "own", message.detail)
         case protocol.Stopped() if reporter.verdict:
             describe(job.trial, context.opened, reporter.epochs, reporter.best())
-            return Ending(state="pruned", reason=reporter.verdict, value=reporter.reported)
+            return Pruned(reason=reporter.verdict, value=reporter.reported)
         case protocol.Stopped():
             return _interrupted(context, job)
     if isinstance(message, protocol.EpochEnd | protocol.Resumed):
@@ -161,15 +185,15 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
     return None
 
 
-def _completed(recipe: Recipe, reporter: TrialReporter, best: int) -> Result | Ending:
+def _completed(recipe: Recipe, reporter: TrialReporter, best: int) -> Completed | Failed:
     value = reporter.value(reporter.epochs[best - 1])
     if math.isnan(value):
         reason = "the validation score is undefined: no class that counts occurs in the validation part"
-        return Ending(state="failed", reason=reason)
-    return Result(recipe=recipe, epochs=tuple(reporter.epochs), best=best, value=value)
+        return Failed(reason=reason)
+    return Completed(recipe=recipe, epochs=tuple(reporter.epochs), best=best, value=value)
 
 
-def _interrupted(context: HostContext, job: Job) -> Ending:
+def _interrupted(context: HostContext, job: Job) -> Retry | Failed:
     """Upload the newest checkpoint, for the host that goes on, and give the trial up."""
     job.checkpoint.flush(context.state.shutdown.upload_seconds(FLUSH_S))
     return job.broken(context.state.held or INTERRUPTED, "host")

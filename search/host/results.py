@@ -10,7 +10,7 @@ import numpy as np
 from optuna.artifacts import upload_artifact
 from optuna.trial import Trial
 
-from search.host.attempt import Result
+from search.host.attempt import Completed
 from search.host.context import HostContext
 from search.host.reporter import describe
 from search.outcome.figures import RECIPE, draw_trial
@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 _TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
 
 
-def store_result(context: HostContext, trial: Trial, result: Result, out: Path) -> Ending:
+def store_result(context: HostContext, trial: Trial, result: Completed, out: Path) -> Ending:
     """Keep what the training came to, before the trial is settled: its facts, its pictures, and its weights.
 
     out: the folder that the worker left its files in. How the trial is to be settled: with the id of its weights unless
@@ -67,7 +67,7 @@ def _send_weights(context: HostContext, trial: Trial, place: tuple[float, float,
     return artifact if sent else ""
 
 
-def attach_pictures(context: HostContext, trial: Trial, result: Result, out: Path) -> None:
+def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: Path) -> None:
     """Draw the trial's pictures into out and upload them; must come before the trial is told.
 
     Raises ArtifactError when they cannot be kept.

@@ -16,14 +16,14 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from search.errors import TrainingFailed
-from search.host.attempt import FLUSH_S, Job, Outcome, Result, run_attempt
+from search.host.attempt import FLUSH_S, Completed, Failed, Job, Lost, Outcome, Pruned, Retry, run_attempt
 from search.host.checkpoints import Checkpoint, retire
 from search.host.context import HostContext
 from search.host.reporter import TrialReporter
 from search.host.results import drop_surplus_weights, store_result
 from search.studies.queries import count
 from storage.database.optuna_schema import trial_id_of
-from storage.studies.attempts import Ending, Holder, claim_retry_of, claim_trial, settle
+from storage.studies.attempts import Holder, claim_retry_of, claim_trial, settle
 from storage.trials.retries import earlier_attempts, first_attempt
 
 MOST_FAILURES = 5  # attempts in a row that may fail by themselves before the host gives up
@@ -85,27 +85,27 @@ def _claim(context: HostContext, study: Study, device: str) -> Trial | None:
 
 
 def _settle(context: HostContext, study: Study, job: Job, outcome: Outcome) -> Outcome:
-    """Tell the study how the attempt ended, in one transaction; the outcome, None when the trial is lost."""
+    """Tell the study how the attempt ended, in one transaction; the outcome, or Lost."""
     if _settled(context, study, job.trial, job.out, outcome):
         return outcome
-    kept = isinstance(outcome, Result) and _adopt(context, study, job, outcome)
+    kept = isinstance(outcome, Completed) and _adopt(context, study, job, outcome)
     words = "its result is kept" if kept else "another host goes on with it"
     _logger.info("trial %d was reclaimed while this host was silent: %s", job.trial.number, words)
-    return outcome if kept else None
+    return outcome if kept else Lost()
 
 
 def _settled(context: HostContext, study: Study, trial: Trial, out: Path, outcome: Outcome) -> bool:
     """Whether the outcome has reached the study; False when the trial is not this host's any more."""
-    try:
-        ending = store_result(context, trial, outcome, out) if isinstance(outcome, Result) else outcome
-    except UpdateFinishedTrialError:
+    if isinstance(outcome, Lost):
         return False
-    if ending is None:
+    try:
+        ending = store_result(context, trial, outcome, out) if isinstance(outcome, Completed) else outcome
+    except UpdateFinishedTrialError:
         return False
     return settle(context.store, study, trial.storage.get_trial(trial_id_of(trial)), context.host, ending)
 
 
-def _adopt(context: HostContext, study: Study, job: Job, result: Result) -> bool:
+def _adopt(context: HostContext, study: Study, job: Job, result: Completed) -> bool:
     """Give the result to the retry that has taken the trial's place; False when another host has it already."""
     retry = claim_retry_of(study, job.trial.number, Holder(host=context.host, device=job.worker.slot.device))
     if retry is None:
@@ -120,9 +120,9 @@ def _adopt(context: HostContext, study: Study, job: Job, result: Result) -> bool
 def _clean_up(context: HostContext, study: Study, job: Job, outcome: Outcome) -> None:
     """Remove what a trial that has ended for good no longer needs, and weights beyond the best ones."""
     match outcome:
-        case Ending(state="retried") | Ending(state="pruned", value=None) | None:
+        case Retry() | Pruned(value=None) | Lost():
             return
-        case Result():
+        case Completed():
             drop_surplus_weights(context)
     trials, seconds = study.get_trials(deepcopy=False), context.state.shutdown.upload_seconds(FLUSH_S)
     retire(job.checkpoint, trials[job.trial.number], trials, context.stem, seconds)
@@ -131,9 +131,9 @@ def _clean_up(context: HostContext, study: Study, job: Job, outcome: Outcome) ->
 def _count_failures(context: HostContext, outcome: Outcome) -> None:
     """Give up when attempts only fail by themselves, since the next would too. Raises TrainingFailed then."""
     match outcome:
-        case Result() | Ending(state="pruned"):
+        case Completed() | Pruned():
             context.failures = 0
-        case Ending(fault="own", reason=reason):
+        case Retry(fault="own", reason=reason) | Failed(fault="own", reason=reason):
             context.failures += 1
             if context.failures >= MOST_FAILURES:
                 raise TrainingFailed(f"{MOST_FAILURES} trainings in a row failed, the last one with: {reason}")

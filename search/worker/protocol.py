@@ -179,6 +179,6 @@ def to_line(message: Message) -> str:
 def from_line(line: str) -> Message:
     """The message of a line. Raises ValueError for anything that is none."""
     value = json.loads(line)
-    if not isinstance(value, dict) or value.get("message") not in _ADAPTERS:
+    if not isinstance(value, dict) or str(value.get("message")) not in _ADAPTERS:
         raise ValueError(f"a message was expected, got {line[:80]!r}")
     return _ADAPTERS[value.pop("message")].validate_python([value])[0]
