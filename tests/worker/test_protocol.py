@@ -89,6 +89,7 @@ BAD_LINES = [
     "{}",
     "[]",
     '{"message": "Shout"}',
+    '{"message": ["Stop"]}',
     "not json",
     '{"message": "Stop"}',
     '{"message": "Stop", "job": 1, "x": 2}',
