@@ -37,12 +37,10 @@ def reproduce(
     """Train the rows of the reports' tables and print them beside the papers; again = continue."""
     import threading
 
-    from search.reproduction.paper import TABLES
+    from search.reproduction import report, searches
     from search.reproduction.plan import Budget, Request
-    from search.reproduction.report import as_markdown
     from search.reproduction.reproduce import reproduce as train_tables
-    from search.reproduction.searches import as_markdown as searches_as_markdown
-    from search.reproduction.searches import search_again
+    from search.reproduction.table import TABLES
 
     budget = Budget(epochs=epochs, seeds=seeds, tiles=tiles, width=width, folds=folds or 0)
     request = Request(data=data, out=out, budget=budget, workers=workers, device=device)
@@ -52,9 +50,9 @@ def reproduce(
     wanted = [found for name, found in TABLES.items() if table in (name, "all")]
     with log_to_stderr():
         for done in train_tables(wanted, request, stop=stop) if wanted else ():
-            typer.echo(as_markdown(done), nl=False)
+            typer.echo(report.as_markdown(done), nl=False)
         if table in ("D7", "all") and not stop.is_set():
-            typer.echo(searches_as_markdown(search_again(request, trials, stop=stop)), nl=False)
+            typer.echo(searches.as_markdown(searches.search_again(request, trials, stop=stop)), nl=False)
     tell(f"tables, pictures and results are in {out}", "said")
     if stop.is_set():
         tell("stopped; the same command again continues where it was", "said")

@@ -16,9 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from search.outcome.canvas import FAINT, INK, blank, draw_legend, marker_style, plain, save, tidy
 from search.outcome.colours import class_colours
-from search.reproduction.paper import CLASSES, PaperRow
 from search.reproduction.plan import Setting
-from search.reproduction.table import METRICS, Ours, Range, Reproduction, measures, printed
+from search.reproduction.table import CLASSES, METRICS, Ours, PaperRow, Range, Reproduction, measures, printed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from search.errors import TrainingFailed
 from search.host.shutdown import counted_signals
-from search.reproduction.paper import PaperTable
 from search.reproduction.plan import Request, in_turn, plan_row, prepare
 from search.reproduction.report import as_csv, as_markdown, draw_table
-from search.reproduction.table import Reproduction, row_results
+from search.reproduction.table import PaperTable, Reproduction, row_results
 from search.reproduction.training import train_missing
 from search.worker.devices import device_slots
 from spaces import Recipe, load_preset

@@ -29,10 +29,10 @@ from search.host.shutdown import counted_signals
 from search.log import is_json
 from search.outcome.canvas import INK, blank, draw_legend, plain, save, tidy
 from search.reproduction import plan
-from search.reproduction.paper import SEARCH_AXES, SEARCH_BEST, SEARCH_PRESET, Scalar
 from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Setting, Task
 from search.reproduction.report import describe, percent, render
 from search.reproduction.reproduce import write_report
+from search.reproduction.table import SEARCH_AXES, SEARCH_BEST, SEARCH_PRESET, Scalar
 from search.reproduction.training import train_missing
 from search.studies.create import create
 from search.studies.queries import trials_of

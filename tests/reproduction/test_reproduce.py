@@ -21,10 +21,9 @@ from hypothesis import strategies as st
 from search.errors import TrainingFailed, UsageError
 from search.log import log_lines
 from search.reproduction import searches
-from search.reproduction.paper import SEARCH_BEST, SEARCH_PRESET, TABLES, PaperRow, PaperTable
 from search.reproduction.plan import Budget, DatasetRef, Part, Request, Task, at_budget, in_turn, split_parts
 from search.reproduction.reproduce import reproduce
-from search.reproduction.table import Reproduction
+from search.reproduction.table import SEARCH_BEST, SEARCH_PRESET, TABLES, PaperRow, PaperTable, Reproduction
 from search.reproduction.training import Result, result_path, seconds_left, train_missing
 from search.training.epoch import EpochRecord
 from search.worker import pool

@@ -12,9 +12,9 @@ import pytest
 from matplotlib.image import imread
 
 from search.reproduction import searches
-from search.reproduction.paper import SEARCH_BEST
 from search.reproduction.plan import Budget, DatasetRef, Part, Setting
 from search.reproduction.searches import COLUMNS, Searches
+from search.reproduction.table import SEARCH_BEST
 from spaces.facts import DataFacts
 
 FACTS = DataFacts(channels=1, height=64, width=128, class_names=("background", "soil"), excluded=("background",))

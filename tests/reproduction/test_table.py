@@ -16,13 +16,16 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 from scipy.stats import kendalltau
 
-from search.reproduction.paper import CLASSES, TABLES, PaperRow, PaperTable
 from search.reproduction.plan import Budget, DatasetRef, Part, Setting, Task
 from search.reproduction.report import as_csv, as_markdown, draw_table, render, spelled
 from search.reproduction.table import (
+    CLASSES,
+    TABLES,
     Agreement,
     Entry,
     Ours,
+    PaperRow,
+    PaperTable,
     Range,
     Reproduction,
     compare,
