@@ -1,7 +1,7 @@
 """What recipes need, and which are too large for a study: counted in a fraction of a second, without memory.
 
 A limit is a graded constraint: how many doublings the recipe lies above it, so that the sampler learns from refused
-trials in which direction smaller recipes lie (as 0 or 1 it would learn next to nothing, MEASURED 3.8).
+trials in which direction smaller recipes lie (as 0 or 1 it would learn next to nothing, measured).
 """
 
 from __future__ import annotations
