@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any
 
 import typer
 
 from search.cli import options
 from search.cli.options import refuse_same_file
 from search.errors import UsageError
-
-Method = Literal["mask", "mahalanobis", "mean"]
+from storage.data.outliers import Method, find_outliers
 
 
 def synth(
@@ -52,41 +51,28 @@ def inspect(
     as_json: options.AsJson = False,
 ) -> None:
     """Show shapes, class shares, outliers and digest of a data set; with --out also as pictures."""
-    from storage.data.dataset import class_shares, read_dataset
-    from storage.data.outliers import find_outliers
+    from storage.data.dataset import read_dataset
+    from storage.data.report import report_on
 
     dataset = read_dataset(file)
-    found = {method: find_outliers(dataset, method) for method in get_args(Method)}
-    shares = class_shares(dataset.masks, dataset.classes, dataset.ignore_label)
-    facts = {
-        "file": str(file),
-        "samples": len(dataset.images),
-        "test_images": 0 if dataset.test_images is None else len(dataset.test_images),
-        "height": dataset.height,
-        "width": dataset.width,
-        "channels": dataset.channels,
-        "groups": None if dataset.group is None else len(set(dataset.group.tolist())),
-        "class_shares": dict(zip(dataset.class_names, shares, strict=True)),
-        "excluded_from_mean": list(dataset.excluded),
-        "outliers": {method: int(flags.sum()) for method, flags in found.items()},
-        "digest": dataset.digest,
-    }
+    report = report_on(dataset)
+    facts = {"file": str(file), **vars(report)}
     if out is not None:
         from search.outcome.figures import draw_class_shares, draw_outliers
         from search.worker.job_files import facts_of
 
         _make_folder(out)
-        named = facts_of(dataset)
+        named, shares = facts_of(dataset), tuple(report.class_shares.values())
         draw_class_shares(out / "class_shares.png", shares, named, title=f"{file.name}: class shares")
-        for method, flags in found.items():
+        for method, number in report.outliers.items():
             draw_outliers(
                 out / f"outliers_{method}.png",
                 images=dataset.images,
                 masks=dataset.masks,
-                found=flags,
+                found=find_outliers(dataset, method),
                 facts=named,
                 ignore_label=dataset.ignore_label,
-                title=f"{file.name}: {int(flags.sum())} outliers by {method}",
+                title=f"{file.name}: {number} outliers by {method}",
             )
     typer.echo(json.dumps(facts) if as_json else _as_text(facts))
 
@@ -108,12 +94,12 @@ def clean(
     typer.echo(f"{out}: {len(kept.images)} of {len(dataset.images)} samples kept", err=True)
 
 
-def _as_text(facts: dict[str, object]) -> str:
+def _as_text(facts: dict[str, Any]) -> str:
     lines = []
     for name, value in facts.items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {v:.4%}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
-        lines.append(f"{name.replace('_', ' '):20} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        lines.append(f"{name.replace('_', ' '):20} {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
     return "\n".join(lines)
 
 

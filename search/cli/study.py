@@ -76,7 +76,9 @@ def run(
 def demo(
     trials: options.Trials = 12,
     workers: options.Workers = 2,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help=OUT)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="bundle; default demo-bundle in MARSEARCH_HOME")
+    ] = None,
 ) -> None:
     """Search on synthetic data: study `demo`, pruning, leaderboard, exported bundle."""
     from rich.console import Console

@@ -37,9 +37,8 @@ class HostExit:
     @property
     def why(self) -> str:
         """The same in words."""
-        return (
-            f"status {self.status}: {self.last_line}" if self.status > 0 else self.last_line or f"signal {-self.status}"
-        )
+        told = self.last_line or f"signal {-self.status}"
+        return f"status {self.status}: {self.last_line}" if self.status > 0 else told
 
 
 class HostProcess:

@@ -16,11 +16,11 @@ from search.host.host import WorkDone
 from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_timeout
 from search.host.progress import Endings
 from search.host.shutdown import BUDGET, Signals, counted_signals
-from search.studies.queries import count, trials_of
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.control import command
-from storage.studies.studies import load_config
+from storage.studies.studies import load_config, trials_of
+from storage.trials.queries import count
 
 POLL_S = 0.25  # between two looks at signals and hosts
 STUDY_POLL_S = 2.0  # between two looks at the study

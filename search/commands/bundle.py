@@ -21,7 +21,6 @@ from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.figures import draw_trial
 from search.studies.create import VALIDATION_SHARE
-from search.studies.queries import best_of, trials_of
 from search.studies.study import open_study
 from search.training.epoch import EpochRecord
 from search.training.fit import Diverged, fit
@@ -41,6 +40,8 @@ from storage.errors import ArtifactError
 from storage.store import Store
 from storage.studies.attempts import kept_weights
 from storage.studies.epochs import curve
+from storage.studies.studies import trials_of
+from storage.trials.queries import best_of
 
 
 def train_one(

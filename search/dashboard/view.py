@@ -20,12 +20,12 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session
 
 from search.studies.checkpoints import remove_study
-from search.studies.queries import STALE, best_of
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.liveness import stale_attempts
 from storage.studies.studies import check_name, study_id
+from storage.trials.queries import STALE, best_of
 from storage.trials.retries import database_of, earlier_attempts
 from storage.trials.trial_rows import Distributions, identity, read_trials
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from search.host.uploads import TROUBLE
-from search.studies.checkpoints import FOLDER, KEPT_PRUNED, artifact_of, best_pruned, local_path, needed
+from search.studies.checkpoints import FOLDER, KEPT_PRUNED, artifact_of, local_path, needed
 from search.worker.checkpoint_file import epoch_of, remove_checkpoint
 from storage.artifacts.artifact_store import ArtifactStore, exists, load_file, not_found, save_file
 from storage.atomic_write import private_folder
+from storage.trials.queries import best_pruned
 from storage.trials.retries import first_attempt
 
 UPLOAD_S = 120.0  # least time between two uploads of one training

@@ -12,7 +12,6 @@ from search.host.context import HostContext
 from search.host.periodic_task import PeriodicTask
 from search.host.progress import Progress
 from search.host.results import drop_surplus_weights
-from search.studies.queries import count
 from storage.artifacts.artifact_store import sweep_artifacts
 from storage.atomic_write import sweep
 from storage.errors import StudyError
@@ -20,6 +19,7 @@ from storage.studies.control import command
 from storage.studies.hosts import TrainingProgress, heartbeat
 from storage.studies.reaper import reap
 from storage.studies.sightings import Sightings
+from storage.trials.queries import count
 
 _logger = logging.getLogger(__name__)
 
@@ -73,12 +73,9 @@ class Maintenance:
             state.shutdown.begin()
             return
         if told != state.command:
-            words = {
-                "pause": f"study {name} is paused; go on with: marsearch study resume {name}",
-                "stop": f"study {name} is stopped; allow it again with: marsearch study resume {name}",
-                "run": f"study {name} goes on",
-            }
-            _logger.info(words[told])
+            words = {"pause": "is paused; go on with", "stop": "is stopped; allow it again with"}
+            ended = f"{words[told]}: marsearch study resume {name}" if told in words else "goes on"
+            _logger.info("study %s %s", name, ended)
         state.command = told
 
     def tidy(self) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from search.host.state import HostState, Training
 from search.log import log_fields, log_lines, tell
-from search.studies.queries import best_of, count, remaining_seconds
+from storage.trials.queries import best_of, count, remaining_seconds
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
 

@@ -19,7 +19,8 @@ from search.worker.job_files import WEIGHTS, read_panel
 from spaces import dump_recipe
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError
-from storage.studies.attempts import Ending, drop_weights, kept_weights, rank
+from storage.studies.attempts import Ending, drop_weights, kept_weights
+from storage.trials.queries import rank
 
 CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth
 

@@ -21,9 +21,9 @@ from search.host.checkpoints import Checkpoint, retire
 from search.host.context import HostContext
 from search.host.reporter import TrialReporter
 from search.host.results import drop_surplus_weights, store_result
-from search.studies.queries import count
 from storage.database.optuna_schema import trial_id_of
 from storage.studies.attempts import Holder, claim_retry_of, claim_trial, settle
+from storage.trials.queries import count
 from storage.trials.retries import earlier_attempts, first_attempt
 
 MOST_FAILURES = 5  # attempts in a row that may fail by themselves before the host gives up

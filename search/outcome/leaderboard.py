@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spaces.recipe import Recipe
 from spaces.recipe.architecture import Pix2Pix
+from storage.trials.queries import rank as trial_rank
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,8 +76,7 @@ def summarise(recipe: Recipe) -> str:
 
 def _place(row: Row) -> tuple[int, float, float, int]:
     state = _ORDER.index(row.state) if row.state in _ORDER else len(_ORDER)
-    value = math.inf if row.value is None or math.isnan(row.value) else -row.value
-    return state, value, math.inf if row.parameters is None else row.parameters, row.number
+    return state, *trial_rank(row.value, row.parameters, row.number)
 
 
 def _table(rows: Sequence[Row], title: str, width: int) -> Table:

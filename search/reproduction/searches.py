@@ -35,13 +35,13 @@ from search.reproduction.reproduce import write_report
 from search.reproduction.table import SEARCH_AXES, SEARCH_BEST, SEARCH_PRESET, Scalar
 from search.reproduction.training import train_missing
 from search.studies.create import create
-from search.studies.queries import trials_of
 from search.studies.study import OpenStudy, open_study
 from search.worker.devices import device_slots
 from spaces import Recipe, SpaceError, load_preset
 from storage.data.dataset import Dataset, read_dataset, select_samples, write_dataset
 from storage.store import Store, open_store
 from storage.studies.config import StudyConfig
+from storage.studies.studies import trials_of
 from storage.trials.retries import earlier_attempts
 
 SAMPLERS = {"random": "random search", "grid": "grid search", "tpe": "Bayesian (TPE)"}

@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from search.studies.queries import trials_of
 from search.worker.checkpoint_file import remove_checkpoint
 from storage.artifacts.artifact_store import artifact_ids, remove_all
 from storage.store import Store
 from storage.studies.control import Deleted, delete_study
-from storage.studies.studies import find_study, list_studies
+from storage.studies.studies import find_study, list_studies, trials_of
+from storage.trials.queries import best_pruned
 from storage.trials.retries import first_attempt
 from storage.trials.trial_times import utc
 
@@ -55,12 +55,6 @@ def needed(trials: Sequence[FrozenTrial]) -> set[int]:
     recent = datetime.now(UTC) - SETTLED
     going_on = [t for t in trials if t.datetime_complete is None or utc(t.datetime_complete) > recent]
     return {first_attempt(trial) for trial in (*going_on, *best_pruned(trials)[:KEPT_PRUNED])}
-
-
-def best_pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The pruned trials that were trained at all, best first."""
-    pruned = [t for t in trials if t.state is TrialState.PRUNED and t.value is not None]
-    return sorted(pruned, key=lambda t: (-(t.value or 0.0), t.number))
 
 
 def checkpoints(store: Store, home: Path) -> dict[Path | str, Need]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +14,13 @@ from search.worker.job_files import facts_of
 from spaces import FINALS, Space, SpaceError, bind, dump_domains, same_mapping
 from spaces.axis import Scalar, describe
 from spaces.domain import Domain, Fixed, Searched, Unavailable
-from storage.artifacts.artifact_store import exists, save_file
-from storage.data.dataset import Dataset, class_shares, read_dataset, write_dataset
+from storage.data.dataset import Dataset, read_dataset
 from storage.data.outliers import find_outliers
 from storage.data.split import dump_split, split_dataset
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared, differences, refusal
-from storage.studies.datasets import DatasetRecord, data_artifact, put_dataset, samples_of
+from storage.studies.datasets import keep_dataset, samples_of
 from storage.studies.studies import check_name, create_study, existing_config
 
 VALIDATION_SHARE = 0.2
@@ -56,10 +54,10 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
         return _found(store, known, replace(wanted, data_digest=dataset.digest), space, len(dataset.images))
     config = _completed(wanted, dataset, space, data)
     trials, notes = _first_trials(Study(config))
-    _keep_data(store, dataset, data)
+    keep_dataset(store, dataset, data.name)
     new = create_study(store, config, trials)
     if new:
-        _keep_data(store, dataset, data)  # the last other study of these data may just have been deleted
+        keep_dataset(store, dataset, data.name)  # the last other study of these data may just have been deleted
     return Created(new=new, config=config, notes=notes if new else ())
 
 
@@ -171,25 +169,3 @@ def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) 
         split=dump_split(split),
         domains=dump_domains(space),
     )
-
-
-def _keep_data(store: Store, dataset: Dataset, source: Path) -> None:
-    artifact = data_artifact(store, dataset.digest)
-    if not exists(store.artifacts, artifact):
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / artifact
-            write_dataset(dataset, copy)
-            save_file(store.artifacts, artifact, copy)
-    record = DatasetRecord(
-        digest=dataset.digest,
-        path_hint=source.name,
-        samples=len(dataset.images),
-        tests=0 if dataset.test_images is None else len(dataset.test_images),
-        height=dataset.height,
-        width=dataset.width,
-        channels=dataset.channels,
-        class_names=dataset.class_names,
-        class_shares=tuple(class_shares(dataset.masks, dataset.classes, dataset.ignore_label)),
-        artifact_id=artifact,
-    )
-    put_dataset(store, record)

@@ -1,29 +1,20 @@
-"""When a study gives a trial up: its pruners, which see each trial once, however many attempts it has had.
-
-An attempt that was cut off stays in the study as a failed trial with the rungs that it had reached, and the retry
-reaches them again: to Optuna's pruners these are two competitors. Here the retry has the number of the first attempt,
-and the attempts before only lend it the rungs that it has not reported yet.
-"""
+"""When a study gives a trial up: its pruners, which see each trial once, however many attempts it has had."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import count, takewhile
-from typing import Any
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from search.studies.queries import feasible
 from storage.studies.config import StudyConfig
-from storage.trials.retries import first_attempt
+from storage.trials.merged_attempts import as_first_attempt, merged_attempts
+from storage.trials.queries import feasible
 
 REDUCTION = 3  # eta of successive halving (arXiv 1810.05934 uses 3 and 4)
-
-_RUNG = "completed_rung_"  # how successive halving names what it notes at a trial
 
 
 class RetryAwarePruner(BasePruner):
@@ -56,7 +47,7 @@ class RetryAwareHyperband(HyperbandPruner):
         return _prunes(super().prune, study, trial, self._startup)
 
     def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
-        return super()._get_bracket_id(study, _as_first_attempt(trial))
+        return super()._get_bracket_id(study, as_first_attempt(trial))
 
 
 def build_pruner(config: StudyConfig) -> BasePruner:
@@ -94,47 +85,9 @@ def rungs(config: StudyConfig) -> frozenset[int]:
     return frozenset({most, *steps["asha" if config.pruner == "hyperband" else config.pruner]})
 
 
-class _MergedAttempts:
-    """The study's storage, with one trial for all attempts of each."""
-
-    def __init__(self, storage: Any, asking: int) -> None:
-        self._storage = storage
-        self._asking = asking
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._storage, name)
-
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
-    ) -> list[FrozenTrial]:
-        """As Optuna's; `deepcopy` is not needed, since pruners only look."""
-        merged = _merged(self._storage.get_all_trials(study_id, deepcopy=False), self._asking)
-        return [trial for trial in merged if states is None or trial.state in states]
-
-
 def _prunes(prune: Callable[[Study, FrozenTrial], bool], study: Study, trial: FrozenTrial, startup: int) -> bool:
-    view, first = copy.copy(study), _as_first_attempt(trial)
-    view._storage = _MergedAttempts(study._storage, first.number)  # type: ignore[assignment]
+    view, first = merged_attempts(study, trial), as_first_attempt(trial)
     return prune(view, first) and _before(view, first, startup) >= startup
-
-
-def _merged(trials: Iterable[FrozenTrial], asking: int) -> list[FrozenTrial]:
-    """The last attempt of each trial. The trial that asks brings no earlier rungs, it is about to report them."""
-    attempts: dict[int, list[FrozenTrial]] = {}
-    for trial in trials:
-        attempts.setdefault(first_attempt(trial), []).append(trial)
-    return [_as_first_attempt(own[-1], () if first == asking else own[:-1]) for first, own in attempts.items()]
-
-
-def _as_first_attempt(trial: FrozenTrial, earlier: Iterable[FrozenTrial] = ()) -> FrozenTrial:
-    first = first_attempt(trial)
-    if first == trial.number:
-        return trial
-    seen = copy.copy(trial)
-    seen.number = first
-    rungs = {key: value for other in earlier for key, value in other.system_attrs.items() if key.startswith(_RUNG)}
-    seen._system_attrs = rungs | dict(trial.system_attrs)
-    return seen
 
 
 def _before(study: Study, trial: FrozenTrial, enough: int) -> int:

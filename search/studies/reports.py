@@ -10,7 +10,6 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, summarise
-from search.studies.queries import best_of, count, trials_of
 from search.studies.study import Study
 from spaces import Recipe, SpaceError
 from storage.errors import StudyError
@@ -19,8 +18,9 @@ from storage.studies.config import shown
 from storage.studies.control import Command, command
 from storage.studies.hosts import Host
 from storage.studies.liveness import Presence, attending, presences
-from storage.studies.studies import load_config
+from storage.studies.studies import load_config, trials_of
 from storage.studies.summaries import study_summaries
+from storage.trials.queries import best_of, count
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
 

@@ -11,13 +11,12 @@ from optuna.trial import FrozenTrial
 
 from search.worker.job_files import panel_samples
 from spaces import DataFacts, Recipe, Space, SpaceError, load_space
-from storage.artifacts.artifact_store import load_file
 from storage.data.dataset import Dataset, read_dataset
 from storage.data.split import Split, load_split
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig
-from storage.studies.datasets import data_artifact
+from storage.studies.datasets import fetch_dataset
 from storage.studies.studies import load_config
 from storage.trials.retries import first_attempt
 
@@ -102,13 +101,10 @@ def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     """
     study = Study(load_config(store, name))
     _ = study.space  # while nothing has begun yet
-    data = home / "cache" / f"dataset-{study.config.data_digest}.npz"
-    if not data.exists():
-        data.parent.mkdir(parents=True, exist_ok=True)
-        load_file(store.artifacts, data_artifact(store, study.config.data_digest), data)
+    data = fetch_dataset(store, study.config.data_digest, home / "cache")
     dataset = read_dataset(data)
     panel = panel_samples(dataset, study.split.validation.tolist())
-    return OpenStudy(config=study.config, dataset=dataset, data=data.resolve(), panel=panel)
+    return OpenStudy(config=study.config, dataset=dataset, data=data, panel=panel)
 
 
 def trial_seed(study_seed: int, number: int) -> int:

@@ -8,13 +8,15 @@ is for over- and underexposed frames).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.data.dataset import Dataset, select_samples
 from storage.errors import DataError
+
+Method = Literal["mask", "mahalanobis", "mean"]
 
 QUANTILES = (0.05, 0.5, 0.9, 0.95, 0.99)  # of a sample's pixels; small bright figures live in the upper ones
 MAHALANOBIS_LIMIT = 2.25  # robust deviations of the log distance, measured on the tiles named above

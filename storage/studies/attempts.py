@@ -6,7 +6,6 @@ the trial has not been reclaimed: state, value and attempt change in one transac
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -24,6 +23,7 @@ from storage.errors import StudyFull
 from storage.store import Store
 from storage.studies.studies import study_id
 from storage.trials.finish import RUNNING, close_attempt, finish_trial
+from storage.trials.queries import rank
 from storage.trials.retries import LOST, add_retry, claim_retry, database_of, in_turn
 from storage.trials.trial_storage import Holder, TrialStorage
 
@@ -104,11 +104,6 @@ class KeptWeights:
     def rank(self) -> tuple[float, float, int]:
         """What they are sorted by, the best first."""
         return rank(self.value, self.parameters, self.trial)
-
-
-def rank(value: float | None, parameters: int, trial: int) -> tuple[float, float, int]:
-    """What kept weights are sorted by, as trials are: the value, then the smaller network, then the earlier trial."""
-    return math.inf if value is None else -value, parameters or math.inf, trial
 
 
 def claim_trial(study: Study, holder: Holder) -> Trial | None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from storage.artifacts.artifact_store import exists, load_file, save_file
+from storage.data.dataset import Dataset, class_shares, write_dataset
 from storage.database.schema import DatasetTable, put
 from storage.store import Store
 
@@ -58,3 +62,41 @@ def samples_of(store: Store, digest: str) -> int | None:
     """How many labelled images the data set of that digest has; None for an unknown one."""
     row = store.transact(lambda session: session.get(DatasetTable, digest))
     return None if row is None else row.samples
+
+
+def keep_dataset(store: Store, dataset: Dataset, name: str) -> None:
+    """Put the data set into the artifact store, if it is not there, and write its row. name: of the file it came from.
+
+    Raises ArtifactError, DatabaseError.
+    """
+    artifact = data_artifact(store, dataset.digest)
+    if not exists(store.artifacts, artifact):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / artifact
+            write_dataset(dataset, copy)
+            save_file(store.artifacts, artifact, copy)
+    record = DatasetRecord(
+        digest=dataset.digest,
+        path_hint=name,
+        samples=len(dataset.images),
+        tests=0 if dataset.test_images is None else len(dataset.test_images),
+        height=dataset.height,
+        width=dataset.width,
+        channels=dataset.channels,
+        class_names=dataset.class_names,
+        class_shares=tuple(class_shares(dataset.masks, dataset.classes, dataset.ignore_label)),
+        artifact_id=artifact,
+    )
+    put_dataset(store, record)
+
+
+def fetch_dataset(store: Store, digest: str, folder: Path) -> Path:
+    """The file of the data set of that digest in a folder of this machine, fetched from the artifact store if need be.
+
+    Raises ArtifactError when it cannot be fetched.
+    """
+    path = folder / f"dataset-{digest}.npz"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        load_file(store.artifacts, data_artifact(store, digest), path)
+    return path.resolve()

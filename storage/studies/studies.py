@@ -9,8 +9,10 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import optuna
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -174,3 +176,8 @@ def _fill(row: StudyTable, config: StudyConfig) -> None:
 
 def _config(row: StudyTable) -> StudyConfig:
     return StudyConfig(**row.config, **{name: getattr(row, name) for name in _COLUMNS})
+
+
+def trials_of(store: Store, study: str) -> list[FrozenTrial]:
+    """The trials of a study in order of their numbers, not to be changed. Raises KeyError for an unknown study."""
+    return optuna.load_study(study_name=study, storage=store.trials).get_trials(deepcopy=False)

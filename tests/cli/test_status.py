@@ -14,12 +14,12 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.cli import answer
-from search.studies.queries import count
 from storage.process_identity import this_process
 from storage.store import Store, open_store
 from storage.studies.control import set_command
 from storage.studies.hosts import TrainingProgress, leave
 from storage.studies.studies import create_study
+from storage.trials.queries import count
 from support.studies import add_host, study_row
 
 PLAN = study_row(trials=3)

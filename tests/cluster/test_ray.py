@@ -19,13 +19,13 @@ import pytest
 from optuna.trial import TrialState
 
 from search.cluster.hosts import MOST_FAILURES
-from search.studies.queries import count
 from search.training.epoch import EpochRecord
 from storage.data.dataset import write_dataset
 from storage.data.synthetic import synthesise
 from storage.store import open_store
 from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
+from storage.trials.queries import count
 from storage.trials.retries import first_attempt
 from support.studies import LONG_SPACE
 from support.waiting import wait_for

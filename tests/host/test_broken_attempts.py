@@ -14,9 +14,9 @@ from search.errors import UsageError
 from search.host.host import epoch_limit, work
 from search.host.state import HostState
 from search.studies.create import create
-from search.studies.queries import count
 from storage.store import Store
 from storage.studies.control import set_command
+from storage.trials.queries import count
 from support.hosts import EAGER, epochs_of, order, quiet, trials_of, wait_for_checkpoint
 from support.studies import Inputs
 from support.waiting import meanwhile, wait_for

@@ -22,13 +22,13 @@ from search.host.host import WorkOptions, work
 from search.host.progress import Progress
 from search.host.state import INTERRUPTED
 from search.studies.create import Created, create
-from search.studies.queries import count
 from search.studies.reports import leaderboard, study_report, trial_reports
 from search.training.epoch import EpochRecord
 from storage.store import Store
 from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
 from storage.studies.hosts import hosts
+from storage.trials.queries import count
 from storage.trials.retries import earlier_attempts
 from support.commands import kept_handlers
 from support.processes import workers_of

@@ -19,7 +19,6 @@ from search.errors import UsageError
 from search.studies.create import Created, create
 from search.studies.limits import constraint_values, limits_note, refusal, violation_of
 from search.studies.pruners import build_pruner, rungs
-from search.studies.queries import best_of, count
 from search.studies.recipes import enqueue
 from search.studies.samplers import build_sampler
 from search.studies.study import Study, open_study
@@ -30,6 +29,7 @@ from spaces import DataFacts, Recipe, bind, dump_domains
 from spaces.modules.networks.network import count_parameters
 from storage.store import Store
 from storage.studies.config import StudyConfig
+from storage.trials.queries import best_of, count
 from support.studies import Inputs
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")

@@ -15,12 +15,12 @@ from optuna.trial import FrozenTrial, TrialState
 from search.outcome.leaderboard import Row, rank
 from search.studies.create import Created, create
 from search.studies.pruners import build_pruner, rungs, startup_trials
-from search.studies.queries import best_of, ranked
 from search.studies.samplers import build_sampler
 from search.studies.study import Study, trial_seed
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared
 from storage.studies.studies import load_config
+from storage.trials.queries import best_of, ranked
 from support.studies import GRID, Inputs
 
 CHOICES = {field.name: get_args(field.type) for field in declared()}

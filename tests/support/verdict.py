@@ -12,7 +12,6 @@ import torch
 from optuna.trial import TrialState
 from safetensors.torch import load_file as load_tensors
 
-from search.studies.queries import count
 from search.studies.study import open_study
 from search.training.confusion import confusion_matrix
 from search.training.epoch import EpochRecord
@@ -24,6 +23,7 @@ from storage.artifacts.artifact_store import load_file
 from storage.store import open_store
 from storage.studies.attempts import attempts, kept_weights
 from storage.studies.epochs import curve
+from storage.trials.queries import count
 from storage.trials.retries import first_attempt
 
 MOST_BLOWS = 3  # killed workers that cost a trial its life: two retries

@@ -12,7 +12,6 @@ from optuna.trial import FrozenTrial, TrialState
 from search.dashboard.board.panels import Panel, Panels
 from search.dashboard.view import ViewStorage
 from search.outcome.leaderboard import Row
-from search.studies.queries import Counts, count, feasible, ranked, remaining_seconds
 from search.studies.reports import row_of, state_of, worker_report
 from search.studies.study import Study
 from spaces import DataFacts
@@ -23,6 +22,7 @@ from storage.studies.control import command
 from storage.studies.hosts import LEFT, Host
 from storage.studies.liveness import presences
 from storage.studies.studies import list_studies, load_config
+from storage.trials.queries import Counts, count, feasible, ranked, remaining_seconds
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
 MOST = 12

@@ -20,8 +20,8 @@ from search.dashboard.poll.axes import Axes
 from search.dashboard.poll.trial_json import artifacts, trial_json
 from search.dashboard.response import tag_of
 from search.dashboard.view import ViewStorage
-from search.studies.queries import best_of
 from storage.database.optuna_schema import FrozenStudy, study_id_of, trial_id_of
+from storage.trials.queries import best_of
 
 MOST_STUDIES = 8  # whose trials stay ready
 _NOTE = re.compile(r"dashboard:(?:artifacts:)?(?P<trial>[0-9]+):")

@@ -6,10 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.store import Store
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
 
@@ -32,11 +30,6 @@ class Counts:
         return self.complete + self.pruned + self.failed
 
 
-def trials_of(store: Store, study: str) -> list[FrozenTrial]:
-    """The trials of a study in order of their numbers, not to be changed. Raises KeyError for an unknown study."""
-    return optuna.load_study(study_name=study, storage=store.trials).get_trials(deepcopy=False)
-
-
 def count(trials: Sequence[FrozenTrial]) -> Counts:
     """Count the trials of a study."""
     replaced = {number for trial in trials for number in earlier_attempts(trial)}
@@ -56,19 +49,27 @@ def feasible(trial: FrozenTrial) -> bool:
     return all(value <= 0 for value in trial.constraints.values())
 
 
-def ranked(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> list[FrozenTrial]:
-    """The complete trials that keep every limit, best first: of equals the smaller network, then the earlier trial.
+def rank(value: float | None, parameters: int | None, number: int) -> tuple[float, float, int]:
+    """What results are sorted by: the highest value first, then the smaller network, then the earlier trial."""
+    return math.inf if value is None or math.isnan(value) else -value, parameters or math.inf, number
 
-    `search.outcome.leaderboard.rank` has the same rule.
-    """
+
+def ranked(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> list[FrozenTrial]:
+    """The complete trials that keep every limit, by `rank`."""
     scored = [t for t in trials if t.state is TrialState.COMPLETE and t.values and feasible(t)]
-    sign = -1 if maximise else 1
-    return sorted(scored, key=lambda t: (sign * t.values[0], t.user_attrs.get("parameters", math.inf), t.number))
+    sign = 1 if maximise else -1
+    return sorted(scored, key=lambda t: rank(sign * t.values[0], t.user_attrs.get("parameters"), t.number))
 
 
 def best_of(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> FrozenTrial | None:
     """The first of `ranked`; None before there is one."""
     return next(iter(ranked(trials, maximise=maximise)), None)
+
+
+def best_pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The pruned trials that were trained at all, best first."""
+    pruned = [t for t in trials if t.state is TrialState.PRUNED and t.value is not None]
+    return sorted(pruned, key=lambda t: rank(t.value, None, t.number))
 
 
 def remaining_seconds(trials: Sequence[FrozenTrial], target: int, workers: int) -> float | None:
