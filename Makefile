@@ -11,7 +11,7 @@ JOBS ?= 3
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 BESIDE := -n $(JOBS) --dist worksteal
 
-.PHONY: help demo env test test-long test-faults static check fix bench clean
+.PHONY: help demo env test test-whole test-long test-faults static check fix bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -35,8 +35,11 @@ env: ## .env for docker-compose, passwords at random; one that is there stays
 		.env.example > .env && \
 	echo "wrote .env with new passwords, for $$files; your data goes into ./data"
 
-test: $(VENV)/.installed ## every test but the long ones
-	$(PYTEST) $(BESIDE) -m 'not long'
+test: $(VENV)/.installed ## every test but whole searches and what takes minutes
+	$(PYTEST) $(BESIDE) -m 'not whole and not long'
+
+test-whole: $(VENV)/.installed ## searches by real processes: hosts, workers, databases, browsers that are killed, stopped, watched
+	$(PYTEST) $(BESIDE) -m 'whole and not long'
 
 test-long: $(VENV)/.installed ## the tests that take minutes
 	TEST_EXAMPLES=all $(PYTEST) -m 'long or hypothesis' --timeout 1800
@@ -51,7 +54,7 @@ static: $(VENV)/.installed ## lint, format, types, import borders
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: static test ## all that CI runs but test-faults
+check: static test ## what a change must leave green; CI runs test-whole and test-faults beside it
 
 fix: $(VENV)/.installed ## repair what can be repaired by machine
 	$(BIN)/ruff check --fix .

@@ -49,6 +49,7 @@ def trains(store: Store) -> bool:
     return any(len(curve(store, "long", trial, EpochRecord)) >= 2 for trial in range(2))
 
 
+@pytest.mark.whole
 def test_a_study_is_paused_resumed_stopped_and_deleted(
     marsearch: Command, start: Start, store: Store, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_study_is_paused_resumed_stopped_and_deleted(
     assert json.loads(marsearch("study", "list", "--json").stdout) == {"studies": []}
 
 
+@pytest.mark.whole
 def test_a_host_leaves_a_study_that_is_deleted_by_force(marsearch: Command, start: Start, store: Store) -> None:
     host = start()
     wait_for(lambda: trains(store))

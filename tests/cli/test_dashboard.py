@@ -87,6 +87,7 @@ class Watched:
             shutil.copy(path, keep)
 
 
+@pytest.mark.whole
 def test_a_person_logs_in_and_watches_a_study(searched: Path) -> None:
     executable = browser()
     from playwright.sync_api import Error, sync_playwright
@@ -161,6 +162,7 @@ def _selection(seen: Watched, address: str) -> None:
     seen.page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(state="attached")
 
 
+@pytest.mark.whole
 def test_the_leaderboard_follows_the_search_without_losing_its_place(searched: Path, data: Path) -> None:
     """It is told apart from a page that was loaded again: what a person has chosen, and the nodes, stay."""
     executable = browser()

@@ -13,6 +13,7 @@ from support.commands import Command
 from support.processes import Ended
 
 
+@pytest.mark.whole
 def test_the_demo_ends_with_a_bundle_and_says_what_to_do_next(
     marsearch: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

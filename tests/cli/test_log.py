@@ -48,6 +48,7 @@ def _rows(text: str) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.whole
 def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
     process: Command, data: Path, space: Path, tmp_path: Path
 ) -> None:

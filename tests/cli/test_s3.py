@@ -37,6 +37,7 @@ def command(tmp_path: Path, s3_url: str, sqlite_url: str, monkeypatch: pytest.Mo
     return run
 
 
+@pytest.mark.whole
 def test_a_study_in_a_bucket_moves_between_hosts_and_leaves_nothing(
     command: Callable[..., int],
     data: Path,

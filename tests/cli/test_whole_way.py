@@ -17,6 +17,7 @@ from support.commands import Command
 from support.processes import Running, environment, marsearch_command
 
 
+@pytest.mark.whole
 def test_from_data_to_masks(marsearch: Command, data: Path, space: Path, tmp_path: Path) -> None:
     options = ("mars", "--data", data, "--space", space, "--trials", "4", "--epochs", "2", "--workers", "2")
     ran = marsearch("run", *options)
@@ -60,6 +61,7 @@ def test_from_data_to_masks(marsearch: Command, data: Path, space: Path, tmp_pat
     assert "finished: 5 of 5 trials" in more.stderr
 
 
+@pytest.mark.whole
 def test_two_hosts_on_postgresql(
     data: Path, space: Path, tmp_path: Path, postgres_url: str, marsearch: Command
 ) -> None:

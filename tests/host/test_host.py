@@ -96,6 +96,7 @@ def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path:
     assert (again.finished, len(trials_of(store))) == (6, len(trials))
 
 
+@pytest.mark.whole
 def test_the_same_study_gives_the_same_weights(store: Store, inputs: Callable[..., Inputs], tmp_path: Path) -> None:
     from safetensors.numpy import load
 
@@ -110,6 +111,7 @@ def test_the_same_study_gives_the_same_weights(store: Store, inputs: Callable[..
     assert all(np.array_equal(found[0][name], found[1][name]) for name in found[0])
 
 
+@pytest.mark.whole
 def test_a_killed_child_is_recorded_and_replaced(
     store: Store, inputs: Callable[..., Inputs], gate: Path, tmp_path: Path
 ) -> None:

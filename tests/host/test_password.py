@@ -49,6 +49,7 @@ def guarded(postgres: str, postgres_url: str) -> Iterator[tuple[Callable[[str], 
         admin.execute("SELECT pg_reload_conf()")
 
 
+@pytest.mark.whole
 def test_a_password_that_changes_during_the_work_costs_no_trial(
     guarded: tuple[Callable[[str], str], Callable[[str], None]], tiny_data: Path, tmp_path: Path
 ) -> None:

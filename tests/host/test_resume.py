@@ -99,6 +99,7 @@ def assert_as_if_never_cut(store: Store) -> FrozenTrial:
     return last
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("cut_and_whole")
 def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happened(
     store: Store, start: Callable[..., Running], gate: Path, tmp_path: Path
@@ -119,6 +120,7 @@ def test_a_killed_hosts_trial_goes_on_at_once_and_ends_as_if_nothing_had_happene
     assert list((tmp_path / "home" / "checkpoints").iterdir()) == []
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("cut_and_whole")
 def test_a_host_that_is_asked_to_go_leaves_its_checkpoint_to_the_next_one_anywhere(
     store: Store, start: Callable[..., Running], gate: Path, tmp_path: Path
@@ -157,6 +159,7 @@ def test_a_killed_childs_trial_goes_on_in_a_new_child(store: Store, gate: Path, 
     assert "killed by signal 9" in trials_of(store)[0].user_attrs["reason"]
 
 
+@pytest.mark.whole
 def test_a_suspended_host_finds_its_trial_taken_over_and_lets_go_quietly(
     store: Store, inputs: Callable[..., Inputs], start: Callable[..., Running], gate: Path
 ) -> None:

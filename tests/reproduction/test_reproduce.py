@@ -113,6 +113,7 @@ def finished(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Finis
     return Finish(request, done, lines)
 
 
+@pytest.mark.whole
 def test_every_row_is_trained_with_every_seed_and_on_every_fold(finished: Finish) -> None:
     for ours, filters in zip(finished.done.rows, (4, 8), strict=True):
         assert [result.task.name[-5:] for result in ours.results] == ["seed0", "seed1"]
@@ -125,6 +126,7 @@ def test_every_row_is_trained_with_every_seed_and_on_every_fold(finished: Finish
     assert small < large
 
 
+@pytest.mark.whole
 def test_a_line_is_logged_of_every_training(finished: Finish) -> None:
     assert [line.split()[0] for line in finished.lines] == [f"{number}/8" for number in range(1, 9)]
     assert sorted(line.split()[1][:-1] for line in finished.lines) == sorted(
@@ -134,6 +136,7 @@ def test_a_line_is_logged_of_every_training(finished: Finish) -> None:
     assert "left" not in finished.lines[-1]
 
 
+@pytest.mark.whole
 def test_folds_together_score_the_pixels_of_both(finished: Finish) -> None:
     request, done = finished.request, finished.done
     dataset = read_dataset(request.data)
@@ -145,6 +148,7 @@ def test_folds_together_score_the_pixels_of_both(finished: Finish) -> None:
         assert np.array(ours.pooled.confusion).sum(axis=1).tolist() == pixels
 
 
+@pytest.mark.whole
 def test_every_file_is_there(finished: Finish) -> None:
     request, done = finished.request, finished.done
     assert (request.out / "T9.md").read_text().startswith("# Table T9 beside ours")
@@ -162,6 +166,7 @@ def test_every_file_is_there(finished: Finish) -> None:
             assert f"filters: {result.task.recipe.model.network.filters}\n" in document["recipe"]
 
 
+@pytest.mark.whole
 def test_what_is_finished_is_not_trained_again(finished: Finish) -> None:
     request, done = finished.request, finished.done
     before, logs = stamps(request.out), list((request.out / "logs").iterdir())
@@ -173,6 +178,7 @@ def test_what_is_finished_is_not_trained_again(finished: Finish) -> None:
     assert list((request.out / "logs").iterdir()) == logs  # no worker was started
 
 
+@pytest.mark.whole
 def test_only_what_is_missing_is_trained_and_gives_the_same(finished: Finish) -> None:
     request, done = finished.request, finished.done
     lost = next((request.out / "runs").glob("large-seed1-*"))
@@ -195,6 +201,7 @@ def test_only_what_is_missing_is_trained_and_gives_the_same(finished: Finish) ->
     assert "No row has all of its folds yet." in text
 
 
+@pytest.mark.whole
 def test_a_stop_keeps_what_is_there_and_says_what_is_missing(finished: Finish, tmp_path: Path) -> None:
     request, done = finished.request, finished.done
     stop = threading.Event()
@@ -219,6 +226,7 @@ def test_bad_requests_are_refused_before_anything_is_written(tiny_data: Path, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.whole
 def test_a_signal_stops_the_command_in_order(tiny_data: Path, tmp_path: Path) -> None:
     options = ("--table", "C1", "--epochs", "900", "--seeds", "1", "--width", "0.05", "--workers", "1")
     command = marsearch_command("reproduce", "--data", tiny_data, *options)

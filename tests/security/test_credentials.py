@@ -138,6 +138,7 @@ def searched(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathF
         yield Searched(folder, url, "\n".join(watch.seen), frozenset(watch.open), done.stdout + done.stderr)
 
 
+@pytest.mark.whole
 def test_a_password_stays_out_of_logs_tables_bundle_and_process_list(
     searched: Searched, capsys: pytest.CaptureFixture[str]
 ) -> None:

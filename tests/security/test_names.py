@@ -75,6 +75,7 @@ def say(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return status, said.out, said.err
 
 
+@pytest.mark.whole
 def test_a_study_may_have_any_name_that_can_be_written(
     home: Path, store_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

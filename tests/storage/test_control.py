@@ -174,6 +174,7 @@ def test_a_file_name_that_leads_elsewhere_is_not_followed(mars: Store, tmp_path:
     assert (tmp_path / "precious").exists()
 
 
+@pytest.mark.whole
 def test_a_large_study_is_deleted_quickly(mars: Store) -> None:
     number, now = study_id(mars, "mars"), datetime.now(UTC)
     trials, epochs = range(1000), range(50)

@@ -177,6 +177,7 @@ def test_only_one_thread_at_a_time_is_alone(store: Store) -> None:
     assert most == [1] * 20
 
 
+@pytest.mark.whole
 def test_four_processes_may_open_a_fresh_database_at_once(store_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error::sqlalchemy.exc.SAWarning", "-c", OPEN, store_url, str(tmp_path / "art")]
     processes = [

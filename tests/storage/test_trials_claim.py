@@ -198,6 +198,7 @@ def test_the_cache_lets_the_claim_through(storage: TrialStorage) -> None:
     assert cached.set_trial_state_values(trial, TrialState.RUNNING) is False
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("again", [0, 1, *(pytest.param(number, marks=pytest.mark.long) for number in range(2, 10))])
 def test_80_trials_in_the_queue_are_trained_once_by_two_hosts_on_sqlite(
     sqlite_url: str, tmp_path: Path, again: int

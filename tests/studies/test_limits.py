@@ -159,6 +159,7 @@ def test_a_gpu_whose_driver_does_not_answer_limits_nothing(
     assert smallest_gpu(slots) is None
 
 
+@pytest.mark.whole
 def test_any_recipe_of_the_whole_space_is_judged_within_a_second(plan: StudyConfig) -> None:
     space = bind(FACTS)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
@@ -261,6 +262,7 @@ def infeasible(plan: StudyConfig, text: str, *, mode: str, trials: int = 200) ->
     return over
 
 
+@pytest.mark.whole
 def test_a_search_under_a_tight_limit_ends_within_it(plan: StudyConfig) -> None:
     assert sum(infeasible(plan, UNETS, mode="screened", trials=120)[-100:]) < 10
 
@@ -282,6 +284,7 @@ def test_a_search_of_the_whole_space_under_a_tight_limit_ends_within_it(plan: St
     assert shares["screened"][1] < 10
 
 
+@pytest.mark.whole
 def test_a_screened_trial_is_sampled_the_same_again(plan: StudyConfig) -> None:
     study = study_of(replace(plan, max_params=tight(UNETS, 0.3)), UNETS)
 

@@ -217,10 +217,10 @@ def test_a_creation_that_ends_at_any_step_is_completed_by_the_same(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    steps = ("write_dataset", "save_file", "put_dataset", "create_study")
-    for step in steps:
+    steps = [f"storage.studies.datasets.{step}" for step in ("write_dataset", "save_file", "put_dataset")]
+    for step in (*steps, "search.studies.create.create_study"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"search.studies.create.{step}", killed)
+            patch.setattr(step, killed)
             with pytest.raises(Killed):
                 create(store, *inputs(space=GRID, sampler="grid"))
         assert list_studies(store) == ()

@@ -75,6 +75,7 @@ def kill_and_resume(
     assert results(job) == files, f"seed {seed}"
 
 
+@pytest.mark.whole
 def test_a_training_killed_three_times_ends_with_the_bits_of_an_uncut_one(
     uncut: tuple[list[EpochRecord], tuple[bytes, bytes], int], slot: DeviceSlot, job: Train, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def test_ctrl_c_and_sigterm_are_the_hosts_business(worker: WorkerProcess, job: T
     assert epochs_of(said) == list(range(1, EPOCHS + 1))
 
 
+@pytest.mark.whole
 def test_a_silent_worker_is_killed_and_the_next_one_trains(slot: DeviceSlot, job: Train) -> None:
     with WorkerProcess(slot) as worker:
         hung: list[int] = []
