@@ -27,7 +27,7 @@ KINDS = ("marsearch", "plain Optuna")
 
 def read(kind: str, url: str) -> dict[str, Any]:
     """Read the study as a host does, with an empty cache."""
-    storage = TrialStorage(url, heartbeat_interval=None) if kind == KINDS[0] else RDBStorage(url)
+    storage = TrialStorage(url) if kind == KINDS[0] else RDBStorage(url)
     number, cached = storage.get_study_id_from_name(STUDY), get_storage(storage)
     busy, began = time.process_time(), time.perf_counter()
     trials = cached.get_all_trials(number, deepcopy=False)

@@ -42,7 +42,7 @@ def _wait_until_midway(environment: dict[str, str]) -> None:
         running = [trial.number for trial in trials if trial.state is TrialState.RUNNING]
         complete = any(trial.state is TrialState.COMPLETE for trial in trials)
         # A trial without a run is nobody's yet: it would be waited for as for one of another machine.
-        return complete and bool(running) and all(curve(store, "mars", number) for number in running)
+        return complete and bool(running) and all(curve(store, "mars", number, EpochRecord) for number in running)
 
     try:
         wait_for(midway, 200, what="a trial has ended while another runs")
