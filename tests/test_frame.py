@@ -41,7 +41,7 @@ print("torch" in sys.modules)
 
 
 def test_a_host_and_a_report_on_studies_load_no_torch() -> None:
-    """Only its workers need it: a host starts 1.3 s sooner and takes 200 MB less without."""
+    """Only its workers need it: a host starts 1.3 s sooner and takes 180 MB less without."""
     code = "import sys, search.host.host, search.studies.reports; print('torch' in sys.modules)"
     assert run_python(code).strip() == "False"
 

@@ -17,7 +17,8 @@ from search.settings import read_settings
 from storage.studies.config import StudyConfig
 
 if TYPE_CHECKING:
-    from search.host.host import WorkDone, WorkOptions
+    from search.host.context import WorkOptions
+    from search.host.host import WorkDone
     from storage.store import Store
 
 OUT = "bundle; default demo-bundle in MARSEARCH_HOME"
@@ -40,7 +41,7 @@ def work(
     gpus_per_slot: options.GpusPerSlot = None,
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
-    from search.host.host import WorkOptions
+    from search.host.context import WorkOptions
 
     own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": timeout, "device": device}
     order = WorkOptions(study=study, home=read_settings().home, gpus_per_slot=gpus_per_slot, **own)
@@ -63,7 +64,7 @@ def run(
     device: options.Device = "auto",
 ) -> None:
     """Create a study and work on it; the same command again continues."""
-    from search.host.host import WorkOptions
+    from search.host.context import WorkOptions
     from search.worker.devices import device_slots
 
     with open_storage(WORKER_S) as (store, settings):
@@ -84,7 +85,7 @@ def demo(
     from rich.console import Console
 
     from search.commands.bundle import export_trial
-    from search.host.host import WorkOptions
+    from search.host.context import WorkOptions
     from search.outcome.bundle import check_target
     from search.outcome.leaderboard import render
     from search.studies.reports import leaderboard

@@ -12,8 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from search.errors import UsageError
-from search.host.context import HostContext, Timing
-from search.host.context import WorkOptions as WorkOptions
+from search.host.context import HostContext, Timing, WorkOptions
 from search.host.maintenance import Maintenance
 from search.host.periodic_task import periodic_tasks, report_blocked, run_with_timeout
 from search.host.progress import Progress

@@ -1,7 +1,7 @@
 """The optimiser of a recipe: torch's fused steps, without the rest of `torch.optim`.
 
-An optimiser of `torch.optim` loads torch's compiler before its first step, 1.3 s and 90 MB for every worker, and spends
-as long on its hooks as on the step of a small network. The functions that its classes call are public and do neither.
+An optimiser of `torch.optim` loads torch's compiler before its first step, 1.3 s and 70 MB for every worker, and each
+step takes 0.03 ms longer (0.17 ms with 40 small parameters; measured). The functions that its classes call do neither.
 """
 
 from __future__ import annotations

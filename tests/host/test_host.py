@@ -18,7 +18,8 @@ from rich.console import Console
 
 from search.commands.bundle import export_trial
 from search.errors import TrainingFailed, UsageError
-from search.host.host import WorkOptions, work
+from search.host.context import WorkOptions
+from search.host.host import work
 from search.host.progress import Progress
 from search.host.state import INTERRUPTED
 from search.studies.create import Created, create

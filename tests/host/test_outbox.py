@@ -14,7 +14,8 @@ from rich.console import Console
 
 from search.commands.bundle import export_trial
 from search.host import uploads as outbox_module
-from search.host.host import WorkOptions, work
+from search.host.context import WorkOptions
+from search.host.host import work
 from search.host.progress import Progress
 from search.host.uploads import Outbox
 from search.studies.create import create

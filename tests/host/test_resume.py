@@ -40,7 +40,8 @@ HOST = """
 import sys
 from pathlib import Path
 from search.host.context import Timing
-from search.host.host import WorkOptions, work
+from search.host.context import WorkOptions
+from search.host.host import work
 from search.host.progress import Progress
 from storage.store import open_store
 

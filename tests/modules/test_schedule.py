@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, PolynomialLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, PolynomialLR, ReduceLROnPlateau
 
 from spaces.modules.optimizer import build_optimizer
 from spaces.modules.schedule import build_schedule, one_cycle
@@ -43,26 +45,23 @@ def test_one_cycle_is_torchs(epochs: int, steps: int) -> None:
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_cosine_is_torchs() -> None:
+@pytest.mark.parametrize(
+    ("name", "torchs"),
+    [
+        ("cosine", lambda optimizer: CosineAnnealingLR(optimizer, T_max=60)),
+        ("poly", lambda optimizer: PolynomialLR(optimizer, total_iters=60, power=0.9)),
+    ],
+)
+def test_a_course_without_a_warm_up_is_torchs(
+    name: Literal["cosine", "poly"], torchs: Callable[[torch.optim.Optimizer], LRScheduler]
+) -> None:
     optimizer = torch.optim.SGD([parameter()], lr=0.02)
-    theirs = CosineAnnealingLR(optimizer, T_max=60)
-    expected = []
+    theirs, expected = torchs(optimizer), []
     for _ in range(60):
         expected.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         theirs.step()
-    assert rates(Optimisation(schedule="cosine", lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
-
-
-def test_poly_is_torchs() -> None:
-    optimizer = torch.optim.SGD([parameter()], lr=0.02)
-    theirs = PolynomialLR(optimizer, total_iters=60, power=0.9)
-    expected = []
-    for _ in range(60):
-        expected.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        theirs.step()
-    assert rates(Optimisation(schedule="poly", lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
+    assert rates(Optimisation(schedule=name, lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
 
 
 def test_no_schedule_is_constant() -> None:

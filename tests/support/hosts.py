@@ -10,8 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
-from search.host.context import Timing
-from search.host.host import WorkOptions
+from search.host.context import Timing, WorkOptions
 from search.host.progress import Progress
 from search.studies.checkpoints import local_path, stem_of
 from search.training.epoch import EpochRecord
