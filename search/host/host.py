@@ -60,7 +60,7 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         context = HostContext(store, opened, options, host, workers, state, timing or Timing())
         stack.enter_context(_registered(context))
         for worker in workers:
-            stack.enter_context(worker)
+            stack.enter_context(worker).start()
         maintenance = Maintenance(context, progress)
         sample_at_most(store.trials, study_id(store, options.study), context.target)
         maintenance.tidy()

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, summarise
 from search.studies.study import Study
+from search.training.epoch import SUMMARY
 from spaces import Recipe, SpaceError
 from storage.errors import StudyError
 from storage.store import Store
@@ -121,8 +122,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
         "reason": known.get("reason"),
         "resumed_from_epoch": known.get("resumed_from_epoch"),
         "retry_of": earlier[-1] if earlier else None,
-        **_scores(trial),
-        "parameters": known.get("parameters"),
+        **{name: known.get(name) for name in SUMMARY},
         "epochs": known.get("epochs", trial.last_step),
     }
 

@@ -1,14 +1,18 @@
 """The record of one epoch: declared here, and carried as it is from the training to the database and the bundle.
 
-A further field needs a default, so that checkpoints from before it are still read.
+A further field needs a default, so that checkpoints from before it are still read. What is measured is set in
+`search.training.fit`; a field that is stored beside the curve has a column in `storage/database/schema.py`; one that a
+trial shows of its best epoch is marked `shown`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+_SHOWN = {"shown": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +36,15 @@ class EpochRecord:
     number: int
     train_loss: float
     validation_loss: float
-    miou: float
-    miou_strict: float
-    accuracy: float = math.nan
+    miou: float = field(metadata=_SHOWN)
+    miou_strict: float = field(metadata=_SHOWN)
+    accuracy: float = field(default=math.nan, metadata=_SHOWN)
     iou: tuple[float | None, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
     lr: float
     seconds: float
     memory_mb: float
-    parameters: int = 0
+    parameters: int = field(default=0, metadata=_SHOWN)
     last: bool = False
 
     def point(self) -> dict[str, float | None]:
@@ -51,13 +55,11 @@ class EpochRecord:
 
     def summary(self) -> dict[str, float]:
         """The numbers that a trial shows of its best epoch."""
-        return {
-            "miou": self.miou,
-            "miou_strict": self.miou_strict,
-            "accuracy": self.accuracy,
-            "best_epoch": self.number,
-            "parameters": self.parameters,
-        }
+        return {"best_epoch": self.number} | {name: getattr(self, name) for name in SUMMARY}
+
+
+SUMMARY = tuple(known.name for known in fields(EpochRecord) if known.metadata.get("shown"))
+"""The fields that a trial shows of its best epoch, in every list and table of trials."""
 
 
 def read_records(history: object) -> tuple[EpochRecord, ...]:

@@ -33,6 +33,7 @@ class Connection:
     def __init__(self, slot: DeviceSlot) -> None:
         """Start the process. Raises OSError where there is no memory for one, or too many processes."""
         self._slot = slot
+        self.ready = False  # set by the owner, once the process says so
         self._messages: queue.Queue[Message | None] = queue.Queue()
         self._writing = threading.Lock()
         private_folder(slot.log.parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 from search.errors import TrainingFailed
 from search.worker.connection import SLICE, Connection
@@ -21,7 +21,7 @@ class WorkerDied(TrainingFailed):
 
 
 class WorkerProcess(AbstractContextManager["WorkerProcess"]):
-    """One worker; started on first use, and again after it died. Owned by one thread at a time.
+    """One worker; started on first use or by `start`, and again after it died. Owned by one thread at a time.
 
     After the second death in a row the next start waits 1 s, then 2, 4 ... 30; a job that finishes ends the row.
     """
@@ -43,6 +43,14 @@ class WorkerProcess(AbstractContextManager["WorkerProcess"]):
         """The worker's process id, None while there is none."""
         connection = self._connection
         return connection.pid if connection is not None else None
+
+    def start(self) -> None:
+        """Begin the process without waiting for it: it loads torch while its host reads the study.
+
+        What keeps it from starting is said by `train`, which tries again.
+        """
+        with suppress(OSError):
+            self._connection = Connection(self.slot)
 
     def next_job(self) -> int:
         """A number that no job of this worker has had."""
@@ -110,28 +118,33 @@ class WorkerProcess(AbstractContextManager["WorkerProcess"]):
 
     def _started(self, job: int) -> Connection | None:
         """The connection to a worker that is ready; None when the job was stopped meanwhile."""
-        if self._connection is not None and self._connection.running and not self._open:
-            return self._connection
-        self.close()
-        while (left := self._not_before - time.monotonic()) > 0 and job not in self._stopped:
-            time.sleep(min(left, SLICE))
-        if job in self._stopped:
-            return None
-        try:
-            self._connection = connection = Connection(self.slot)
-        except OSError as error:
-            raise self._died(f"cannot be started: {error}") from error
+        if self._connection is None or not self._connection.running or self._open:
+            self.close()
+            while (left := self._not_before - time.monotonic()) > 0 and job not in self._stopped:
+                time.sleep(min(left, SLICE))
+            if job in self._stopped:
+                return None
+            try:
+                self._connection = Connection(self.slot)
+            except OSError as error:
+                raise self._died(f"cannot be started: {error}") from error
+        connection = self._connection
+        return connection if connection.ready or self._becomes_ready(connection, job) else None
+
+    def _becomes_ready(self, connection: Connection, job: int) -> bool:
+        """Wait for the process to load what it needs; False when the job was stopped meanwhile."""
         try:
             first = connection.receive(START_LIMIT, lambda: job in self._stopped)
         except queue.Empty:
             if job in self._stopped:
                 connection.kill()
                 self.close()
-                return None
+                return False
             raise self._died(f"was not ready after {START_LIMIT:.0f} s") from None
         if not isinstance(first, Ready):
             raise self._died("did not start")
-        return connection
+        connection.ready = True
+        return True
 
     def _messages(self, connection: Connection, silence: float | None) -> Iterator[Message]:
         while True:

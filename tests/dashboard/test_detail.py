@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -146,3 +147,21 @@ def test_times_are_in_utc_and_say_so(
     assert found["datetime_start"] == "2025-11-02T05:50:00+00:00"
     assert found["datetime_complete"] == "2025-11-02T06:30:00+00:00"
     assert "40 min 0 s" in page
+
+
+def test_what_json_cannot_hold_leaves_the_page_readable(view: ViewStorage, study: optuna.Study, train: Train) -> None:
+    """A browser takes neither Infinity nor half of a surrogate pair as bytes."""
+    for text in ("\ud800", "ü"):
+        trial = train(TrialState.RUNNING, over=math.inf)
+        trial.set_user_attr("text", text)
+        study.tell(trial, 0.5)
+    found = Details(view).answer(1, 0)
+    assert found is not None
+
+    def refuse(constant: str) -> Any:
+        raise AssertionError(constant)
+
+    trials = json.loads(found.body, parse_constant=refuse)["trials"]
+    attributes = [{a["key"]: a["value"] for a in trial["user_attrs"]} for trial in trials]
+    assert [found["text"] for found in attributes] == ["\ud800", "ü"]
+    assert trials[1]["constraints"] == [sys.float_info.max]

@@ -24,7 +24,16 @@ def upgrade(connection: Connection) -> None:
 
 def head() -> str:
     """The newest revision that this version of marsearch knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return _scripts().get_current_head() or ""
+
+
+def newest() -> str:
+    """The name of the module that makes the newest revision."""
+    return Path(_scripts().get_revision(head()).path).stem
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

@@ -1,1 +1,1 @@
-"""One module for each step of the schema's history; NEWEST names the last, so that two made side by side conflict."""
+"""The schema's history, a module a step; NEWEST holds the last one's name, so that two made side by side conflict."""
