@@ -58,7 +58,7 @@ def inspect(
     report = report_on(dataset)
     facts = {"file": str(file), **vars(report)}
     if out is not None:
-        from search.outcome.figures import draw_class_shares, draw_outliers
+        from search.outcome.pictures.figures import draw_class_shares, draw_outliers
         from search.worker.job_files import facts_of
 
         _make_folder(out)

@@ -19,7 +19,7 @@ from torch import Tensor
 from search.errors import TrainingFailed, UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
-from search.outcome.figures import draw_trial
+from search.outcome.pictures.figures import draw_trial
 from search.studies.create import VALIDATION_SHARE
 from search.studies.study import open_study
 from search.training.epoch import EpochRecord

@@ -13,7 +13,7 @@ from optuna.trial import Trial
 from search.host.attempt import Completed
 from search.host.context import HostContext
 from search.host.reporter import describe
-from search.outcome.figures import RECIPE, draw_trial
+from search.outcome.pictures.figures import RECIPE, draw_trial
 from search.training.metrics import scores
 from search.worker.job_files import WEIGHTS, read_panel
 from spaces import dump_recipe

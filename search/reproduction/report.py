@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from search.outcome.canvas import FAINT, INK, blank, draw_legend, marker_style, plain, save, tidy
-from search.outcome.colours import class_colours
+from search.outcome.pictures.canvas import FAINT, INK, blank, draw_legend, marker_style, plain, save, tidy
+from search.outcome.pictures.colours import class_colours
 from search.reproduction.plan import Setting
 from search.reproduction.table import CLASSES, METRICS, Ours, PaperRow, Range, Reproduction, measures, printed
 

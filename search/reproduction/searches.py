@@ -27,7 +27,7 @@ from search.host.host import work
 from search.host.progress import LogProgress, Progress
 from search.host.shutdown import counted_signals
 from search.log import is_json
-from search.outcome.canvas import INK, blank, draw_legend, plain, save, tidy
+from search.outcome.pictures.canvas import INK, blank, draw_legend, plain, save, tidy
 from search.reproduction import plan
 from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Setting, Task
 from search.reproduction.report import describe, percent, render

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from search.training.arrays import TrainingData
 from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, stream
@@ -32,6 +32,9 @@ from spaces.modules.networks.network import count_parameters
 from spaces.recipe import Recipe
 
 Objective = Literal["miou", "miou_strict"]
+
+STATISTICS_IMAGES = 128
+"""Training images on which batch normalisation's statistics are measured: more change no score (measured)."""
 
 
 class Stopped(Exception):
@@ -98,6 +101,7 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
         started = time.perf_counter()
         state.settled = False
         train_loss, lr = _train(setup, number)
+        _measure_statistics(setup)
         validation_loss, reached = _validate(setup, number)
         score = getattr(reached, objective)
         for schedule in setup.schedules:
@@ -154,6 +158,39 @@ def _finite_mean(losses: Tensor, number: int) -> float:
             " try a lower learning rate, and check the images for NaN"
         )
     return float(values.mean())
+
+
+@torch.no_grad()
+def _measure_statistics(setup: Setup) -> None:
+    """Set batch normalisation's running statistics to those of training images (docs/decisions/0012).
+
+    A moving average still holds its initial values after a few steps, and lags behind weights that move fast. The
+    images are the same ones each time, evenly spread, without augmentation and dropout, in float32 as validation is.
+    """
+    layers = [layer for layer in setup.network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    if not layers:
+        return
+    momenta = [layer.momentum for layer in layers]
+    setup.network.eval()
+    for layer in layers:
+        layer.train()
+    for number, rows in enumerate(_statistics_rows(setup), start=1):
+        for layer in layers:
+            layer.momentum = 1 / number  # a cumulative average that, unlike torch's own, never waits for the device
+        images = image_batch(setup.samples.images, rows, setup.memory_format)
+        setup.network.outputs(images)
+        if setup.network.background is not None:
+            setup.network.background_logit(images)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _statistics_rows(setup: Setup) -> tuple[Tensor, ...]:
+    """Rows of images in batches of nearly equal size, at most the recipe's."""
+    count = len(setup.samples.images)
+    taken = min(count, STATISTICS_IMAGES)
+    rows = torch.arange(taken, device=setup.device) * count // taken
+    return torch.chunk(rows, -(-taken // setup.recipe.optimisation.batch_size))
 
 
 @torch.inference_mode()

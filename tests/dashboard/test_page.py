@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from search.dashboard.board.chart import draw_chart
 from search.dashboard.board.snapshot import MOST, Board, ScoredTrial
 from search.dashboard.view import ViewStorage
-from search.outcome.panel import draw_panel
+from search.outcome.pictures.panel import draw_panel
 from spaces import DataFacts
 from storage.process_identity import this_process
 from storage.store import Store

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from search.outcome.colours import WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
-from search.outcome.figures import (
+from search.outcome.pictures.colours import WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
+from search.outcome.pictures.figures import (
     draw_class_shares,
     draw_confusion,
     draw_curves,
@@ -25,7 +25,7 @@ from search.outcome.figures import (
     draw_trial,
     write_iou_csv,
 )
-from search.outcome.panel import lay_out, visible
+from search.outcome.pictures.panel import lay_out, visible
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
 from spaces.facts import DataFacts
@@ -259,7 +259,8 @@ def test_a_picture_that_fails_leaves_the_old_one_and_nothing_beside(tmp_path, po
 
 def test_the_light_modules_load_neither_torch_nor_matplotlib():
     code = (
-        "import sys, search.outcome.figures, search.outcome.leaderboard, search.outcome.submission, search.errors\n"
+        "import sys, search.outcome.pictures.figures, search.outcome.leaderboard, search.outcome.submission\n"
+        "import search.errors\n"
         "print([name for name in ('torch', 'matplotlib', 'rich', 'PIL') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ from search.dashboard.board.chart import CLASSES, draw_chart
 from search.dashboard.board.rendering import render
 from search.dashboard.board.snapshot import StudyRef, StudySnapshot
 from search.dashboard.response import HTML, document
-from search.outcome.colours import WRONG, WRONG_NOT_COUNTED, class_colours
+from search.outcome.pictures.colours import WRONG, WRONG_NOT_COUNTED, class_colours
 
 POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none';"

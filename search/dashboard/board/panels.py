@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial
 
 from search.dashboard.poll.trial_json import artifacts
-from search.outcome.figures import PANEL, PANEL_IMAGES
-from search.outcome.panel import COLUMNS, Grid, lay_out
+from search.outcome.pictures.figures import PANEL, PANEL_IMAGES
+from search.outcome.pictures.panel import COLUMNS, Grid, lay_out
 from search.studies.study import Study
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import ArtifactStore, not_found

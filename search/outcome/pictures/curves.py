@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from search.outcome.canvas import FAINT, INK, blank, plain, save, tidy
+from search.outcome.pictures.canvas import FAINT, INK, blank, plain, save, tidy
 from search.training.epoch import EpochRecord
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.outcome.canvas import FAINT, INK, blank, percent, plain, save, tidy
-from search.outcome.colours import class_colours, paint
-from search.outcome.panel import class_legend, compose, lay_out, put, visible
+from search.outcome.pictures.canvas import FAINT, INK, blank, percent, plain, save, tidy
+from search.outcome.pictures.colours import class_colours, paint
+from search.outcome.pictures.panel import class_legend, compose, lay_out, put, visible
 
 if TYPE_CHECKING:
     from spaces.facts import DataFacts

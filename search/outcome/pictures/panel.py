@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.outcome.canvas import FAINT, INK, blank, plain, save
-from search.outcome.colours import IGNORED, WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
+from search.outcome.pictures.canvas import FAINT, INK, blank, plain, save
+from search.outcome.pictures.colours import IGNORED, WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

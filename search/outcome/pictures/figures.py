@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search.outcome.colours import CLASS_COLOURS, class_colours
-from search.outcome.confusion import draw_confusion, write_iou_csv
-from search.outcome.curves import draw_curves
-from search.outcome.inspection import draw_class_shares, draw_outliers
-from search.outcome.panel import PANEL_IMAGES, draw_panel
+from search.outcome.pictures.colours import CLASS_COLOURS, class_colours
+from search.outcome.pictures.confusion import draw_confusion, write_iou_csv
+from search.outcome.pictures.curves import draw_curves
+from search.outcome.pictures.inspection import draw_class_shares, draw_outliers
+from search.outcome.pictures.panel import PANEL_IMAGES, draw_panel
 from search.training.epoch import EpochRecord
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from search.outcome.canvas import INK, blank, percent, plain, save
+from search.outcome.pictures.canvas import INK, blank, percent, plain, save
 from storage.atomic_write import replacing_path
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The pictures and tables of a trial and of a data set."""
