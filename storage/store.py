@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from alembic.util.exc import CommandError
-from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, get_storage
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from storage.artifacts.artifact_store import ArtifactStore, open_artifacts
@@ -27,6 +25,7 @@ from storage.database.engine import (
     translate_errors,
 )
 from storage.database.retry import RetryPolicy
+from storage.database.status import refuse_foreign
 from storage.errors import DatabaseError
 from storage.trials.trial_storage import TrialStorage
 
@@ -94,10 +93,15 @@ def open_store(
     first = create_engine(read_url(url), **engine_options(url, retry_policy))
     try:
         with translate_errors(url):
-            if first.dialect.name != "sqlite":  # whose first connection changes the file, so not before we are alone
+            sqlite = (
+                first.dialect.name == "sqlite"
+            )  # whose first connection changes the file, so not before we are alone
+            if not sqlite:
                 _answer_in_time(lambda: RetryPolicy(FIRST_TRIES_S, quiet=True).call(lambda: _connect(first, url)), url)
             opening = RetryPolicy(OPENING_S)
             with exclusive(first, opening):
+                if sqlite:
+                    opening.call(lambda: _connect(first, url))
                 trials = opening.call(lambda: _open_trials(url, retry_policy))
     finally:
         first.dispose()
@@ -118,8 +122,8 @@ def open_store(
 
 
 def _connect(engine: Engine, url: str) -> None:
-    with translate_errors(url):
-        engine.connect().close()
+    with translate_errors(url), engine.connect() as connection:
+        refuse_foreign(connection)
 
 
 def _answer_in_time(connect: Callable[[], None], url: str) -> None:
@@ -144,10 +148,6 @@ def _answer_in_time(connect: Callable[[], None], url: str) -> None:
 def _open_trials(url: str, retry_policy: RetryPolicy) -> TrialStorage:
     try:
         trials = TrialStorage(url, retry_policy=retry_policy)
-    except StorageInternalError as error:
-        if isinstance(error.__cause__, DBAPIError):
-            raise error.__cause__ from error
-        raise
     except (RuntimeError, AssertionError) as error:  # Optuna's schema check
         raise DatabaseError(f"{redact(url)} was made by another version of Optuna: {error}") from error
     try:

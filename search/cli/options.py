@@ -96,12 +96,16 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
 
     patience_s: for how long each access waits for a database that is away, seconds.
     """
+    from storage.database.engine import translate_errors
     from storage.database.retry import RetryPolicy
     from storage.store import open_store
 
     quiet_optuna()
     settings = read_settings()
-    with closing(open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s))) as store:
+    with (
+        closing(open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s))) as store,
+        translate_errors(settings.storage),  # what no access has put into words
+    ):
         yield store, settings
 
 

@@ -1,10 +1,8 @@
 """How each kind of database is connected to, and the two ways in which the rest of storage uses one.
 
 SQLite: write-ahead log, a minute of waiting for other writers, foreign keys on. PostgreSQL: psycopg 3, a small pool
-whose connections are checked before use and recycled, keep-alives, every session in UTC (Optuna compares heartbeats as
-naive times). An unused connection is given back to the server, which has few, and a worker that falls silent
-in the middle of a transaction loses its locks. A change of the schema, or a read before a write, is made under
-`exclusive`.
+whose connections are checked before use and recycled, keep-alives, UTF-8 whatever the database is kept in. A change of
+the schema, or a read before a write, is made under `exclusive`.
 """
 
 from __future__ import annotations
@@ -14,16 +12,17 @@ import importlib.util
 import logging
 import os
 import re
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
@@ -32,13 +31,13 @@ from storage.errors import DatabaseError
 
 BUSY_S = 60  # how long a writer waits for the others, on either database
 CONNECT_S = 4  # per address: `localhost` has two, and an unreachable server is to be reported within 10 s
-IDLE_S = 300  # a connection unused for so long is closed by the server: a hundred is all it has by default
-HUNG_S = 60  # a worker silent for so long within a transaction loses its connection, and others its locks
 LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
 
 _POLICY = "marsearch_policy"  # among the arguments for a connection: what bounds its waits
 _SQLITE = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
+_SEVERAL = re.compile(r"(postgres\w*(?:\+psycopg)?://(?:[^/@]*@)?)([^/?@]*,[^/?@]*)(.*)")
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d+))?")
 # of a URL's query; everything else may be a secret
 _SHOWN = {"user", "host", "port", "dbname", "sslmode", "connect_timeout", "application_name", "target_session_attrs"}
 
@@ -53,7 +52,7 @@ class SqlitePool(QueuePool):
 
 
 class PostgresPool(QueuePool):
-    """A pool whose PostgreSQL sessions all live in UTC."""
+    """A pool of connections to PostgreSQL, whose sessions may be shared with others."""
 
 
 @event.listens_for(Engine, "do_connect")
@@ -75,11 +74,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 @event.listens_for(PostgresPool, "connect")
 def _prepare_postgres(connection: Any, _record: Any) -> None:
-    connection.execute("SET TIME ZONE 'UTC'").close()
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{HUNG_S}s'").close()
-    if connection.info.server_version >= 140_000:
-        connection.execute(f"SET idle_session_timeout = '{IDLE_S}s'").close()
-    connection.commit()  # a rollback would take the setting back
+    from storage.database.postgres_connection import set_up_session
+
+    set_up_session(connection)
 
 
 @event.listens_for(PostgresPool, "checkin")
@@ -94,13 +91,27 @@ def redact(url: str) -> str:
     Of one that cannot be read with certainty, no more than its scheme: half a password may pass for a host.
     """
     try:
-        parsed = make_url(url)
+        parsed = _parse(url)
     except (ArgumentError, ValueError):
         return _scheme(url)
     if _doubtful(url):
         return _scheme(url)
     hidden = {key: "***" for key in parsed.query if key not in _SHOWN}
     return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def _parse(url: str) -> URL:
+    """The URL, several hosts in the place of one as the driver takes them. Raises ArgumentError or ValueError."""
+    several = _SEVERAL.fullmatch(url)
+    if several is None:
+        return make_url(url)
+    hosts = [match for host in several[2].split(",") if (match := _HOST.fullmatch(host))]
+    if len(hosts) <= several[2].count(","):
+        raise ValueError(several[2])
+    names, ports = (
+        ",".join(part) for part in zip(*((host[1].strip("[]"), host[2] or "5432") for host in hosts), strict=True)
+    )
+    return make_url(several[1] + several[3]).update_query_dict({"host": names, "port": ports})
 
 
 def _doubtful(url: str) -> bool:
@@ -118,9 +129,11 @@ def read_url(url: str) -> URL:
 
     Raises DatabaseError for anything else, and when psycopg is not installed.
     """
-    wanted = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+    wanted = (
+        "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, of several servers @HOST1:PORT,HOST2:PORT/NAME"
+    )
     try:
-        parsed = make_url(url)
+        parsed = _parse(url)
     except (ArgumentError, ValueError):
         raise DatabaseError(f"{redact(url)!r} is not a database URL: {wanted}") from None
     if _doubtful(url):
@@ -150,6 +163,7 @@ def engine_options(url: str, policy: RetryPolicy | None = None) -> dict[str, Any
         return pool | {"poolclass": SqlitePool, "connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
     connect: dict[str, Any] = {
         "application_name": "marsearch",
+        "client_encoding": "utf8",  # a database in SQL_ASCII would give bytes, where text is expected
         "connect_timeout": CONNECT_S,
         "keepalives": 1,
         "keepalives_idle": 30,
@@ -191,14 +205,22 @@ def prepare_folder(url: str) -> None:
 
 
 @contextmanager
-def translate_errors(url: str) -> Iterator[None]:
-    """Turn what the database reports into one DatabaseError that names the redacted URL."""
+def translate_errors(url: str, *also: type[Exception]) -> Iterator[None]:
+    """Turn what the database reports, by whichever library, into one DatabaseError that names the redacted URL.
+
+    also: other errors that the database's driver raises here.
+    """
     try:
         yield
-    except IntegrityError:
-        raise  # a broken promise of ours, not of the database: its traceback is wanted
-    except (DBAPIError, PoolTimeoutError) as error:
-        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason(error)}") from error
+    except Exception as error:
+        cause = error.__cause__ or error if isinstance(error, StorageInternalError) else error
+        if isinstance(cause, IntegrityError):
+            raise  # a broken promise of ours, not of the database: its traceback is wanted
+        # Of the drivers not all errors are wrapped, and psycopg, whose errors have an sqlstate, need not be installed.
+        known = (SQLAlchemyError, StorageInternalError, sqlite3.Error, *also)
+        if not isinstance(error, known) and not hasattr(error, "sqlstate"):
+            raise
+        raise DatabaseError(f"the database {redact(url)} does not answer as it should: {reason(cause)}") from error
 
 
 @contextmanager
@@ -207,7 +229,12 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
     Raises DatabaseError when the database cannot be reached or does not take it.
     """
-    with translate_errors(str(engine.url)), Session(engine, expire_on_commit=False) as session, session.begin():
+    # UnicodeError: a text that no encoding can write, such as a file's name in another one.
+    with (
+        translate_errors(str(engine.url), UnicodeError),
+        Session(engine, expire_on_commit=False) as session,
+        session.begin(),
+    ):
         yield session
 
 
@@ -231,7 +258,7 @@ def exclusive(engine: Engine, retry_policy: RetryPolicy | None = None) -> Iterat
 
 
 def allow(connection: Connection, seconds: float) -> None:
-    """Let statements take so long until the connection is given back: migrations, and waits for a lock."""
+    """Let statements take so long until the connection is given back: migrations."""
     driver = connection.connection.dbapi_connection
     if connection.dialect.name == "postgresql" and driver is not None:
         driver.least_s = seconds
@@ -241,28 +268,38 @@ def allow(connection: Connection, seconds: float) -> None:
 def _advisory_lock(engine: Engine) -> Iterator[None]:
     connection = engine.connect()
     try:
-        allow(connection, BUSY_S + 15)  # the server itself gives up before
-        connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_S}s'"))
+        _wait_for_turn(lambda: _advised(connection), f"database {redact(str(engine.url))}")
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # the holder is busy elsewhere
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         yield
     finally:
         with suppress(DBAPIError):  # a server that restarted meanwhile has forgotten the lock; what was done is done
             connection.close()  # whose rollback gives the lock back
 
 
+def _advised(connection: Connection) -> bool:
+    """Whether the lock is ours; who waits for it holds no session, of which the one who has it may need another."""
+    if connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY}).scalar_one():
+        return True
+    connection.rollback()
+    return False
+
+
 @contextmanager
 def _folder_lock(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
-        deadline = time.monotonic() + BUSY_S
-        while not _locked(handle):
-            if time.monotonic() > deadline:
-                raise DatabaseError(f"another process has held the databases in {folder} for {BUSY_S} s: is it hung?")
-            time.sleep(0.02)
+        _wait_for_turn(lambda: _locked(handle), f"databases in {folder}")
         yield
     finally:
         os.close(handle)
+
+
+def _wait_for_turn(take: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + BUSY_S
+    while not take():
+        if time.monotonic() > deadline:
+            raise DatabaseError(f"another process has held the {what} for {BUSY_S} s: is it hung?")
+        time.sleep(0.02)
 
 
 def _locked(handle: int) -> bool:

@@ -40,6 +40,9 @@ TRIAL_STARTED_UTC: Any = models.TrialModel._datetime_start_utc
 TRIAL_COMPLETED_UTC: Any = models.TrialModel._datetime_complete_utc
 MIGRATIONS = Path(models.__file__).parent / "alembic"
 
+OPTUNAS_TABLES = {name: set(table.columns.keys()) for name, table in models.BaseModel.metadata.tables.items()}
+VERSION_INFO: str = models.VersionInfoModel.__tablename__  # the table that every database of Optuna's has
+
 
 def utc_times_of(row: Any) -> tuple[datetime | None, datetime | None]:
     """When the trial of this row of TrialModel began and ended, naive in UTC."""

@@ -1,9 +1,12 @@
-"""A connection to PostgreSQL that never waits for ever.
+"""A connection to PostgreSQL that never waits for ever, and that needs no session of its own.
 
 A pooler, a tunnel or a firewall may keep a connection open and pass nothing on. No setting of the server or of TCP
 notices: both ends look well. So every wait of the driver, for a statement, a commit, a rollback or a test of the
 connection, ends when the server has been silent for too long; the connection is then closed, because it is not known
 what became of the statement, and the error is one that passes.
+
+Behind a pooler each transaction may meet another session, which strangers use as well. So no statement is prepared,
+what a transaction needs is set with its BEGIN and ends with it, and only a session that is ours alone is set up.
 """
 
 from __future__ import annotations
@@ -13,8 +16,17 @@ from collections.abc import Generator
 from typing import Any
 
 import psycopg
+from psycopg import errors, generators
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from storage.database.retry import RetryPolicy
+
+HUNG_S = 60  # a worker silent for so long within a transaction loses its connection, and others its locks
+IDLE_S = 300  # a session unused for so long is closed by the server: a hundred is all it has by default
+
+# In UTC, since Optuna compares naive times.
+_WITH_BEGIN = "; SET LOCAL TIME ZONE 'UTC'; SET LOCAL idle_in_transaction_session_timeout = '{}s'"
+_SET_OURS = "SELECT set_config('idle_session_timeout', '{}s', false) WHERE pg_backend_pid() = {}"
 
 
 class AnswerTimeout(psycopg.OperationalError):
@@ -36,6 +48,15 @@ class BoundedConnection(psycopg.Connection[Any]):
         bounded = gen if self.policy is None else self._bounded(gen, self.policy)
         return super().wait(bounded, *args, **kwargs)
 
+    def _start_query(self) -> Generator[Any, Any, None]:
+        """Begin a transaction where psycopg would, its settings in the same message: no statement waits for them."""
+        if self.autocommit or self.pgconn.transaction_status != TransactionStatus.IDLE:
+            return
+        self.pgconn.send_query(self._get_tx_start_command() + _WITH_BEGIN.format(HUNG_S).encode())
+        for result in (yield from generators.execute(self.pgconn)):
+            if result.status != ExecStatus.COMMAND_OK:
+                raise errors.error_from_result(result)
+
     def _bounded(self, gen: Any, policy: RetryPolicy) -> Generator[Any, Any, Any]:
         """The driver's generator, which is resumed at least ten times a second, ready or not."""
         heard = time.monotonic()
@@ -56,6 +77,16 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 def connect(policy: RetryPolicy, *args: Any, **kwargs: Any) -> BoundedConnection:
     """A new connection, whose waits this policy bounds; connecting itself is bounded by `connect_timeout`."""
-    connection = BoundedConnection.connect(*args, **kwargs)
+    connection = BoundedConnection.connect(*args, prepare_threshold=None, **kwargs)
     connection.policy = policy
     return connection
+
+
+def set_up_session(connection: BoundedConnection) -> None:
+    """Let the server take back the session when it is idle, unless a pooler stands between and lends it to others.
+
+    A pooler gives its clients ids that are no process's of the server.
+    """
+    if connection.info.server_version >= 140_000:
+        connection.execute(_SET_OURS.format(IDLE_S, connection.info.backend_pid).encode()).close()
+        connection.commit()  # a rollback would take the setting back

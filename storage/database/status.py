@@ -8,13 +8,14 @@ from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.orm import Session
 
 from storage.database import migrations
 from storage.database.engine import engine_options, read_url, redact, translate_errors
-from storage.database.optuna_schema import MIGRATIONS
+from storage.database.optuna_schema import MIGRATIONS, OPTUNAS_TABLES, VERSION_INFO
 from storage.database.retry import RetryPolicy
+from storage.errors import DatabaseError
 
 ANSWER_S = 10.0  # a person waits for this one
 
@@ -49,7 +50,7 @@ class Condition:
 
 
 def condition(url: str) -> Condition:
-    """Look at the database. Raises DatabaseError when it cannot be reached, or the URL is nonsense."""
+    """Look at the database. Raises DatabaseError when it cannot be reached or is another program's, or for nonsense."""
     parsed = read_url(url)
     sqlite = parsed.drivername.startswith("sqlite")
     if sqlite and not Path(parsed.database or "").exists():
@@ -57,6 +58,7 @@ def condition(url: str) -> Condition:
     engine = create_engine(parsed, **engine_options(url, RetryPolicy(answer_s=ANSWER_S)))
     try:
         with translate_errors(url), engine.connect() as connection:
+            refuse_foreign(connection)
             return _condition(url, connection)
     finally:
         engine.dispose()
@@ -73,6 +75,30 @@ def _condition(url: str, connection: Connection | None) -> Condition:
     )
 
 
+def refuse_foreign(connection: Connection) -> None:
+    """Raise DatabaseError where tables of another program stand in the place of Optuna's, before any is made.
+
+    A history of tables that has no revision of Optuna's is one that another program's alembic keeps.
+    """
+    inspector = inspect(connection)
+    there = set(inspector.get_table_names())
+    known = OPTUNAS_TABLES if VERSION_INFO not in there else {VERSION_INFO: OPTUNAS_TABLES[VERSION_INFO]}
+    theirs = [
+        name
+        for name, columns in known.items()
+        if name in there and not columns <= {column["name"] for column in inspector.get_columns(name)}
+    ]
+    heads = MigrationContext.configure(connection).get_current_heads()
+    if VERSION_INFO not in there and not {*heads} <= {*_revisions(MIGRATIONS)}:
+        theirs.append("alembic_version")
+    if theirs:
+        url = redact(str(connection.engine.url))
+        raise DatabaseError(
+            f"the database {url} holds tables of another program ({', '.join(theirs)}) under the names of Optuna's: "
+            "set MARSEARCH_STORAGE to a database of its own, which CREATE DATABASE makes"
+        )
+
+
 def server_age_s(session: Session) -> float | None:
     """Seconds since the database server was started; None for SQLite, which has none."""
     if session.get_bind().dialect.name != "postgresql":
@@ -82,13 +108,18 @@ def server_age_s(session: Session) -> float | None:
 
 
 def _schema(connection: Connection | None, table: str, folder: Path) -> Schema:
-    script = ScriptDirectory(str(folder))
+    newest, *_ = known = _revisions(folder)
     context = MigrationContext.configure(connection, opts={"version_table": table}) if connection is not None else None
     return Schema(
         found=context.get_current_revision() if context is not None else None,
-        newest=script.get_current_head() or "",
-        known=tuple(revision.revision for revision in script.walk_revisions()),
+        newest=newest,
+        known=known,
     )
+
+
+def _revisions(folder: Path) -> tuple[str, ...]:
+    """The revisions of a history, the newest first."""
+    return tuple(revision.revision for revision in ScriptDirectory(str(folder)).walk_revisions())
 
 
 def _clock(connection: Connection) -> tuple[float, float]:

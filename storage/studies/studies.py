@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from sqlalchemy import delete, select
@@ -45,7 +44,7 @@ def create_study(store: Store, config: StudyConfig, enqueue: Sequence[Mapping[st
     """
     check_name(config.study)
     created = datetime.now(UTC)  # before the first try: a row of that moment is ours
-    with _optuna_errors(store), exclusive(store.engine, store.retry_policy):
+    with translate_errors(store.url), exclusive(store.engine, store.retry_policy):
         study_id, new = _optuna_study(store, config.study)
         if not new:
             row = store.transact(lambda session: session.get(StudyTable, study_id))
@@ -78,7 +77,7 @@ def existing_config(store: Store, study: str) -> StudyConfig | None:
 def list_studies(store: Store) -> tuple[str, ...]:
     """The names of the studies in this store, sorted."""
     ours = store.transact(lambda session: set(session.scalars(select(StudyTable.study))))
-    with _optuna_errors(store):
+    with translate_errors(store.url):
         return tuple(sorted(study.study_name for study in store.trials.get_all_studies() if study.study_name in ours))
 
 
@@ -91,7 +90,7 @@ def find_study(store: Store, study: str) -> tuple[int, StudyTable]:
     """Optuna's id of the study and its row. Raises StudyError for an unknown study, naming the known ones."""
     check_name(study)
     try:
-        with _optuna_errors(store):
+        with translate_errors(store.url):
             found = store.trials.get_study_id_from_name(study)
         row = store.transact(lambda session: session.get(StudyTable, found))
     except KeyError:
@@ -102,16 +101,6 @@ def find_study(store: Store, study: str) -> tuple[int, StudyTable]:
             f"unknown study {study!r} in {store.url} (it has: {known}); create it, or set MARSEARCH_STORAGE to another"
         )
     return row.study_id, row
-
-
-@contextmanager
-def _optuna_errors(store: Store) -> Iterator[None]:
-    """Optuna wraps the errors of the database into one of its own: unwrap them."""
-    with translate_errors(store.url):
-        try:
-            yield
-        except StorageInternalError as error:
-            raise (error.__cause__ or error) from error
 
 
 def _optuna_study(store: Store, name: str) -> tuple[int, bool]:

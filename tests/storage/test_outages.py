@@ -240,7 +240,7 @@ def test_a_lock_that_is_held_for_long_is_waited_for(server: Server, mars: Store)
 def test_a_worker_that_falls_silent_in_a_transaction_loses_its_locks(
     url: str, tmp_path: Path, plan: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.database.engine.HUNG_S", 1)
+    monkeypatch.setattr("storage.database.postgres_connection.HUNG_S", 1)
     store = open_store(url, str(tmp_path), RetryPolicy(60, shortest_s=0.02, longest_s=0.2))
     create_study(store, plan)
     with store.engine.connect() as silent:
