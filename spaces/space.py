@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from optuna.distributions import BaseDistribution
@@ -128,6 +129,14 @@ class Space:
         for path, domain in self._reachable().items():
             options(path, domain)
         return self._points()
+
+    def size(self, most: int) -> int | None:
+        """How many points the space has; None when these are more than so many, or when there is no end of them."""
+        try:
+            counted = sum(1 for _ in islice(self.grid(), most + 1))
+        except SpaceError:
+            return None
+        return counted if counted <= most else None
 
     @property
     def searched(self) -> dict[str, BaseDistribution]:

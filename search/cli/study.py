@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +12,14 @@ import typer
 
 from search.cli import options
 from search.cli.options import WORKER_S, open_storage, takes_config
-from search.errors import UsageError
+from search.errors import TrainingFailed, UsageError
 from search.log import is_json, log_to_stderr, tell
 from search.settings import read_settings
 from storage.studies.config import StudyConfig
 
 if TYPE_CHECKING:
     from search.host.context import WorkOptions
-    from search.host.host import WorkDone
+    from search.host.work_done import WorkDone
     from storage.store import Store
 
 OUT = "bundle; default demo-bundle in MARSEARCH_HOME"
@@ -120,7 +121,24 @@ def enqueue(
 
     with open_storage() as (store, _):
         enqueue_named(store, study, recipe)
-        tell(f"{recipe} waits in study {study}", "recipe enqueued", study=study, recipe=recipe)
+        tell(f"{recipe} waits in study {study}{_held_up(store, study)}", "recipe enqueued", study=study, recipe=recipe)
+
+
+def _held_up(store: Store, study: str) -> str:
+    """Why nobody takes up what waits, and what helps; "" where somebody does."""
+    from search.studies.reports import study_report
+
+    known = study_report(store, study)
+    match known["state"]:
+        case "finished":
+            enough = known["finished"] + known["trials"]["waiting"]
+            command = f"marsearch work {study} --trials {enough}"
+            return f": the study has its {known['target']} trials, go on with: {command}"
+        case "idle":
+            return f": nobody works on it, start with: marsearch work {study}"
+        case "running":
+            return ""
+    return f": the study is {known['state']}, go on with: marsearch study resume {study}"
 
 
 def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None:
@@ -171,8 +189,10 @@ def serve_on_ray(order: WorkOptions) -> bool:
 
 
 def _report(study: str, outcome: WorkDone) -> bool:
-    finished, target = outcome.finished, outcome.target
-    ended = "finished" if finished >= target else "stopped"
-    sentence = f"{ended}: {finished} of {target} trials of study {study}"
-    tell(sentence, "work ended", study=study, ended=ended, finished=finished, target=target)
-    return finished >= target
+    """Say what came of it; whether the study is finished. Raises TrainingFailed when it is, with nothing complete."""
+    known = {**asdict(outcome.counts), "finished": outcome.finished, "target": outcome.target, "reason": outcome.reason}
+    ended = "finished" if outcome.over else "stopped"
+    tell(outcome.sentence(study), "work ended", study=study, ended=ended, **known)
+    if outcome.fruitless:
+        raise TrainingFailed(f"no trial is complete; the most frequent reason: {outcome.reason or 'none is known'}")
+    return outcome.over

@@ -12,15 +12,15 @@ from search.cluster.hosts import ClusterHosts
 from search.cluster.ray_cluster import Slots
 from search.errors import TrainingFailed, UsageError
 from search.host.context import WorkOptions
-from search.host.host import WorkDone
 from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_timeout
 from search.host.progress import Endings
 from search.host.shutdown import BUDGET, Signals, counted_signals
+from search.host.work_done import WorkDone, work_done
+from search.studies.study import Study
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.control import command
 from storage.studies.studies import load_config, trials_of
-from storage.trials.queries import count
 
 POLL_S = 0.25  # between two looks at signals and hosts
 STUDY_POLL_S = 2.0  # between two looks at the study
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 class StudyWatch:
     """The study as last seen; logs each trial that has ended. over: it reached the target, was stopped or deleted."""
 
-    def __init__(self, store: Store, study: str, target: int) -> None:
-        self.finished = 0
+    def __init__(self, store: Store, study: str, target: int, exhausted: bool) -> None:
+        self.done = work_done((), target)
         self.over = False
         self._store = store
         self._study = study
-        self._target = target
+        self._exhausted = exhausted
         self._endings = Endings()
 
     def look(self) -> None:
@@ -47,23 +47,24 @@ class StudyWatch:
         except (StudyError, KeyError):
             self.over = True  # deleted
             return
-        self.finished = count(trials).finished
-        self.over = stopped or self.finished >= self._target
-        for _, line in self._endings.look(trials, self._target):
+        self.done = work_done(trials, self.done.target, exhausted=self._exhausted)
+        self.over = stopped or self.done.over
+        for _, line in self._endings.look(trials, self.done.target):
             log.info("%s", line)
 
 
 def work(ray: Any, store: Store, options: WorkOptions, slots: Slots, environment: Mapping[str, str]) -> WorkDone:
-    """Work on the study until its end, the timeout, SIGINT or SIGTERM.
+    """Work on the study until its end, the timeout or a signal.
 
     ray: Ray's module, connected. environment: of every host, with credentials. Raises StudyError for an unknown study;
     when every slot was given up before the end, UsageError or TrainingFailed with the last line of their hosts.
     """
-    config = load_config(store, options.study)
-    target = options.trials or config.trials
+    known = Study(load_config(store, options.study))
+    target = known.target(options.trials or known.config.trials, trials_of(store, options.study))
     threads = {"OMP_NUM_THREADS": str(slots.cpus)}
     hosts = ClusterHosts(ray, slots, _arguments(options, slots), threads | dict(environment))
-    study, errors = StudyWatch(store, options.study, target), list[BaseException]()
+    exhausted = known.space.size(target) is not None
+    study, errors = StudyWatch(store, options.study, target, exhausted), list[BaseException]()
     reading = PeriodicTask("reading the study", STUDY_POLL_S, study.look)
     with counted_signals() as signals:
         with periodic_tasks((reading,), errors.append):
@@ -76,10 +77,10 @@ def work(ray: Any, store: Store, options: WorkOptions, slots: Slots, environment
         run_with_timeout(study.look, 1.0 if signals.count else 60.0)
     if errors:
         raise errors[0]
-    if study.finished < target and len(hosts.given_up) == len(hosts.slots):
+    if not study.done.over and len(hosts.given_up) == len(hosts.slots):
         last = hosts.given_up[-1]
         raise (UsageError if last.status == 2 else TrainingFailed)(last.last_line.removeprefix("marsearch: "))
-    return WorkDone(finished=study.finished, target=target)
+    return study.done
 
 
 def _supervise(

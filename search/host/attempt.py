@@ -26,6 +26,7 @@ from search.worker.protocol import Message
 from spaces import Recipe, dump_recipe
 from storage.errors import StorageError
 from storage.studies.attempts import Ending, State
+from storage.trials.queries import same_recipe
 from storage.trials.retries import earlier_attempts, first_attempt, may_retry
 
 TRACE = 4000  # characters of a traceback that a trial keeps
@@ -106,7 +107,7 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
     try:
         seed = trial_seed(context.opened.config.seed, first_attempt(job.frozen))
         recipe = context.opened.space.suggest(job.trial, seed=seed)
-        reason = _over_the_limits(context, job, recipe)
+        reason = _repeated(job) or _over_the_limits(context, job, recipe)
         return Pruned(reason=reason) if reason else _train(context, job, recipe)
     except UpdateFinishedTrialError:
         return Lost()
@@ -115,6 +116,12 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
     except Exception as error:
         sentence = " ".join(str(error).split())[:500] or "no message"
         return job.broken(f"{type(error).__name__}: {sentence}", "own", traceback.format_exc())
+
+
+def _repeated(job: Job) -> str:
+    """Why the recipe is not trained: another trial has it, and the better of two seeds would pass for a better one."""
+    twin = same_recipe(job.trial.study.get_trials(deepcopy=False), job.trial.params, before=first_attempt(job.frozen))
+    return f"not trained: trial {twin.number} has the same recipe" if twin is not None else ""
 
 
 def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> str:

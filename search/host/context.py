@@ -21,7 +21,7 @@ from search.worker.process import WorkerProcess
 from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError, StudyError
 from storage.store import Store
-from storage.studies.studies import load_config
+from storage.studies.studies import load_config, trials_of
 
 _logger = logging.getLogger(__name__)
 
@@ -85,7 +85,9 @@ class HostContext:
     failures: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.target = self.options.trials or self.opened.config.trials  # finished trials that end the study
+        wanted, trials = self.options.trials or self.opened.config.trials, trials_of(self.store, self.options.study)
+        self.target = self.opened.target(wanted, trials)  # finished trials that end the study
+        self.exhausted = self.opened.space.size(self.target) is not None  # by so many trials
         self.stem = stem_of(self.store, self.options.study)  # of the names of checkpoints
         self.outbox = Outbox(self.store, self.options.home, lambda: self.state.shutdown.begun)
         for worker in self.workers:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 
 from search.errors import UsageError
 from search.host.context import HostContext, Timing, WorkOptions
@@ -19,6 +18,7 @@ from search.host.progress import Progress
 from search.host.shutdown import Signals, counted_signals
 from search.host.state import HostState
 from search.host.trial_loop import run_trials
+from search.host.work_done import WorkDone
 from search.studies.study import open_study
 from search.worker.devices import device_slots
 from search.worker.process import WorkerProcess
@@ -33,19 +33,8 @@ LOOK_S = 0.25  # between two looks at signals and trial loops
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkDone:
-    """How a host's work ended.
-
-    finished: trials of the study that count towards its target; fewer than target when the host was stopped.
-    """
-
-    finished: int
-    target: int
-
-
 def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing | None = None) -> WorkDone:
-    """Work on the study until its target, the timeout, SIGINT or SIGTERM; trials under way then go back to the queue.
+    """Work on the study until its target, the timeout or a signal; trials under way then go back to the queue.
 
     Raises StudyError for an unknown study, and what went wrong for good after all trial loops have ended.
     """
@@ -70,7 +59,7 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         _finish(context, maintenance)
     if context.trouble:
         raise context.trouble[0]
-    return WorkDone(finished=maintenance.finished, target=context.target)
+    return maintenance.done
 
 
 def epoch_limit(environment: Mapping[str, str]) -> float | None:

@@ -12,6 +12,7 @@ from search.host.context import HostContext
 from search.host.periodic_task import PeriodicTask
 from search.host.progress import Progress
 from search.host.results import drop_surplus_weights
+from search.host.work_done import work_done
 from storage.artifacts.artifact_store import sweep_artifacts
 from storage.atomic_write import sweep
 from storage.errors import StudyError
@@ -19,16 +20,15 @@ from storage.studies.control import command
 from storage.studies.hosts import TrainingProgress, heartbeat
 from storage.studies.reaper import reap
 from storage.studies.sightings import Sightings
-from storage.trials.queries import count
 
 _logger = logging.getLogger(__name__)
 
 
 class Maintenance:
-    """The periodic tasks of one host. finished: trials that count towards the target, as last seen."""
+    """The periodic tasks of one host. done: how the study stood when it was last seen."""
 
     def __init__(self, context: HostContext, progress: Progress) -> None:
-        self.finished = 0
+        self.done = work_done((), context.target)
         self._context = context
         self._progress = progress
         self._study = context.study()
@@ -51,10 +51,10 @@ class Maintenance:
     def look(self) -> None:
         """Show how the study is, and note which of our trials other hosts have reclaimed."""
         trials = self._study.get_trials(deepcopy=False)
-        self.finished = count(trials).finished
-        state = self._context.state
+        context, state = self._context, self._context.state
+        self.done = work_done(trials, context.target, exhausted=context.exhausted)
         state.lose(t.number for t in trials if t.number in state.trainings and t.state is TrialState.FAIL)
-        self._progress.refresh(trials, state, self._context.target, len(self._context.workers))
+        self._progress.refresh(trials, state, context.target, len(context.workers))
 
     def heartbeat(self) -> None:
         """Note in the database that this host is alive, what it trains, and which of its trials make progress."""

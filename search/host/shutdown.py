@@ -92,7 +92,9 @@ class Signals:
 
 @contextmanager
 def counted_signals(stop: threading.Event | None = None) -> Iterator[Signals]:
-    """Let SIGINT and SIGTERM only count, and set the flag; outside the main thread (tests) there is nothing to set.
+    """Let SIGINT, SIGTERM and SIGHUP only count, and set the flag; outside the main thread (tests) nothing is set.
+
+    A SIGHUP that is ignored, as under `nohup`, stays so: such a host is to outlive its terminal.
 
     Without a flag they go on being counted after the block, once one has come: the process is leaving, and an impatient
     second Ctrl-C must not break off its last steps.
@@ -107,7 +109,8 @@ def counted_signals(stop: threading.Event | None = None) -> Iterator[Signals]:
         if stop is not None:
             stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, *hangup)}
     try:
         yield signals
     finally:

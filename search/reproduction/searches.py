@@ -92,7 +92,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
         grid = optuna.load_study(study_name=names["grid"], storage=store.trials)
         for point in points[:trials]:
             grid.enqueue_trial(dict(point), skip_if_exists=True)
-        targets = {sampler: min(trials, len(points)) if sampler == "grid" else trials for sampler in SAMPLERS}
+        targets = dict.fromkeys(SAMPLERS, min(trials, len(points)))
         for sampler, target in targets.items():
             if not stop.is_set():
                 log.info("search by %s: study %s, %d trials", sampler, names[sampler], target)
@@ -219,7 +219,7 @@ def _work(store: Store, name: str, target: int, request: Request, stop: threadin
     """Work on the study as `marsearch work` does; a study that a signal ended sets the flag."""
     order = WorkOptions(study=name, home=request.out, workers=request.workers, trials=target, device=request.device)
     outcome = work(store, order, LogProgress(name) if is_json() else Progress(name))
-    if outcome.finished < outcome.target:
+    if not outcome.over:
         stop.set()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import UsageError
 from search.studies.recipes import params_for, recipe_for
@@ -21,7 +23,7 @@ from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared, differences, refusal
 from storage.studies.datasets import keep_dataset, samples_of
-from storage.studies.studies import check_name, create_study, existing_config
+from storage.studies.studies import check_name, create_study, existing_config, trials_of
 
 VALIDATION_SHARE = 0.2
 MOST_NAMED = 4  # differences of a space, or conflicts of a preset, that one sentence names
@@ -54,11 +56,24 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
         return _found(store, known, replace(wanted, data_digest=dataset.digest), space, len(dataset.images))
     config = _completed(wanted, dataset, space, data)
     trials, notes = _first_trials(Study(config))
+    waiting = [create_trial(state=TrialState.WAITING, system_attrs={"fixed_params": params}) for params in trials]
+    config, bound = _bounded(config, waiting)
+    notes = (*notes, *bound, *_beyond(len(trials), config.trials))
     keep_dataset(store, dataset, data.name)
     new = create_study(store, config, trials)
     if new:
         keep_dataset(store, dataset, data.name)  # the last other study of these data may just have been deleted
     return Created(new=new, config=config, notes=notes if new else ())
+
+
+def _bounded(config: StudyConfig, trials: Iterable[FrozenTrial]) -> tuple[StudyConfig, tuple[str, ...]]:
+    """The configuration with a target that its space has recipes for, and a note where it was larger."""
+    target = Study(config).target(config.trials, trials)
+    if target == config.trials:
+        return config, ()
+    recipes = f"{target} recipe{'s' if target != 1 else ''}"
+    note = f"the space has only {recipes}: the study ends with {target} trials instead of {config.trials}"
+    return replace(config, trials=target), (note,)
 
 
 def _first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
@@ -70,6 +85,12 @@ def _first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     # As text, in which 1, 1.0 and True are different values.
     distinct = {json.dumps(point, sort_keys=True): point for point in (*warm, *points)}
     return list(distinct.values()), notes
+
+
+def _beyond(enqueued: int, trials: int) -> tuple[str, ...]:
+    if enqueued <= trials:
+        return ()
+    return (f"{enqueued - trials} of {enqueued} enqueued recipes go beyond --trials {trials}: they will wait",)
 
 
 def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, samples: int) -> Created:
@@ -88,8 +109,9 @@ def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, 
     if found:
         raise StudyError(refusal(known.study, store.url, found))
     config = replace(known, **{field.name: getattr(wanted, field.name) for field in declared("changeable")})
+    config, bound = _bounded(config, trials_of(store, known.study))
     create_study(store, config)
-    return Created(new=False, config=config, notes=_ignored(known, wanted))
+    return Created(new=False, config=config, notes=(*_ignored(known, wanted), *bound))
 
 
 def _ignored(known: StudyConfig, wanted: StudyConfig) -> tuple[str, ...]:

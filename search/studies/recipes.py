@@ -14,16 +14,23 @@ from spaces.axis import Scalar
 from spaces.domain import Searched
 from storage.store import Store
 from storage.studies.studies import load_config
+from storage.trials.queries import same_recipe
 
 
 def enqueue(store: Store, name: str, recipe: str) -> None:
     """Let the next free worker try a preset or the recipe in a file.
 
-    Raises StudyError for an unknown study, and as `recipe_for` and `params_for`.
+    Raises StudyError for an unknown study, UsageError for a recipe that is tried already, and as `recipe_for` and
+    `params_for`.
     """
     study = Study(load_config(store, name))
     params = params_for(study, recipe_for(study, recipe))
-    optuna.load_study(study_name=name, storage=store.trials).enqueue_trial(params)
+    opened = optuna.load_study(study_name=name, storage=store.trials)
+    trials = opened.get_trials(deepcopy=False)
+    if (twin := same_recipe(trials, params, before=len(trials))) is not None:
+        state = twin.state.name.lower()
+        raise UsageError(f"{recipe}: trial {twin.number} has the same recipe ({state}), another one was expected")
+    opened.enqueue_trial(params)
 
 
 def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) -> Recipe:

@@ -7,11 +7,13 @@ large ones after a hundred trials (measured, 3 seeds): its densities are wide in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partialmethod
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -21,10 +23,14 @@ from search.studies.limits import violation_of
 from search.studies.pruners import build_pruner
 from search.studies.study import Study, trial_seed
 from search.worker.devices import Gpu
+from spaces import Space
 from spaces.axis import contains
 from spaces.space import Suggests
+from storage.database.optuna_schema import storage_of, study_id_of
 from storage.store import Store
-from storage.studies.config import StudyConfig
+from storage.trials.queries import params_of
+
+Params = Mapping[str, Any]
 
 DRAWS = 20
 """Proposals for one trial, of which the first feasible or else the least infeasible is taken.
@@ -34,16 +40,22 @@ With 5, 0 to 14 of the last 100 trials were over the limit in such a search, wit
 """
 
 
+MOST_LISTED = 10_000
+"""Points of a space that are looked through for one that was not tried, once proposals only repeat what was."""
+
+
 class Candidate:
     """A proposal that is not a trial: its parameters come from the sampler as Optuna's trial would get them.
 
-    params, distributions: by name, of what was asked for so far.
+    params, distributions: by name, of what was asked for so far. chosen: parameters that go before the sampler's.
     """
 
-    def __init__(self, sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial) -> None:
+    def __init__(
+        self, sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial, chosen: Mapping[str, Any] | None = None
+    ) -> None:
         self._sampler, self._study, self._trial = sampler, study, trial
-        space = sampler.infer_relative_search_space(study, trial)
-        self._relative = sampler.sample_relative(study, trial, space)
+        space = sampler.infer_relative_search_space(study, trial) if chosen is None else {}
+        self._relative = chosen or sampler.sample_relative(study, trial, space)
         self.params: dict[str, Any] = {}
         self.distributions: dict[str, BaseDistribution] = {}
 
@@ -65,15 +77,20 @@ class StudySampler(BaseSampler):
     """A sampler made anew for each trial, its generator drawn from (study seed, trial number).
 
     So parallel workers never propose the same start-up points, and which worker samples a trial does not matter.
-    violation: how far a proposal is over the study's limits, 0 for a feasible one. The least is taken when all of DRAWS
-    are over, and that trial is refused later, so that the sampler learns from it. A trial that was enqueued keeps what
-    it was enqueued with. The samplers made do nothing before and after a trial.
+    A recipe that another trial has is not proposed again: its other seed would only give it a second chance to look
+    good. violation: how far a proposal is over the study's limits, 0 for a feasible one. The least is taken when all of
+    DRAWS are over, and that trial is refused later, so that the sampler learns from it. A trial that was enqueued keeps
+    what it was enqueued with. The samplers made do nothing before and after a trial.
     """
 
     def __init__(
-        self, make: Callable[[int], BaseSampler], seed: int, violation: Callable[[Suggests], float] | None = None
+        self,
+        make: Callable[[int], BaseSampler],
+        seed: int,
+        space: Space,
+        violation: Callable[[Suggests], float] | None = None,
     ) -> None:
-        self._make, self._seed, self._violation = make, seed, violation
+        self._make, self._seed, self._space, self._violation = make, seed, space, violation
         self._sampler = make(seed)
         self._candidate: Candidate | None = None
 
@@ -82,14 +99,37 @@ class StudySampler(BaseSampler):
         self._sampler = self._make(trial_seed(self._seed, trial.number) % 2**32)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: D102
-        if self._violation is None or "fixed_params" in trial.system_attrs:
+        if "fixed_params" in trial.system_attrs:
             return self._sampler.infer_relative_search_space(study, trial)
-        tried: list[tuple[float, Candidate]] = []
-        while len(tried) < DRAWS and (not tried or tried[-1][0] > 0):
-            candidate = Candidate(self._sampler, study, trial)
-            tried.append((self._violation(candidate), candidate))
-        self._candidate = min(tried, key=itemgetter(0))[1]
+        known = params_of_others(study, trial)
+        ranked: list[tuple[bool, float, Candidate]] = []
+        for candidate in islice(self._proposals(study, trial, known), 2 * DRAWS):
+            over = self._over(candidate)
+            ranked.append((candidate.params in known, over, candidate))
+            if not any(ranked[-1][:2]) or (len(ranked) >= DRAWS and not all(repeated for repeated, *_ in ranked)):
+                break
+        self._candidate = min(ranked, key=itemgetter(0, 1))[2]
         return self._candidate.distributions
+
+    def _over(self, candidate: Candidate) -> float:
+        if self._violation is not None:
+            return self._violation(candidate)
+        self._space.suggest(candidate)
+        return 0.0
+
+    def _proposals(self, study: optuna.Study, trial: FrozenTrial, known: Sequence[Params]) -> Iterator[Candidate]:
+        """The sampler's own; when these only repeat what is known, points that are not, or random ones."""
+        for _ in range(DRAWS):
+            yield Candidate(self._sampler, study, trial)
+        seed = trial_seed(self._seed, trial.number) % 2**32
+        if self._space.size(MOST_LISTED) is None:
+            chance = RandomSampler(seed=seed)
+            while True:
+                yield Candidate(chance, study, trial)
+        tried = {frozenset(params.items()) for params in known}
+        left = [point for point in self._space.grid() if frozenset(point.items()) not in tried]
+        for index in np.random.default_rng(seed).permutation(len(left)):
+            yield Candidate(self._sampler, study, trial, left[index])
 
     def sample_relative(  # noqa: D102
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -104,11 +144,18 @@ class StudySampler(BaseSampler):
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
-def build_sampler(config: StudyConfig, violation: Callable[[Suggests], float] | None = None) -> BaseSampler:
+def params_of_others(study: optuna.Study, trial: FrozenTrial) -> Sequence[Params]:
+    """The parameters of all trials of the study but this one, those that wait too: all of a recipe but its seed."""
+    others = storage_of(study).get_all_trials(study_id_of(study), deepcopy=False)  # under Hyperband, of all brackets
+    return [params_of(other) for other in others if other.number != trial.number]
+
+
+def build_sampler(study: Study, violation: Callable[[Suggests], float] | None = None) -> BaseSampler:
     """The study's sampler. A grid's points are enqueued, so its sampler only fills up what is missing at random.
 
     violation: see `StudySampler`; None where nothing is limited.
     """
+    config = study.config
     startup = max(4, min(10, config.trials // 4))
 
     def make(seed: int) -> BaseSampler:
@@ -117,7 +164,7 @@ def build_sampler(config: StudyConfig, violation: Callable[[Suggests], float] | 
             return TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
         return RandomSampler(seed=seed)
 
-    return StudySampler(make, config.seed, violation)
+    return StudySampler(make, config.seed, study.space, violation)
 
 
 def load_study(store: Store, study: Study, gpu: Gpu | None = None) -> optuna.Study:
@@ -126,6 +173,6 @@ def load_study(store: Store, study: Study, gpu: Gpu | None = None) -> optuna.Stu
     gpu: of the trainings that the thread will run, so that recipes too large for them are not proposed.
     The pruner counts a trial once, however many attempts it has had.
     """
-    sampler = build_sampler(study.config, violation_of(study, gpu))
+    sampler = build_sampler(study, violation_of(study, gpu))
     name, pruner = study.config.study, build_pruner(study.config)
     return optuna.load_study(study_name=name, storage=store.trials, sampler=sampler, pruner=pruner)

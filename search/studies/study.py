@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,8 @@ from storage.store import Store
 from storage.studies.config import StudyConfig
 from storage.studies.datasets import fetch_dataset
 from storage.studies.studies import load_config
-from storage.trials.retries import first_attempt
+from storage.trials.queries import params_of
+from storage.trials.retries import earlier_attempts, first_attempt
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,18 @@ class Study:
         if isinstance(self._space, SpaceError):
             raise StudyError(f"study {self.config.study} can be looked at, but not continued: {self._space}")
         return self._space
+
+    def target(self, wanted: int, trials: Iterable[FrozenTrial] = ()) -> int:
+        """So many finished trials, or fewer where the space has no recipes for more.
+
+        trials: those that there are. One that was enqueued with a value for an axis that is not searched is no point of
+        the space, and counts beside these.
+        """
+        if isinstance(self._space, SpaceError) or (size := self._space.size(wanted)) is None:
+            return wanted
+        searched = self._space.searched.keys()
+        tried = [params_of(trial) for trial in trials if not earlier_attempts(trial)]
+        return min(wanted, size + sum(not params.keys() <= searched for params in tried))
 
     @cached_property
     def _space(self) -> Space | SpaceError:

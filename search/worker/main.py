@@ -17,9 +17,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, TextIO
 
-# Ctrl-C and a service manager's SIGTERM go to the whole process group, and only the host decides: ignored before torch
-# takes its seconds to load. The worker exits when its input ends.
-for _signal in (signal.SIGINT, signal.SIGTERM):
+# Ctrl-C, a service manager's SIGTERM and a closed terminal's SIGHUP go to the whole process group, and only the host
+# decides: ignored before torch takes its seconds to load. The worker exits when its input ends.
+for _signal in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(_signal, signal.SIG_IGN)
 
 from search.worker.job import train  # noqa: E402

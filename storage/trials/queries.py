@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -70,6 +71,24 @@ def best_pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The pruned trials that were trained at all, best first."""
     pruned = [t for t in trials if t.state is TrialState.PRUNED and t.value is not None]
     return sorted(pruned, key=lambda t: rank(t.value, None, t.number))
+
+
+def params_of(trial: FrozenTrial) -> Mapping[str, Any]:
+    """The trial's parameters; of one that waits, those that it was enqueued with."""
+    enqueued: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return trial.params or enqueued
+
+
+def same_recipe(trials: Iterable[FrozenTrial], params: Mapping[str, Any], *, before: int) -> FrozenTrial | None:
+    """The first trial with these parameters and a smaller number that has a result, or will have one; None without.
+
+    One that failed may be tried again, and one that was refused or not trained is no competitor.
+    """
+    going = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.WAITING)
+    for trial in trials:
+        if trial.number < before and params_of(trial) == params and (trial.state in going or trial.value is not None):
+            return trial
+    return None
 
 
 def remaining_seconds(trials: Sequence[FrozenTrial], target: int, workers: int) -> float | None:

@@ -182,7 +182,7 @@ def refused(trial: Trial, over: float) -> None:
 
 
 def test_refused_trials_are_finished_and_never_the_best(plan: StudyConfig) -> None:
-    study = optuna.create_study(direction="maximize", sampler=build_sampler(plan), pruner=build_pruner(plan))
+    study = optuna.create_study(direction="maximize", sampler=build_sampler(Study(plan)), pruner=build_pruner(plan))
 
     def objective(trial: Trial) -> float:
         Study(plan).space.suggest(trial)
@@ -245,7 +245,9 @@ def infeasible(plan: StudyConfig, text: str, *, mode: str, trials: int = 200) ->
     study = study_of(replace(plan, sampler="tpe", trials=trials, max_params=tight(text, 0.05)), text)
     space, plan = study.space, study.config
     screen = violation_of(study) if mode == "screened" else None
-    search = optuna.create_study(direction="maximize", sampler=build_sampler(plan, screen), pruner=build_pruner(plan))
+    search = optuna.create_study(
+        direction="maximize", sampler=build_sampler(Study(plan), screen), pruner=build_pruner(plan)
+    )
     over: list[bool] = []
 
     def objective(trial: Trial) -> float:
@@ -289,7 +291,7 @@ def test_a_screened_trial_is_sampled_the_same_again(plan: StudyConfig) -> None:
     study = study_of(replace(plan, max_params=tight(UNETS, 0.3)), UNETS)
 
     def params(trials: int) -> list[dict[str, object]]:
-        sampler = build_sampler(study.config, violation_of(study))
+        sampler = build_sampler(study, violation_of(study))
         search = optuna.create_study(direction="maximize", sampler=sampler)
         search.optimize(lambda trial: study.space.suggest(trial).optimisation.lr, n_trials=trials)
         return [trial.params for trial in search.trials]
@@ -300,7 +302,7 @@ def test_a_screened_trial_is_sampled_the_same_again(plan: StudyConfig) -> None:
 def test_an_enqueued_trial_is_not_screened(plan: StudyConfig) -> None:
     limited = study_of(replace(plan, max_params=1), UNETS)
     space = limited.space
-    study = optuna.create_study(sampler=build_sampler(limited.config, violation_of(limited)))
+    study = optuna.create_study(sampler=build_sampler(limited, violation_of(limited)))
     donor = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
     wanted = space.suggest(donor)
     study.enqueue_trial(donor.params)

@@ -27,7 +27,7 @@ CHOICES = {field.name: get_args(field.type) for field in declared()}
 
 
 def params_of_trials(plan: StudyConfig, numbers: int) -> list[dict[str, object]]:
-    study = optuna.create_study(direction="maximize", sampler=build_sampler(plan))
+    study = optuna.create_study(direction="maximize", sampler=build_sampler(Study(plan)))
     found = []
     for _ in range(numbers):
         trial = study.ask()

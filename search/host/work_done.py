@@ -1,0 +1,78 @@
+"""What came of the work on a study, as its hosts say it when they end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from optuna.trial import FrozenTrial, TrialState
+
+from storage.trials.queries import Counts, count
+from storage.trials.retries import earlier_attempts
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkDone:
+    """How the work on a study stands when a host ends.
+
+    target: finished trials that end it; fewer are finished when the host was stopped. exhausted: it leaves no
+    recipe of the study's space untried. reason: the most frequent one for which trials ended without being complete.
+    """
+
+    counts: Counts
+    target: int
+    exhausted: bool
+    reason: str
+
+    @property
+    def finished(self) -> int:
+        """Trials that count towards the target."""
+        return self.counts.finished
+
+    @property
+    def over(self) -> bool:
+        """Whether the study has reached the target."""
+        return self.finished >= self.target
+
+    @property
+    def fruitless(self) -> bool:
+        """Whether the study is over without a complete trial."""
+        return self.over and not self.counts.complete
+
+    def sentence(self, study: str) -> str:
+        """What came of it, and how what waits is taken up."""
+        counts, ended = self.counts, "finished" if self.over else "stopped"
+        parts = [
+            f"{ended}: {self.finished} of {self.target} trials of study {study}: {counts.complete} complete,"
+            f" {counts.pruned} pruned, {counts.failed} failed"
+        ]
+        if counts.failed and counts.complete:
+            parts.append(f"most often: {self.reason}")
+        if self.exhausted and self.over:
+            parts.append("every recipe of its space is tried")
+        if self.over and counts.waiting:
+            waits = "1 more waits" if counts.waiting == 1 else f"{counts.waiting} more wait"
+            parts.append(f"{waits}: marsearch work {study} --trials {self.finished + counts.waiting}")
+        return "; ".join(parts)
+
+
+def work_done(trials: Sequence[FrozenTrial], target: int, *, exhausted: bool = False) -> WorkDone:
+    """The state of a study. trials: all of it. exhausted: the target leaves no recipe of its space untried."""
+    replaced = {number for trial in trials for number in earlier_attempts(trial)}
+    last = [trial for trial in trials if trial.number not in replaced]
+    failed = [t for t in last if t.state is TrialState.FAIL]
+    reason = _most_frequent(failed or [t for t in last if t.state is TrialState.PRUNED])
+    return WorkDone(counts=count(trials), target=target, exhausted=exhausted, reason=reason)
+
+
+def _most_frequent(trials: Iterable[FrozenTrial]) -> str:
+    """The most frequent reason, whatever numbers it holds; "" where no trial has any."""
+    reasons = [str(t.user_attrs["reason"]) for t in trials if "reason" in t.user_attrs]
+    kinds = Counter(_kind(reason) for reason in reasons)
+    return next((reason for reason in reasons if _kind(reason) == kinds.most_common(1)[0][0]), "")
+
+
+def _kind(reason: str) -> str:
+    return re.sub(r"[0-9]+", "#", reason)
