@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -14,6 +13,7 @@ try:
     from search.cli import bundle, data, reproduce, space, study, watch
     from search.errors import SearchError, TrainingFailed
     from search.log import log_as_json, tell
+    from search.output import lost_report, make_lenient
     from spaces.errors import SpaceError
     from storage.errors import StorageError
 except ModuleNotFoundError as error:
@@ -63,7 +63,11 @@ def _start(
 
 def main() -> None:
     """Run a command. Exit status 0: done; 2: wrong use or bad input, one line on stderr; 1: failure."""
-    raise SystemExit(answer(sys.argv[1:]))
+    make_lenient("stdout", "stderr")
+    status = answer(sys.argv[1:])
+    if not status and (reason := lost_report()):
+        status = _say(f"what was to be written to standard output is lost: {reason}", 1)
+    raise SystemExit(status)
 
 
 def answer(arguments: list[str]) -> int:
@@ -79,10 +83,6 @@ def answer(arguments: list[str]) -> int:
         return _say(text) if not text.startswith("Usage:") else _fail(text)
     except ModuleNotFoundError as error:
         return _say(_lacking(error))
-    except BrokenPipeError:
-        # The reader of our output has closed it (`| head`); Python would report that once more while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", 130)
 

@@ -57,11 +57,12 @@ def _facts(data: Path | None) -> DataFacts:
 
 
 def _print(chapters: tuple[Chapter, ...]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    from search.output import console
+
+    pages = console()
     for chapter in chapters:
         # The narrow columns first, the range last: 80 columns hold the longest name and the longest option together.
         table = Table(box=None, title=Text(chapter.title, style="bold"), title_justify="left", padding=(0, 1, 0, 0))
@@ -72,6 +73,6 @@ def _print(chapters: tuple[Chapter, ...]) -> None:
         for row in chapter.rows:
             searched, letters = "yes" if row.searched else "-", row.reports.replace(" ", "")
             cells = (row.path.removeprefix(f"{inside}."), row.type, row.default, searched, letters, row.range)
-            table.add_row(*map(Text, cells))
-        console.print(table, "")
-    console.print("searched: - keeps its default in every trial; reports: + stands for none", style="dim")
+            table.add_row(*cells)
+        pages.print(table, "")
+    pages.print("searched: - keeps its default in every trial; reports: + stands for none", style="dim")

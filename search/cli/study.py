@@ -83,12 +83,11 @@ def demo(
     ] = None,
 ) -> None:
     """Search on synthetic data: study `demo`, pruning, leaderboard, exported bundle."""
-    from rich.console import Console
-
     from search.commands.bundle import export_trial
     from search.host.context import WorkOptions
     from search.outcome.bundle import check_target
     from search.outcome.leaderboard import render
+    from search.output import console
     from search.studies.reports import leaderboard
     from storage.data.dataset import write_dataset
     from storage.data.synthetic import synthesise
@@ -103,7 +102,7 @@ def demo(
         config = StudyConfig(study="demo", space=space, trials=trials, epochs=9, warm_start="none")
         make(store, config, data, "demo space")
         finished = serve(store, WorkOptions(study="demo", home=settings.home, workers=workers, trials=trials))
-        render(leaderboard(store, "demo"), Console())
+        render(leaderboard(store, "demo"), console())
         if not finished:
             typer.echo("continue marsearch demo")
             return

@@ -46,9 +46,8 @@ def trials(
     format: Annotated[Literal["table", "csv", "json"], typer.Option(help="how they are written")] = "table",
 ) -> None:
     """List the trials of a study."""
-    from rich.console import Console
-
     from search.outcome.leaderboard import render
+    from search.output import console
     from search.studies.reports import leaderboard, trial_reports
 
     with open_storage() as (store, _):
@@ -59,7 +58,7 @@ def trials(
 
             pd.json_normalize(trial_reports(store, study), sep="_").to_csv(sys.stdout, index=False)
         else:
-            render(leaderboard(store, study), Console())
+            render(leaderboard(store, study), console())
 
 
 def list_studies(as_json: options.AsJson = False) -> None:
@@ -188,11 +187,10 @@ def _give(study: str, command: Command, done: str, workers: str, nobody: str, th
 
 
 def _print_table(studies: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from search.host.progress import clock
+    from search.output import console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("study", overflow="fold")
@@ -201,6 +199,5 @@ def _print_table(studies: list[dict[str, Any]]) -> None:
     for study in studies:
         best, trials = study["best"], f"{study['finished']}/{study['target']}"
         score = "-" if best is None else f"{best:.4f}"
-        cells = (study["study"], study["state"], trials, score, str(study["workers"]), clock(study["age_s"]))
-        table.add_row(*map(Text, cells))  # as they are: rich would read square brackets in a name as markup
-    Console().print(table)
+        table.add_row(study["study"], study["state"], trials, score, str(study["workers"]), clock(study["age_s"]))
+    console().print(table)

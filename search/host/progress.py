@@ -16,6 +16,7 @@ from rich.text import Text
 
 from search.host.state import HostState, Training
 from search.log import log_fields, log_lines, tell
+from search.output import console as new_console
 from storage.trials.queries import best_of, count, remaining_seconds
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
@@ -54,7 +55,7 @@ class Progress(AbstractContextManager[Any]):
 
     def __init__(self, study: str, console: Console | None = None) -> None:
         self._study = study
-        self._console = console or Console(file=sys.stderr)
+        self._console = console or new_console(sys.stderr)
         self._live = Live(console=self._console, refresh_per_second=4, transient=False, auto_refresh=False)
         self._endings = Endings()
 
@@ -71,7 +72,7 @@ class Progress(AbstractContextManager[Any]):
 
     def message(self, sentence: str) -> None:
         """Show a sentence above the progress; any thread may."""
-        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(sentence, highlight=False, soft_wrap=True)
 
     def refresh(self, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> None:
         """Show the study as it is now. trials: all of it."""
@@ -86,7 +87,7 @@ class LogProgress(Progress):
     """Progress for a log collector: an event for each trial that begins here and each that ends, wherever it ran."""
 
     def __init__(self, study: str) -> None:
-        super().__init__(study, Console(file=sys.stderr, force_terminal=False))
+        super().__init__(study, new_console(sys.stderr, force_terminal=False))
         self._begun: set[int] = set()
 
     def messages(self, host: str) -> AbstractContextManager[None]:

@@ -81,11 +81,12 @@ def _place(row: Row) -> tuple[int, float, float, int]:
 
 def _table(rows: Sequence[Row], title: str, width: int) -> Table:
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=escape(title) or None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=0)
+    table = Table(
+        title=Text(title) if title else None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=0
+    )
     table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for name in ("mIoU", "strict", "epochs", "params", "time"):

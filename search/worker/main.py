@@ -22,6 +22,7 @@ from typing import Literal, TextIO
 for _signal in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(_signal, signal.SIG_IGN)
 
+from search.output import make_lenient  # noqa: E402
 from search.worker.job import train  # noqa: E402
 from search.worker.protocol import Failed, Message, Ready, Stop, Train, from_line, to_line  # noqa: E402
 
@@ -31,6 +32,7 @@ _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", 
 
 def main() -> None:
     """Train jobs until the host is gone."""
+    make_lenient("stderr")  # a log on a full disk costs no training
     faulthandler.enable()  # a crash in native code leaves its traceback in the log
     send = _sender(_private_stdout())
     jobs, stopped = queue.Queue[Train](), set[int]()
