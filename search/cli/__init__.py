@@ -38,7 +38,7 @@ def _group(text: str, *commands: Callable[..., object]) -> typer.Typer:
 
 
 searches = (study.demo, study.create, study.work, study.run, study.enqueue, watch.status, watch.trials)
-networks = (bundle.train, bundle.export, bundle.predict, reproduce.reproduce)
+networks = (bundle.train, bundle.export, bundle.predict, bundle.evaluate, reproduce.reproduce)
 app = _group(HELP, *searches, *networks, watch.dashboard, watch.doctor)
 app.add_typer(_group("Make, look at and clean data sets.", data.synth, data.inspect, data.clean), name="data")
 app.add_typer(_group("Look at the search space.", space.show), name="space")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from search.cli import options
 from search.cli.options import open_storage, refuse_same_file
-from search.errors import UsageError
 
 
 def train(
@@ -19,17 +19,21 @@ def train(
     out: Annotated[Path, typer.Option(metavar="DIR", help="bundle to write")],
     epochs: Annotated[int | None, typer.Option(metavar="N", min=1, max=2000, help="default the recipe's")] = None,
     seed: options.Seed = 0,
+    objective: Annotated[
+        Literal["miou", "miou_strict"] | None, typer.Option(help="mean IoU that chooses the epoch, as in `create`")
+    ] = None,
     device: options.Device = "auto",
 ) -> None:
     """Train one recipe without a study."""
-    from search.commands.bundle import train_one
+    from search.commands.train import train_one
     from search.studies.recipes import read_recipe
     from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset
 
     dataset = read_dataset(data)
     wanted = read_recipe(recipe, facts_of(dataset), len(dataset.images))
-    train_one(wanted, dataset, out, epochs=epochs, seed=seed, device=device, say=partial(typer.echo, err=True))
+    say = partial(typer.echo, err=True)
+    train_one(wanted, dataset, out, epochs=epochs, seed=seed, device=device, objective=objective, say=say)
     typer.echo(f"bundle: {out}", err=True)
 
 
@@ -42,7 +46,8 @@ def export(
     from search.commands.bundle import export_trial
 
     with open_storage() as (store, settings):
-        number = export_trial(store, study, out, trial=trial, home=settings.home)
+        say = partial(typer.echo, err=True)
+        number = export_trial(store, study, out, trial=trial, home=settings.home, say=say)
         typer.echo(f"bundle of trial {number}: {out}", err=True)
 
 
@@ -50,22 +55,27 @@ def predict(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder that export or train wrote")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set with test images (.npz)")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help=".npz with masks, or .csv as the homework submits")],
-    tta: Annotated[bool, typer.Option("--tta", help="average over mirrored images")] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="average over images mirrored as in the training")] = False,
 ) -> None:
-    """Label the test images of a data set."""
-    from search.outcome.bundle import read_bundle
+    """Label the test images of a data set, or the images of a file without masks."""
+    from search.commands.predict import predict_file
     from search.outcome.submission import check_prediction_path, write_prediction
-    from search.training.predict import predict_labels
-    from storage.data.dataset import read_dataset
 
     check_prediction_path(out)
     refuse_same_file(file, out)
-    opened = read_bundle(bundle)
-    dataset = read_dataset(file)
-    if dataset.test_images is None or not len(dataset.test_images):
-        raise UsageError(f"{file}: has no test images (test_set or test_images), nothing to predict")
-    if dataset.channels != opened.facts.channels:
-        raise UsageError(f"{file}: {dataset.channels} channels, the bundle was trained on {opened.facts.channels}")
-    masks = predict_labels(opened.network, dataset.test_images, tta=tta)
+    masks = predict_file(bundle, file, tta=tta, say=partial(typer.echo, err=True))
     write_prediction(out, masks)
-    typer.echo(f"{out}: masks of {len(masks)} test images", err=True)
+    typer.echo(f"{out}: masks of {len(masks)} images", err=True)
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder that export or train wrote")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="labelled data set (.npz)")],
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="folder for pictures and tables")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Score a bundle on all labelled images of a data set."""
+    from search.commands.predict import evaluate_file
+
+    found = evaluate_file(bundle, file, out=out, say=partial(typer.echo, err=True))
+    typer.echo(json.dumps(found.document()) if as_json else found.table())

@@ -88,7 +88,7 @@ def demo(
     from search.outcome.bundle import check_target
     from search.outcome.leaderboard import render
     from search.output import console
-    from search.studies.reports import leaderboard
+    from search.studies.reports import constant, leaderboard
     from storage.data.dataset import write_dataset
     from storage.data.synthetic import synthesise
 
@@ -102,11 +102,11 @@ def demo(
         config = StudyConfig(study="demo", space=space, trials=trials, epochs=9, warm_start="none")
         make(store, config, data, "demo space")
         finished = serve(store, WorkOptions(study="demo", home=settings.home, workers=workers, trials=trials))
-        render(leaderboard(store, "demo"), console())
+        render(leaderboard(store, "demo"), console(), constant=constant(store, "demo"))
         if not finished:
             typer.echo("continue marsearch demo")
             return
-        number = export_trial(store, "demo", bundle, trial=None, home=settings.home)
+        number = export_trial(store, "demo", bundle, trial=None, home=settings.home, say=typer.echo)
         typer.echo(f"bundle   {bundle}  (trial {number})")
         typer.echo("watch    marsearch dashboard    then open http://127.0.0.1:8080")
 

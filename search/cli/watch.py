@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from storage.studies.control import Command
 
 NO_STUDY = "no study in {} yet; start with: marsearch demo"
+NO_TRIAL = "  best  no complete trial yet"
 SHOWN_S = 3600.0  # for so long a lost worker has a line of its own
 
 
@@ -48,7 +48,7 @@ def trials(
     """List the trials of a study."""
     from search.outcome.leaderboard import render
     from search.output import console
-    from search.studies.reports import leaderboard, trial_reports
+    from search.studies.reports import constant, leaderboard, trial_reports
 
     with open_storage() as (store, _):
         if format == "json":
@@ -56,9 +56,12 @@ def trials(
         elif format == "csv":
             import pandas as pd
 
-            pd.json_normalize(trial_reports(store, study), sep="_").to_csv(sys.stdout, index=False)
+            from search.outcome.spreadsheet import safe_csv
+
+            table = pd.json_normalize(trial_reports(store, study), sep="_")
+            typer.echo(safe_csv(table.to_csv(index=False)), nl=False)
         else:
-            render(leaderboard(store, study), console())
+            render(leaderboard(store, study), console(), constant=constant(store, study))
 
 
 def list_studies(as_json: options.AsJson = False) -> None:
@@ -157,8 +160,10 @@ def _as_text(report: dict[str, Any]) -> str:
     name, state, best = report["study"], report["state"], report["best"]
     lines = [
         f"study {name}: {state}, {report['finished']} of {report['target']} trials finished ({counts or 'none yet'})",
-        f"  best  {best['value']:.4f}, trial {best['number']}" if best else "  best  no complete trial yet",
+        f"  best  {best['value']:.4f}, trial {best['number']}{_constant(report)}" if best else NO_TRIAL,
     ]
+    if held := report["holdout"]:
+        lines.append(f"  held out  {_held_out(held)}")
     gone = {"left": 0, "lost": 0}
     for worker in report["workers"]:
         if worker["state"] == "left" or (worker["state"] == "lost" and worker["beat_age_s"] > SHOWN_S):
@@ -173,6 +178,20 @@ def _as_text(report: dict[str, Any]) -> str:
     if state in ("paused", "stopped"):
         lines.append(f"  go on with: marsearch study resume {name}")
     return "\n".join(lines)
+
+
+def _constant(report: dict[str, Any]) -> str:
+    """What the best constant answer has in the objective; "" where the study does not say."""
+    value = report["best"]["constant"][report["objective"] or "miou"]
+    return "" if value is None else f" (best constant answer {value:.4f})"
+
+
+def _held_out(held: dict[str, Any]) -> str:
+    if not held["looks"]:
+        return f"{held['images']} images, not looked at yet"
+    scores = (f"{held[name]:.4f}" if held[name] is not None else "undefined" for name in ("miou", "miou_strict"))
+    times = "once" if held["looks"] == 1 else f"{held['looks']} times"
+    return "{}: {} (strict {}), trial {}".format(f"{held['images']} images, looked at {times}", *scores, held["trial"])
 
 
 def _give(study: str, command: Command, done: str, workers: str, nobody: str, then: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Bundles: of one training without a study, and of a study's best trial with everything that is known of it."""
+"""The bundle of a study's best trial, with everything that is known of it."""
 
 from __future__ import annotations
 
@@ -16,76 +16,35 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 from torch import Tensor
 
-from search.errors import TrainingFailed, UsageError
+from search.errors import UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
-from search.outcome.pictures.figures import draw_trial
-from search.studies.create import VALIDATION_SHARE
-from search.studies.study import open_study
+from search.outcome.evaluation import evaluate
+from search.outcome.pixels import measure_pixels
+from search.studies.study import OpenStudy, open_study
 from search.training.epoch import EpochRecord
-from search.training.fit import Diverged, fit
 from search.training.metrics import scores
-from search.training.predict import predict_labels
-from search.worker.devices import device_slots
-from search.worker.job import TrainingJob, run_epochs
-from search.worker.job_files import facts_of, normalisation, panel_samples, training_data
-from search.worker.protocol import EpochEnd, Message
+from search.worker.job_files import facts_of, normalisation
 from spaces import Recipe
 from spaces.modules.networks.network import build_network
 from storage.artifacts.artifact_store import load_file
 from storage.data.dataset import Dataset
-from storage.data.outliers import find_outliers
-from storage.data.split import split_dataset
 from storage.errors import ArtifactError
 from storage.store import Store
 from storage.studies.attempts import kept_weights
 from storage.studies.epochs import curve
+from storage.studies.holdout import note_look
 from storage.studies.studies import trials_of
 from storage.trials.queries import best_of
 
 
-def train_one(
-    recipe: Recipe,
-    dataset: Dataset,
-    out: Path,
-    *,
-    epochs: int | None,
-    seed: int,
-    device: str,
-    say: Callable[[str], None],
-) -> None:
-    """Train the recipe on a data set and write the bundle to out.
-
-    epochs: None for the recipe's own. seed: of split and training. say: takes a line per epoch.
-    Raises UsageError, BundleError, or TrainingFailed when the training diverges.
-    """
-    check_target(out)
-    torch_device = device_slots(device, 1, Path())[0].device
-    changes = {"epochs": epochs} if epochs is not None else {}
-    optimisation = recipe.optimisation.model_copy(update=changes)
-    recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
-    split = split_dataset(dataset, seed=seed, validation=VALIDATION_SHARE, contaminated=find_outliers(dataset, "mask"))
-    train, validation = split.train.tolist(), split.validation.tolist()
-    if not train or not validation:
-        raise UsageError("too few samples (or groups) to train and to validate, more are needed")
-    data = training_data(dataset, recipe.data.cleaning, train, validation)
-    training = TrainingJob(epochs=fit(recipe, data, device=torch_device))
-
-    def show(message: Message) -> None:
-        if isinstance(message, EpochEnd):
-            record, last = message.record, recipe.optimisation.epochs
-            score = f"mIoU {record.miou:.4f} (strict {record.miou_strict:.4f})"
-            say(f"epoch {record.number}/{last}  loss {record.train_loss:.4f}  {score}  {record.seconds:.1f} s")
-
-    try:
-        run_epochs(1, training, None, show)
-    except Diverged as error:
-        raise TrainingFailed(str(error)) from error
-    _write(out, recipe, dataset, validation, training, torch_device)
-
-
-def export_trial(store: Store, study: str, out: Path, *, trial: int | None, home: Path) -> int:
+def export_trial(
+    store: Store, study: str, out: Path, *, trial: int | None, home: Path, say: Callable[[str], object] = lambda _: None
+) -> int:
     """Write the bundle of the best trial, or of the one of that number; returns the number.
+
+    Now that the choice is made, the trial is scored on the holdout, if the study has one, and that is noted. say: takes
+    a sentence on each score.
 
     Raises StudyError for an unknown study, UsageError when there is no such trial or its weights are not kept,
     BundleError when the bundle cannot be written or does not prove itself.
@@ -99,7 +58,7 @@ def export_trial(store: Store, study: str, out: Path, *, trial: int | None, home
         raise UsageError(f"trial {number} of study {study}: its weights are not kept, those of {others} are")
     with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
         weights = _weights(store, kept[number], number, Path(folder))
-        contents = _contents(
+        contents = bundle_contents(
             opened.dataset,
             opened.validation,
             opened.recipe(chosen),
@@ -111,11 +70,29 @@ def export_trial(store: Store, study: str, out: Path, *, trial: int | None, home
             pictures=_pictures(store, chosen, Path(folder)),
             curve=curve(store, study, number, EpochRecord),
         )
+        say(f"on {contents.validation.images} validation images: {contents.validation}")
+        contents = _with_holdout(store, study, opened, contents, say)
         write_bundle(out, contents)
     return number
 
 
-def _contents(
+def _with_holdout(
+    store: Store, study: str, opened: OpenStudy, contents: BundleContents, say: Callable[[str], object]
+) -> BundleContents:
+    """The contents with the scores on the holdout, where there is one, and how often the study was scored on it."""
+    samples, dataset = opened.split.holdout, opened.dataset
+    if not len(samples) or contents.trial is None:
+        return contents
+    network = build_network(contents.recipe, contents.facts, mean=contents.mean, std=contents.std)
+    network.load_state_dict(dict(contents.weights))
+    images, masks, ignored = dataset.images[samples], dataset.masks[samples], dataset.ignore_label
+    found, _ = evaluate(network, contents.recipe, images, masks, contents.facts, ignore_label=ignored)
+    looks = note_look(store, study, contents.trial, found.scores.miou, found.scores.miou_strict)
+    say(f"on {found.images} images held out, {'first look' if looks == 1 else f'look {looks}'}: {found}")
+    return replace(contents, holdout=found, looks=looks)
+
+
+def bundle_contents(
     dataset: Dataset,
     validation: Sequence[int],
     recipe: Recipe,
@@ -132,6 +109,7 @@ def _contents(
         weights=weights,
         mean=mean,
         std=std,
+        pixels=measure_pixels(dataset.images, dataset.masks != dataset.ignore_label),
         scores=scores(np.asarray(confusion, dtype=np.int64), facts),
         data_digest=dataset.digest,
         validation_images=dataset.images[samples],
@@ -139,31 +117,6 @@ def _contents(
         ignore_label=dataset.ignore_label,
         **known,
     )
-
-
-def _write(
-    out: Path, recipe: Recipe, dataset: Dataset, validation: list[int], training: TrainingJob, device: str
-) -> None:
-    best, records = training.history[training.best - 1], tuple(training.history)
-    contents = _contents(
-        dataset, validation, recipe, training.weights, best.confusion, epoch=best.number, curve=records
-    )
-    network = build_network(recipe, contents.facts, mean=contents.mean, std=contents.std)
-    network.load_state_dict(training.weights)
-    samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
-    with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
-        pictures = draw_trial(
-            Path(folder),
-            title=f"mIoU {best.miou:.4f} (strict {best.miou_strict:.4f})",
-            images=dataset.images[samples],
-            truth=dataset.masks[samples],
-            prediction=predict_labels(network, dataset.images[samples], device=device),
-            facts=contents.facts,
-            ignore_label=dataset.ignore_label,
-            epochs=training.history,
-            scores=contents.scores,
-        )
-        write_bundle(out, replace(contents, pictures=pictures), device=device)
 
 
 def _chosen(store: Store, study: str, number: int | None) -> FrozenTrial:

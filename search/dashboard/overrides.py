@@ -20,6 +20,7 @@ from search.dashboard.poll.detail import Details
 from search.dashboard.response import JSON, document, refusal
 from search.dashboard.view import ViewStorage
 from search.errors import SearchError, UsageError
+from search.outcome.spreadsheet import safe_csv
 from storage.errors import DatabaseError, StorageError
 from storage.studies.studies import check_name
 
@@ -145,7 +146,8 @@ class Overrides:
     def _csv(self, theirs: _View) -> _View:
         def csv(study_id: int) -> Any:
             with self._plots.turn():
-                return theirs(study_id=study_id)
+                answer = theirs(study_id=study_id)
+            return safe_csv(answer) if isinstance(answer, str) else answer
 
         return csv
 

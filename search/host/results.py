@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from optuna.artifacts import upload_artifact
+from optuna.exceptions import OptunaError
 from optuna.trial import Trial
 
 from search.host.attempt import Completed
@@ -18,7 +19,7 @@ from search.training.metrics import scores
 from search.worker.job_files import WEIGHTS, read_panel
 from spaces import dump_recipe
 from storage.database.optuna_schema import trial_id_of
-from storage.errors import ArtifactError
+from storage.errors import ArtifactError, DatabaseError, StudyError
 from storage.studies.attempts import Ending, drop_weights, kept_weights
 from storage.trials.queries import rank
 
@@ -39,8 +40,10 @@ def store_result(context: HostContext, trial: Trial, result: Completed, out: Pat
     describe(trial, context.opened, result.epochs, best)
     try:
         attach_pictures(context, trial, result, out)
-    except ArtifactError as error:
-        _logger.warning("trial %d has no pictures: %s", trial.number, error)
+    except (DatabaseError, StudyError, OptunaError):
+        raise
+    except Exception as error:  # whatever it is, the training is done and its weights are good
+        _logger.warning("trial %d has no pictures: %s", trial.number, " ".join(str(error).split()))
     weights = _send_weights(context, trial, rank(result.value, best.parameters, trial.number), out)
     return Ending(state="complete", value=result.value, parameters=best.parameters, weights_artifact=weights)
 
@@ -77,7 +80,7 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
     samples = np.asarray(opened.panel, dtype=np.int64)
     files = draw_trial(
         out,
-        title=f"trial {trial.number}, mIoU {best.miou:.4f} (strict {best.miou_strict:.4f})",
+        title=f"trial {trial.number}, mIoU {best.miou:.4f} (strict {best.miou_strict:.4f}), {opened.constant}",
         images=opened.dataset.images[samples],
         truth=opened.dataset.masks[samples],
         prediction=read_panel(out),

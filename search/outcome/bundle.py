@@ -30,6 +30,7 @@ from search.errors import BundleError
 from search.outcome.contents import BundleContents
 from search.outcome.manifest import (
     CARD,
+    MANIFEST,
     METRICS,
     ONNX,
     PICTURES,
@@ -43,6 +44,7 @@ from search.outcome.manifest import (
 )
 from search.outcome.model_card import write_card
 from search.outcome.onnx_file import write_onnx
+from search.outcome.pixels import Pixels
 from search.outcome.proof import prove
 from search.outcome.record import LARGEST, Record, read_record, write_record
 from spaces.errors import SpaceError
@@ -50,9 +52,9 @@ from spaces.facts import DataFacts
 from spaces.modules.networks.network import Network, build_network, count_parameters
 from spaces.recipe import Recipe
 from spaces.yaml_text import dump_recipe, load_recipe
-from storage.atomic_write import part_beside
+from storage.atomic_write import part_beside, write_bytes
 
-__all__ = ["Bundle", "BundleContents", "check_target", "load_bundle", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "BundleContents", "check_target", "keep_weights", "load_bundle", "read_bundle", "write_bundle"]
 
 _LARGEST_RECIPE = 256_000  # bytes; a recipe with 255 class factors stays below 20,000
 _HEADER = 1_000_000  # bytes safetensors may need for names and shapes
@@ -66,6 +68,7 @@ class Bundle:
     recipe: how it was trained.
     facts: channels, size and classes of its data.
     ignore_label: label of pixels that count nowhere; None if there is none.
+    pixels: the numbers in the images it was trained on; None where an older bundle does not say.
     metrics: what metrics.json says; None where a number is undefined.
     """
 
@@ -73,6 +76,7 @@ class Bundle:
     recipe: Recipe
     facts: DataFacts
     ignore_label: int | None
+    pixels: Pixels | None
     metrics: Mapping[str, Any]
 
 
@@ -97,14 +101,27 @@ def write_bundle(out: Path, contents: BundleContents, *, device: str = "cpu") ->
         raise BundleError(f"{out}: cannot be written ({reason}): choose a folder you may write to with room") from error
 
 
+def keep_weights(out: Path, recipe: Recipe, weights: Mapping[str, Tensor]) -> Path:
+    """Write weights and recipe of a training that has just ended; the folder they are in.
+
+    That is ``out``, or a folder beside it where a bundle is there, which stays as it is until the new one is proven.
+    """
+    out = out.resolve()
+    folder = out.with_name(f"{out.name}-unfinished") if (out / MANIFEST).exists() else out
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / WEIGHTS, _tensors(weights))
+    write_bytes(folder / RECIPE, dump_recipe(recipe).encode())
+    return folder
+
+
 def check_target(out: Path) -> None:
     """Raise BundleError when `write_bundle` would refuse ``out``; call it before a long training."""
     out = out.resolve()
     parent = next(path for path in out.parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BundleError(f"{out}: {parent} is no folder you may write to: choose another place")
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
+    if not out.exists() or (out.is_dir() and {path.name for path in out.iterdir()} <= {WEIGHTS, RECIPE}):
+        return  # nothing, or what a training has kept whose bundle was not finished
     if not out.is_dir():
         raise BundleError(f"{out}: is a file, the name of a folder was expected")
     try:
@@ -137,7 +154,12 @@ def read_bundle(path: Path | str) -> Bundle:
     except (SpaceError, UnicodeDecodeError, SafetensorError) as error:
         raise BundleError(f"{folder}: {' '.join(str(error).split())}") from error
     return Bundle(
-        network=network, recipe=recipe, facts=record.facts, ignore_label=record.ignore_label, metrics=record.metrics
+        network=network,
+        recipe=recipe,
+        facts=record.facts,
+        ignore_label=record.ignore_label,
+        pixels=record.pixels,
+        metrics=record.metrics,
     )
 
 
@@ -173,14 +195,17 @@ def _fill(network: Network, weights: Mapping[str, Tensor]) -> Network:
 
 def _write_files(folder: Path, contents: BundleContents, network: Network) -> None:
     parameters = count_parameters(network)
-    # A copy each: safetensors refuses tensors that share memory or are not in row order (channels last).
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-    (folder / WEIGHTS).write_bytes(safetensors.torch.save(tensors))
+    (folder / WEIGHTS).write_bytes(_tensors(network.state_dict()))
     (folder / RECIPE).write_text(dump_recipe(contents.recipe), encoding="utf-8")
     (folder / METRICS).write_text(write_record(contents, parameters), encoding="utf-8")
     (folder / CARD).write_text(write_card(contents, parameters), encoding="utf-8")
     write_onnx(folder / ONNX, network, contents.facts)
     _copy_pictures(folder / PICTURES, contents.pictures)
+
+
+def _tensors(weights: Mapping[str, Tensor]) -> bytes:
+    """As a file: a copy each, since safetensors refuses tensors that share memory or are not in row order."""
+    return safetensors.torch.save({name: w.detach().cpu().contiguous().clone() for name, w in weights.items()})
 
 
 def _copy_pictures(folder: Path, pictures: tuple[Path, ...]) -> None:

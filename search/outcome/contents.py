@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from search.outcome.evaluation import Evaluation
+from search.outcome.pixels import Pixels
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores
 from spaces.facts import DataFacts
@@ -25,6 +27,7 @@ class BundleContents:
     facts: channels, size and classes of its data.
     weights: the network's state dict, the normalisation buffers included.
     mean, std: per channel, in the data's own scale; the same numbers as in the buffers.
+    pixels: the numbers in the images of its data.
     scores: on the validation part, with exactly these weights.
     epoch: the epoch the weights are from, from 1.
     data_digest: of the data set, as `storage` computes it.
@@ -32,6 +35,7 @@ class BundleContents:
     validation_images: (M, H, W) or (M, H, W, 3) in the data's own scale; the scores are reproduced on them.
     validation_masks: labels (M, H, W).
     ignore_label: label of pixels that count nowhere; None if there is none.
+    holdout: scores on the part that no trial saw; None without one. looks: how often the study was scored on it by now.
     pictures: files to copy into ``pictures/``, each with a name of its own.
     curve: the record of each epoch of the training; may be empty.
     """
@@ -41,6 +45,7 @@ class BundleContents:
     weights: Mapping[str, Tensor]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    pixels: Pixels
     scores: Scores
     epoch: int
     data_digest: str
@@ -49,5 +54,12 @@ class BundleContents:
     validation_images: NDArray[Any]
     validation_masks: NDArray[np.uint8]
     ignore_label: int | None = None
+    holdout: Evaluation | None = None
+    looks: int = 0
     pictures: tuple[Path, ...] = ()
     curve: tuple[EpochRecord, ...] = ()
+
+    @property
+    def validation(self) -> Evaluation:
+        """The scores on the validation part, with what goes beside them."""
+        return Evaluation(facts=self.facts, scores=self.scores, images=len(self.validation_images))

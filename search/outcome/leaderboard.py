@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from search.training.metrics import Constant
+
 _ORDER = ("complete", "pruned", "running", "waiting", "fail")
 _STYLES = {"complete": "green", "pruned": "yellow", "running": "cyan", "waiting": "dim", "fail": "red"}
 _ABSENT = "-"
@@ -54,10 +56,15 @@ def rank(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=_place))
 
 
-def render(rows: Sequence[Row], console: Console, *, title: str = "", limit: int = 20) -> None:
-    """Print the leaderboard, at most ``limit`` rows of it, and how many are not shown."""
+def render(
+    rows: Sequence[Row], console: Console, *, title: str = "", limit: int = 20, constant: Constant | None = None
+) -> None:
+    """Print the leaderboard, at most ``limit`` rows of it, and how many are not shown.
+
+    constant: the best constant answer, a last row of its own.
+    """
     ranked = rank(rows)
-    console.print(_table(ranked[:limit], title, console.width))
+    console.print(_table(ranked[:limit], title, console.width, constant))
     if len(ranked) > limit:
         console.print(f"and {len(ranked) - limit} more", style="dim")
 
@@ -79,7 +86,7 @@ def _place(row: Row) -> tuple[int, float, float, int]:
     return state, *trial_rank(row.value, row.parameters, row.number)
 
 
-def _table(rows: Sequence[Row], title: str, width: int) -> Table:
+def _table(rows: Sequence[Row], title: str, width: int, constant: Constant | None) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -104,6 +111,9 @@ def _table(rows: Sequence[Row], title: str, width: int) -> Table:
             _time(row.seconds),
             Text(row.summary),
         )
+    if constant is not None:
+        cells = (_score(constant.miou), _score(constant.miou_strict), "", "", "")
+        table.add_row("", "", *cells, Text("best constant answer"), style="dim")
     return table
 
 

@@ -24,6 +24,7 @@ def write_card(contents: BundleContents, parameters: int) -> str:
             _what(contents, parameters),
             _pictures(contents),
             _scores(contents),
+            _holdout(contents),
             _data(contents),
             _use(contents),
             _recipe(contents),
@@ -61,7 +62,7 @@ def _pictures(contents: BundleContents) -> str:
 
 
 def _scores(contents: BundleContents) -> str:
-    scores = contents.scores
+    scores, constant = contents.scores, contents.validation.constant
     rows = [
         f"| {_cell(name)}{' (left out of the mean)' if name in contents.facts.excluded else ''}"
         f" | {_score(scores.iou[label])} | {_score(scores.iou_strict[label])} | {sum(scores.confusion[label]):,} |"
@@ -71,9 +72,26 @@ def _scores(contents: BundleContents) -> str:
         f"## Scores\n\nOn {len(contents.validation_images):,} validation images, which also chose the epoch "
         "(so a little optimistic); measured again from this bundle when it was written.\n\n"
         "| class | IoU | IoU strict | pixels in the truth |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
-        f"| **mean** | **{_score(scores.miou)}** | **{_score(scores.miou_strict)}** | |\n\n"
+        f"| **mean** | **{_score(scores.miou)}** | **{_score(scores.miou_strict)}** | |\n"
+        f"| best constant answer | {_score(constant.miou)} | {_score(constant.miou_strict)} | |\n\n"
         f"Pixel accuracy {_score(scores.accuracy)}. IoU drops the pixels whose truth is a class left out of the mean; "
         "IoU strict counts all pixels. A dash means undefined."
+    )
+
+
+def _holdout(contents: BundleContents) -> str:
+    """The scores on what nothing was chosen by, and how far they can be trusted."""
+    found = contents.holdout
+    if found is None:
+        return ""
+    times = (
+        "once" if contents.looks == 1 else f"{contents.looks} times, so that they have become a little optimistic, too"
+    )
+    constant = f"{_score(found.constant.miou)} (strict {_score(found.constant.miou_strict)})"
+    return (
+        f"## Holdout\n\nOn {found.images:,} images that no trial saw: mean IoU **{_score(found.scores.miou)}**,"
+        f" strict **{_score(found.scores.miou_strict)}**; the best constant answer has {constant}.\n"
+        f"The study was scored on them {times}."
     )
 
 
@@ -85,6 +103,8 @@ def _data(contents: BundleContents) -> str:
     return (
         f"## Data\n\nImages of {facts.height}x{facts.width} pixels, {colour} ({facts.channels} channel"
         f"{'' if facts.channels == 1 else 's'}), in the scale of the data: nothing needs to be normalised beforehand.\n"
+        f"Their numbers: {contents.pixels}, mean {contents.pixels.mean:.4g}, deviation {contents.pixels.std:.4g}."
+        f" Mirrored in the training: {' and '.join(contents.recipe.augment.mirrors) or 'never'}.\n"
         f"Labels: {labels}.{ignored}\nData digest: `{contents.data_digest}`."
     )
 

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from search.errors import BundleError
 from search.outcome.contents import BundleContents
+from search.outcome.evaluation import evaluate
 from search.outcome.onnx_file import MOVED, check_onnx
-from search.training.confusion import confusion_matrix
-from search.training.metrics import Scores, scores
-from search.training.predict import predict_labels
+from search.training.metrics import Scores
 from spaces.modules.networks.network import Network
 
 SAME_OUTPUT = 1e-5  # of the largest logit
@@ -23,7 +22,7 @@ SAME_OUTPUT = 1e-5  # of the largest logit
 # set they can move the mean visibly: a score is another one when it differs and so do more than a few pixels.
 SAME_SCORE = 0.005
 SAME_PIXELS = 0.001
-_IMAGES = 4  # for the outputs; the scores are reproduced on all images
+_IMAGES = 4  # at most, for the outputs; the scores are reproduced on all images
 
 
 def prove(onnx: Path, network: Network, reloaded: Network, contents: BundleContents, *, device: str) -> None:
@@ -36,7 +35,8 @@ def prove(onnx: Path, network: Network, reloaded: Network, contents: BundleConte
         for buffer, numbers in ((network.mean, contents.mean), (network.std, contents.std))
     ):
         raise BundleError("mean and std are not those inside the weights: hand in the numbers of that training")
-    images = as_batch(contents.validation_images[:_IMAGES])
+    few = min(_IMAGES, contents.recipe.optimisation.batch_size)
+    images = as_batch(contents.validation_images[:few])
     expected, came = _logits(network, images), _logits(reloaded, images)
     if not np.isfinite(expected).all():
         raise BundleError("the network gives numbers that are not finite: its training diverged, export another trial")
@@ -49,10 +49,9 @@ def prove(onnx: Path, network: Network, reloaded: Network, contents: BundleConte
 
 def measure(network: Network, contents: BundleContents, *, device: str = "cpu") -> Scores:
     """The scores of the network on the validation part."""
-    labels = predict_labels(network, contents.validation_images, device=device)
-    pixels = torch.from_numpy(labels), torch.from_numpy(np.ascontiguousarray(contents.validation_masks))
-    confusion = confusion_matrix(*pixels, contents.facts.classes, contents.ignore_label)
-    return scores(confusion, contents.facts)
+    images, masks, ignored = contents.validation_images, contents.validation_masks, contents.ignore_label
+    found, _ = evaluate(network, contents.recipe, images, masks, contents.facts, ignore_label=ignored, device=device)
+    return found.scores
 
 
 def _unpools(contents: BundleContents) -> bool:

@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from search.errors import BundleError
 from search.outcome.contents import BundleContents
+from search.outcome.evaluation import constant_document, number
 from search.outcome.manifest import METRICS
+from search.outcome.pixels import Pixels
 from spaces.facts import DataFacts
 
 LARGEST = 8_000_000  # bytes; 255 classes and 2,000 epochs stay below 1,000,000
@@ -29,6 +31,7 @@ class Record:
     facts: channels, size and classes of the data.
     mean, std: per channel, in the data's own scale.
     ignore_label: label of pixels that count nowhere; None if there is none.
+    pixels: the numbers in the images of its data; None in a record of a version that did not say.
     metrics: the whole document, with None where a number is undefined.
     """
 
@@ -36,6 +39,7 @@ class Record:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     ignore_label: int | None
+    pixels: Pixels | None
     metrics: Mapping[str, Any]
 
 
@@ -46,11 +50,13 @@ def write_record(contents: BundleContents, parameters: int) -> str:
     """
     scores, names = contents.scores, contents.facts.class_names
     document = {
-        "miou": _number(scores.miou),
-        "miou_strict": _number(scores.miou_strict),
-        "accuracy": _number(scores.accuracy),
+        "miou": number(scores.miou),
+        "miou_strict": number(scores.miou_strict),
+        "accuracy": number(scores.accuracy),
         "iou": _named(names, scores.iou),
         "iou_strict": _named(names, scores.iou_strict),
+        "constant": constant_document(contents.validation.constant),
+        "holdout": None if contents.holdout is None else {"looks": contents.looks, **contents.holdout.document()},
         "confusion": [list(row) for row in scores.confusion],
         "parameters": parameters,
         "background_threshold": background_threshold(contents),
@@ -61,6 +67,8 @@ def write_record(contents: BundleContents, parameters: int) -> str:
         "validation_images": len(contents.validation_images),
         "facts": contents.facts.model_dump(mode="json"),
         "ignore_label": contents.ignore_label,
+        "pixels": asdict(contents.pixels),
+        "mirrors": list(contents.recipe.augment.mirrors),
         "normalisation": {"mean": list(contents.mean), "std": list(contents.std)},
         "curve": [epoch.point() for epoch in contents.curve],
         "versions": library_versions(),
@@ -77,12 +85,13 @@ def read_record(content: bytes) -> Record:
         facts = DataFacts.model_validate_json(json.dumps(metrics["facts"]))
         mean, std = (tuple(float(value) for value in scale[key]) for key in ("mean", "std"))
         ignore_label = metrics["ignore_label"]
+        pixels = Pixels(**metrics["pixels"]) if "pixels" in metrics else None
         if not all(map(math.isfinite, (*mean, *std))) or not (ignore_label is None or isinstance(ignore_label, int)):
             raise ValueError("a number was expected")
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         wanted = "facts, normalisation and ignore_label were expected"
         raise BundleError(f"{METRICS} is not as marsearch writes it ({wanted}): export the bundle again") from error
-    return Record(facts=facts, mean=mean, std=std, ignore_label=ignore_label, metrics=metrics)
+    return Record(facts=facts, mean=mean, std=std, ignore_label=ignore_label, pixels=pixels, metrics=metrics)
 
 
 def library_versions() -> dict[str, str]:
@@ -99,13 +108,8 @@ def library_versions() -> dict[str, str]:
 def background_threshold(contents: BundleContents) -> float | None:
     """The probability above which the background network's word counts; None without such a network."""
     logit = contents.weights.get("threshold")
-    return None if logit is None else _number(float(logit.double().sigmoid()))
+    return None if logit is None else number(float(logit.double().sigmoid()))
 
 
 def _named(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in zip(names, values, strict=True)}
-
-
-def _number(value: float) -> float | None:
-    """JSON knows no NaN."""
-    return value if math.isfinite(value) else None
+    return {name: number(value) for name, value in zip(names, values, strict=True)}

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from search.outcome.pictures.canvas import FAINT, INK, blank, draw_legend, marker_style, plain, save, tidy
 from search.outcome.pictures.colours import class_colours
+from search.outcome.spreadsheet import safe_csv
 from search.reproduction.plan import Setting
 from search.reproduction.table import CLASSES, METRICS, Ours, PaperRow, Range, Reproduction, measures, printed
 
@@ -66,7 +67,7 @@ def render(template: str, values: Mapping[str, Any], **more: Any) -> str:
 def as_csv(done: Reproduction) -> str:
     """One line per row of the table; per cent with four decimals, an empty cell where there is nothing."""
     rows = pd.DataFrame([_cells(done, ours) for ours in done.rows], dtype=object)  # whole numbers stay whole
-    return rows.to_csv(index=False, lineterminator="\n")
+    return safe_csv(rows.to_csv(index=False, lineterminator="\n"))
 
 
 def spelled(found: Range) -> str:

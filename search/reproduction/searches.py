@@ -28,6 +28,7 @@ from search.host.progress import LogProgress, Progress
 from search.host.shutdown import counted_signals
 from search.log import is_json
 from search.outcome.pictures.canvas import INK, blank, draw_legend, plain, save, tidy
+from search.outcome.spreadsheet import safe_csv
 from search.reproduction import plan
 from search.reproduction.plan import SPLIT_SEED, Budget, DatasetRef, Part, Request, Setting, Task
 from search.reproduction.report import describe, percent, render
@@ -154,7 +155,7 @@ def as_markdown(done: Searches) -> str:
 def as_csv(done: Searches) -> str:
     """One line per trial, and a last one for report D's parameters; scores in per cent."""
     metrics = done.tried[["miou", "miou_strict"]].map(lambda share: f"{100 * share:.4f}", na_action="ignore")
-    return done.tried.assign(**metrics).to_csv(index=False, lineterminator="\n")
+    return safe_csv(done.tried.assign(**metrics).to_csv(index=False, lineterminator="\n"))
 
 
 def draw(path: Path, done: Searches) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,11 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import UsageError
+from search.studies.objective import objective_for, objective_note
 from search.studies.recipes import params_for, recipe_for
 from search.studies.study import Study
+from search.training.arrays import label_counts
+from search.training.metrics import best_constant
 from search.worker.job_files import facts_of
 from spaces import FINALS, Space, SpaceError, bind, dump_domains, same_mapping
 from spaces.axis import Scalar, describe
@@ -59,6 +63,8 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
     waiting = [create_trial(state=TrialState.WAITING, system_attrs={"fixed_params": params}) for params in trials]
     config, bound = _bounded(config, waiting)
     notes = (*notes, *bound, *_beyond(len(trials), config.trials))
+    if note := objective_note(config.objective or "miou", wanted.objective, Study(config).constant):
+        notes = (note, *notes)
     keep_dataset(store, dataset, data.name)
     new = create_study(store, config, trials)
     if new:
@@ -95,7 +101,7 @@ def _beyond(enqueued: int, trials: int) -> tuple[str, ...]:
 
 def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, samples: int) -> Created:
     """Continue a study that exists. Raises StudyError naming what differs."""
-    study = Study(known)
+    study, wanted = Study(known), replace(wanted, objective=wanted.objective or known.objective)
     same = wanted.data_digest == known.data_digest
     changed = _changed_axes(study.space, space) if same and not same_mapping(known.space, wanted.space) else []
     digest = known.space_digest if same and not changed else space.digest
@@ -183,8 +189,13 @@ def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) 
             f"{data}: {len(dataset.images)} samples leave {len(split.train)} to train and"
             f" {len(split.validation)} to validate: more samples (or groups) are needed"
         )
+    counts = label_counts(dataset.masks[split.validation], dataset.classes, dataset.ignore_label)
+    constant = best_constant(counts, space.facts)
     return replace(
         wanted,
+        objective=wanted.objective or objective_for(constant),
+        constant_miou=None if math.isnan(constant.miou) else constant.miou,
+        constant_miou_strict=None if math.isnan(constant.miou_strict) else constant.miou_strict,
         data_digest=dataset.digest,
         space_digest=space.digest,
         facts=space.facts.model_dump_json(),

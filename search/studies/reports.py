@@ -9,14 +9,17 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
+from search.outcome.evaluation import constant_document
 from search.outcome.leaderboard import Row, summarise
 from search.studies.study import Study
 from search.training.epoch import SUMMARY
+from search.training.metrics import Constant
 from spaces import Recipe, SpaceError
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import shown
 from storage.studies.control import Command, command
+from storage.studies.holdout import looks
 from storage.studies.hosts import Host
 from storage.studies.liveness import Presence, attending, presences
 from storage.studies.studies import load_config, trials_of
@@ -42,6 +45,7 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
         "finished": counts.finished,
         "trials": asdict(counts),
         "best": _best(study, best) if best is not None else None,
+        "holdout": _holdout(store, study),
         "workers": [worker_report(each) for each in known],
     }
 
@@ -72,14 +76,19 @@ def state_of(finished: int, target: int, command: Command, there: Sequence[Host]
 
 def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
     """One entry per trial in order of number, ready for JSON. Raises StudyError for an unknown study."""
-    load_config(store, name)
-    return [_trial(trial) for trial in trials_of(store, name)]
+    beside = {f"constant_{mean}": value for mean, value in constant_document(constant(store, name)).items()}
+    return [_trial(trial) | beside for trial in trials_of(store, name)]
 
 
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
     study = Study(load_config(store, name))
     return tuple(row_of(study, trial) for trial in trials_of(store, name))
+
+
+def constant(store: Store, name: str) -> Constant:
+    """What the best constant answer reaches in the study. Raises StudyError for an unknown study."""
+    return Study(load_config(store, name)).constant
 
 
 def row_of(study: Study, trial: FrozenTrial) -> Row:
@@ -100,7 +109,19 @@ def row_of(study: Study, trial: FrozenTrial) -> Row:
 def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:
     recipe = _recipe(study, trial)
     shown = None if recipe is None else recipe.model_dump(mode="json")
-    return {"number": trial.number, "value": trial.value, **_scores(trial), "recipe": shown}
+    beside = constant_document(study.constant)
+    return {"number": trial.number, "value": trial.value, **_scores(trial), "constant": beside, "recipe": shown}
+
+
+def _holdout(store: Store, study: Study) -> dict[str, Any] | None:
+    """The part that no trial saw: how many images, how often the study was scored on them, and the newest scores."""
+    images = len(study.split.holdout)
+    if not images:
+        return None
+    seen = looks(store, study.config.study)
+    newest = seen[-1] if seen else None
+    scores = {name: getattr(newest, name, None) for name in ("trial", "miou", "miou_strict")}
+    return {"images": images, "looks": len(seen), **scores}
 
 
 def _recipe(study: Study, trial: FrozenTrial) -> Recipe | None:

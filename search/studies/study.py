@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from optuna.trial import FrozenTrial
 
+from search.training.metrics import Constant
 from search.worker.job_files import panel_samples
 from spaces import DataFacts, Recipe, Space, SpaceError, load_space
 from storage.data.dataset import Dataset, read_dataset
@@ -38,6 +40,12 @@ class Study:
     def split(self) -> Split:
         """Which samples are for training, for validation and held out."""
         return load_split(self.config.split)
+
+    @property
+    def constant(self) -> Constant:
+        """What the best constant answer reaches on the validation part; NaN where the study does not say."""
+        miou, strict = self.config.constant_miou, self.config.constant_miou_strict
+        return Constant(miou=math.nan if miou is None else miou, miou_strict=math.nan if strict is None else strict)
 
     @property
     def pixel_bytes(self) -> int:

@@ -56,8 +56,13 @@ def channel_statistics(images: NDArray[Any]) -> tuple[tuple[float, ...], tuple[f
 
 def label_shares(masks: NDArray[np.uint8], classes: int, ignore_label: int | None = None) -> tuple[float, ...]:
     """Share of each label 0 .. classes-1 among the pixels that carry one of them; zeros when none does."""
+    counts = label_counts(masks, classes, ignore_label)
+    return tuple((counts / max(1, counts.sum())).tolist())
+
+
+def label_counts(masks: NDArray[np.uint8], classes: int, ignore_label: int | None = None) -> NDArray[np.int64]:
+    """Pixels of each label 0 .. classes-1, (K,)."""
     counts = np.bincount(masks.ravel(), minlength=256)
     if ignore_label is not None:
         counts[ignore_label] = 0
-    counts = counts[:classes]
-    return tuple((counts / max(1, counts.sum())).tolist())
+    return counts[:classes]

@@ -34,6 +34,15 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
 
 
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the error says that the device or the host had no memory left."""
+    text = " ".join(str(error).lower().split())
+    return isinstance(error, MemoryError) or any(words in text for words in _MEMORY_WORDS)
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """The most memory taken so far, in MiB: by tensors on a GPU, by the process on a CPU; 0.0 when unknown."""
     if device.type == "cuda":

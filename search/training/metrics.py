@@ -35,6 +35,30 @@ class Scores:
     iou_strict: tuple[float, ...]
     confusion: tuple[tuple[int, ...], ...]
 
+    @property
+    def dice(self) -> tuple[float, ...]:
+        """Lenient Dice per class, 2 IoU / (1 + IoU); NaN as the IoU."""
+        return tuple(2 * share / (1 + share) for share in self.iou)
+
+    @property
+    def dice_strict(self) -> tuple[float, ...]:
+        """Strict Dice per class; NaN as the IoU."""
+        return tuple(2 * share / (1 + share) for share in self.iou_strict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """What one class everywhere reaches, for each mean the best class: a result below has learnt nothing.
+
+    miou, miou_strict: 0 to 1, NaN where undefined.
+    """
+
+    miou: float
+    miou_strict: float
+
+    def __str__(self) -> str:
+        return f"best constant answer {self.miou:.4f} (strict {self.miou_strict:.4f})"
+
 
 def intersection_over_union(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """IoU per class (K,) of a confusion matrix (K, K): hits / (truth + predicted - hits); NaN where that is 0/0."""
@@ -50,6 +74,25 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(present.mean()) if len(present) else float("nan")
 
 
+def mean_of_counted(shares: ArrayLike, facts: DataFacts) -> float:
+    """The mean over the classes that are not excluded, NaN left out."""
+    return _mean(np.delete(np.asarray(shares, dtype=np.float64), list(facts.excluded_labels)))
+
+
+def best_constant(pixels: ArrayLike, facts: DataFacts) -> Constant:
+    """The best constant answer for truth with so many pixels of each class (K,)."""
+    counts = np.asarray(pixels, dtype=np.int64)
+    answers = [scores(np.outer(counts, np.eye(facts.classes, dtype=np.int64)[k]), facts) for k in range(facts.classes)]
+    return Constant(
+        miou=max(answer.miou for answer in answers), miou_strict=max(answer.miou_strict for answer in answers)
+    )
+
+
+def constant_of(result: Scores, facts: DataFacts) -> Constant:
+    """The best constant answer on the pixels that these scores were taken on."""
+    return best_constant(np.asarray(result.confusion).sum(axis=1), facts)
+
+
 def scores(confusion: ArrayLike, facts: DataFacts) -> Scores:
     """Both mean IoU, IoU per class and accuracy of a confusion matrix (K, K) whose rows are the truth."""
     cells = np.asarray(confusion, dtype=np.int64)
@@ -61,7 +104,7 @@ def scores(confusion: ArrayLike, facts: DataFacts) -> Scores:
     total = int(cells.sum())
     return Scores(
         miou=_mean(lenient),
-        miou_strict=_mean(np.delete(strict, excluded)),
+        miou_strict=mean_of_counted(strict, facts),
         accuracy=int(np.trace(cells)) / total if total else float("nan"),
         iou=tuple(lenient.tolist()),
         iou_strict=tuple(strict.tolist()),

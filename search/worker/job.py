@@ -46,7 +46,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
     """
     from search.training.fit import Stopped as TrainingStopped
     from search.training.fit import fit
-    from search.worker.job_files import save_result, training_data
+    from search.worker.job_files import save_panel, save_weights, training_data
     from spaces import load_recipe
 
     recipe = load_recipe(job.recipe)
@@ -64,7 +64,11 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
             if writer is not None:
                 writer.write_newest()
             return Stopped(job=job.job)
-    save_result(job, recipe, dataset, data, training.weights)
+    save_weights(job, training.weights)
+    try:
+        save_panel(job, recipe, dataset, data.facts, training.weights)
+    except Exception as error:  # whatever it is, the training is done and its weights are good
+        send(Note(job=job.job, text=f"the trial has no pictures: {' '.join(str(error).split())[:500]}"))
     return Finished(job=job.job, best=training.best)
 
 

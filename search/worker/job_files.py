@@ -62,21 +62,25 @@ def panel_samples(dataset: Dataset, validation: Sequence[int], count: int = 6) -
     return tuple(int(i) for i in indices[np.argsort(-rarity, kind="stable")[:count]])
 
 
-def save_result(job: Train, recipe: Recipe, dataset: Dataset, data: TrainingData, best: Mapping[str, Tensor]) -> None:
-    """Write the best epoch's weights and its predictions of the panel into the job's directory."""
+def save_weights(job: Train, best: Mapping[str, Tensor]) -> None:
+    """Write the best epoch's weights into the job's directory: before all else, since nothing may cost them."""
     from safetensors.torch import save
 
+    weights = {name: tensor.contiguous() for name, tensor in best.items()}
+    write_bytes(Path(job.out) / WEIGHTS, save(weights), private=True)
+
+
+def save_panel(job: Train, recipe: Recipe, dataset: Dataset, facts: DataFacts, best: Mapping[str, Tensor]) -> None:
+    """Write the best epoch's predictions of the panel into the job's directory."""
     from search.training.predict import predict_labels
     from spaces.modules.networks.network import build_network
 
-    weights = {name: tensor.contiguous() for name, tensor in best.items()}
-    mean, std = normalisation(weights)
-    network = build_network(recipe, data.facts, mean=mean, std=std)
-    network.load_state_dict(weights)
-    panel = predict_labels(network, dataset.images[np.asarray(job.samples.panel, dtype=np.int64)], device=job.device)
-    out = Path(job.out)
-    write_bytes(out / WEIGHTS, save(weights), private=True)
-    with replacing(out / PANEL, private=True) as file:
+    mean, std = normalisation(best)
+    network = build_network(recipe, facts, mean=mean, std=std)
+    network.load_state_dict(dict(best))
+    images = dataset.images[np.asarray(job.samples.panel, dtype=np.int64)]
+    panel = predict_labels(network, images, batch_size=recipe.optimisation.batch_size, device=job.device)
+    with replacing(Path(job.out) / PANEL, private=True) as file:
         np.savez_compressed(file, labels=panel)
 
 

@@ -27,7 +27,6 @@ from search.worker.job import train  # noqa: E402
 from search.worker.protocol import Failed, Message, Ready, Stop, Train, from_line, to_line  # noqa: E402
 
 # torch has no type of its own for a CPU that runs out of memory
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
 def main() -> None:
@@ -90,11 +89,12 @@ def _private_stdout() -> TextIO:
 
 
 def _failed(job: int, error: Exception) -> Failed:
+    from search.training.device import out_of_memory
     from search.training.fit import Diverged
 
     text, name = " ".join(str(error).split()) or "no message", type(error).__name__
     kind: Literal["diverged", "memory", "error"] = "diverged" if isinstance(error, Diverged) else "error"
-    if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY_WORDS):
+    if out_of_memory(error):
         kind, name = "memory", "out of memory"
     return Failed(job=job, reason=f"{name}: {text[:500]}", detail=traceback.format_exc()[-20_000:], kind=kind)
 

@@ -136,8 +136,9 @@ class Note(JobMessage):
 
 @dataclass(frozen=True, kw_only=True)
 class Finished(JobMessage):
-    """The training is complete; `weights.safetensors` and `panel.npz` of the best epoch are in the job's `out`.
+    """The training is complete; `weights.safetensors` of the best epoch is in the job's `out`.
 
+    So is `panel.npz`, unless a `Note` has said why not.
     best: number of the best epoch, which may be one from before a resume.
     """
 

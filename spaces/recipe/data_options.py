@@ -73,6 +73,13 @@ class Augment(Part):
         " class; the largest of an image's factors counts",
     )
 
+    @property
+    def mirrors(self) -> tuple[Literal["horizontal", "vertical"], ...]:
+        """The directions in which images are mirrored: a network trained so takes a mirror image for an image."""
+        horizontal: tuple[Literal["horizontal"], ...] = ("horizontal",) if self.flip_horizontal else ()
+        vertical: tuple[Literal["vertical"], ...] = ("vertical",) if self.flip_vertical else ()
+        return (*horizontal, *vertical)
+
 
 class Oversample(Part):
     """Images that hold the rarest class come more often."""

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.layouts import KEYS, Contents, from_arrays, to_arrays
-from storage.data.npz import read_arrays, write_arrays
+from storage.data.layouts import KEYS, Contents, from_arrays, to_arrays, unlabelled
+from storage.data.npz import array_names, read_arrays, write_arrays
 from storage.errors import DataError
 
 SMALLEST = 8  # pixels a side: less leaves nothing after the two halvings of the shallowest network
@@ -84,6 +84,27 @@ def read_dataset(path: Path) -> Dataset:
         return build_dataset(**from_arrays(arrays))
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def read_images(path: Path) -> NDArray[Any]:
+    """The images of a file that wait for labels: a data set's test images, or all images of a file without masks.
+
+    In a file without masks they may have any name, if no other array is there. (M,H,W) or (M,H,W,3), M >= 1.
+    Raises DataError as `read_dataset`.
+    """
+    names = array_names(path)
+    name = unlabelled(names)
+    images = read_arrays(path, (name,)).get(name) if name else None
+    try:
+        if images is None or not len(images):
+            raise DataError(
+                "has no test images (test_set or test_images), nothing to predict; store images without masks"
+                " as 'images', labelled ones are for marsearch evaluate"
+            )
+        _check_images(images, f"'{name}'")
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return _canonical(images)
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:

@@ -51,6 +51,16 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Contents:
     return _from_general(arrays)
 
 
+def unlabelled(names: Sequence[str]) -> str | None:
+    """Which array of a file with these names holds images that wait for labels; None when none does."""
+    for name in ("test_images", "test_set"):
+        if name in names:
+            return name
+    if "masks" in names or "training_set" in names:
+        return None
+    return "images" if "images" in names else names[0] if len(names) == 1 else None
+
+
 def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
     """The general layout of the contents, the only one that we write."""
     arrays: dict[str, NDArray[Any]] = {

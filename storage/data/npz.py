@@ -51,6 +51,15 @@ def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path}: {error}") from error
 
 
+def array_names(path: Path) -> tuple[str, ...]:
+    """The names of the arrays in an npz file. Raises DataError for one that is missing or no npz."""
+    try:
+        with _open(path) as archive:
+            return tuple(name[:-4] for name in archive.namelist() if name.endswith(".npy"))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an npz file at exactly this path, whole or not at all."""
     try:

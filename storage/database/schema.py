@@ -124,6 +124,20 @@ class EpochTable(Table):
     recorded: Mapped[datetime]
 
 
+class HoldoutTable(Table):
+    """One look at the score of a study's trial on the part of the data that no trial saw."""
+
+    __tablename__ = "marsearch_holdout_looks"
+    __table_args__ = (Index(None, "study_id"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    study_id: Mapped[int]
+    trial: Mapped[int]
+    miou: Mapped[float | None]
+    miou_strict: Mapped[float | None]
+    looked: Mapped[datetime]
+
+
 def put(session: Session, table: type[Table], values: Mapping[str, Any], keys: Sequence[str]) -> None:
     """Write one row, replacing the one with the same key, in a single statement that two writers may race on."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert

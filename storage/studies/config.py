@@ -59,10 +59,10 @@ class StudyConfig:
         Field(description="how hopeless trials are ended"),
     ] = "asha"
     objective: Annotated[
-        Literal["miou", "miou_strict"],
+        Literal["miou", "miou_strict"] | None,
         Setting(kind="fixed", shown=True),
-        Field(description="mean IoU that the study maximises"),
-    ] = "miou"
+        Field(description="mean IoU that the study maximises; default miou, strict where a constant answer wins that"),
+    ] = None
     trials: Annotated[
         int,
         Setting(kind="changeable", metavar="N", shown=True),
@@ -119,6 +119,16 @@ class StudyConfig:
     ] = ""
     facts: Annotated[str, _DERIVED, Field(description="what the recipe needs to know of the data, JSON")] = ""
     split: Annotated[str, _DERIVED, Field(description="index lists, method and seed of the split, JSON")] = ""
+    constant_miou: Annotated[
+        float | None,
+        _DERIVED,
+        Field(description="mean IoU of the best constant answer on the validation part"),
+    ] = None
+    constant_miou_strict: Annotated[
+        float | None,
+        _DERIVED,
+        Field(description="the same, strict"),
+    ] = None
     domains: Annotated[str, _DERIVED, Field(description="what the space allows on each axis, JSON")] = ""
 
 

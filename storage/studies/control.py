@@ -22,7 +22,7 @@ from storage.database.optuna_schema import (
     TrialSystemAttributeModel,
     trial_tables,
 )
-from storage.database.schema import AttemptTable, DatasetTable, EpochTable, HostTable, StudyTable
+from storage.database.schema import AttemptTable, DatasetTable, EpochTable, HoldoutTable, HostTable, StudyTable
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.liveness import attending
@@ -134,7 +134,7 @@ def _delete_trials(session: Session, number: int) -> int:
 def _delete_ours(session: Session, number: int) -> None:
     runs = select(AttemptTable.trial_id).where(AttemptTable.study_id == number)
     session.execute(delete(EpochTable).where(EpochTable.trial_id.in_(runs)))
-    for table in (AttemptTable, HostTable):
+    for table in (AttemptTable, HostTable, HoldoutTable):
         session.execute(delete(table).where(table.study_id == number))
     data = set(session.scalars(_own_data(number, DatasetTable.digest)))
     session.execute(delete(DatasetTable).where(DatasetTable.digest.in_(data)))

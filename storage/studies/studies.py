@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from storage.database.engine import exclusive, translate_errors
-from storage.database.schema import AttemptTable, EpochTable, HostTable, StudyTable
+from storage.database.schema import AttemptTable, EpochTable, HoldoutTable, HostTable, StudyTable
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared, differences, refusal, shown
@@ -151,7 +151,7 @@ def _forget(session: Session, study_id: int, study: str) -> None:
     old = set(session.scalars(select(StudyTable.study_id).where(StudyTable.study == study))) | {study_id}
     runs = select(AttemptTable.trial_id).where(AttemptTable.study_id.in_(old))
     session.execute(delete(EpochTable).where(EpochTable.trial_id.in_(runs)))
-    for table in (AttemptTable, HostTable, StudyTable):
+    for table in (AttemptTable, HostTable, HoldoutTable, StudyTable):
         session.execute(delete(table).where(table.study_id.in_(old)))
 
 

@@ -212,7 +212,7 @@ def test_a_training_that_diverges_is_a_failure_and_no_misuse(
         yield
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("search.commands.bundle.fit", diverging)
+    monkeypatch.setattr("search.commands.train.fit", diverging)
     status = answer(["train", "baseline", "--data", str(data), "--out", "bundle", "--device", "cpu"])
     said = capsys.readouterr().err.splitlines()
     assert (status, len(said)) == (1, 1), said

@@ -43,7 +43,8 @@ def test_from_data_to_masks(marsearch: Command, data: Path, space: Path, tmp_pat
     assert (metrics["study"], metrics["trial"]) == ("mars", status["best"]["number"])
     assert {p.name for p in (tmp_path / "bundle" / "pictures").iterdir()} >= {"00_panel.png", "30_iou.csv"}
 
-    assert marsearch("predict", "bundle", data, "masks.npz", "--tta").returncode == 0
+    mirrored = ("--tta",) if metrics["mirrors"] else ()
+    assert marsearch("predict", "bundle", data, "masks.npz", *mirrored).returncode == 0
     assert marsearch("predict", "bundle", data, "masks.csv").returncode == 0
     masks = np.load(tmp_path / "masks.npz")["masks"]
     assert (masks.shape, masks.dtype) == ((5, 24, 32), np.uint8)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from search.outcome.bundle import BundleContents, write_bundle
+from search.outcome.pixels import measure_pixels
 from search.outcome.proof import measure
 from search.training.arrays import channel_statistics
 from search.training.epoch import EpochRecord
@@ -63,6 +64,7 @@ def contents(points: tuple[EpochRecord, ...], tmp_path_factory: pytest.TempPathF
         weights=network.state_dict(),
         mean=mean,
         std=std,
+        pixels=measure_pixels(images),
         scores=scores(torch.zeros(3, 3, dtype=torch.int64), facts),
         epoch=7,
         data_digest="d" * 64,

@@ -18,7 +18,8 @@ from storage.store import Store, open_store
 from support.studies import study_row
 
 PLAN = study_row(study="old")
-OURS = {"marsearch_studies", "marsearch_datasets", "marsearch_hosts", "marsearch_attempts", "marsearch_epochs"}
+TABLES = ("studies", "datasets", "hosts", "attempts", "epochs", "holdout_looks")
+OURS = {f"marsearch_{table}" for table in TABLES}
 
 
 @pytest.fixture

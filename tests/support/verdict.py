@@ -103,7 +103,7 @@ def _weights_do_what_was_recorded(store, trials, folder):
         recipe = opened.recipe(complete[weights.trial])
         network = build_network(recipe, opened.space.facts, mean=mean, std=std)
         network.load_state_dict(tensors)
-        labels = torch.from_numpy(predict_labels(network, opened.dataset.images[validation]))
+        labels = torch.from_numpy(predict_labels(network, opened.dataset.images[validation], batch_size=64))
         seen = scores(confusion_matrix(labels, truth, opened.dataset.classes, None), opened.space.facts)
         assert seen.miou == weights.value, (weights, seen.miou)
         assert not math.isnan(seen.miou)

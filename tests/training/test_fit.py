@@ -115,7 +115,7 @@ def test_weights_reproduce_the_recorded_scores(colour: TrainingData) -> None:
     assert epoch.weights is not None
     network = build_network(SMALL, colour.facts, mean=[0.0] * 3, std=[1.0] * 3)
     network.load_state_dict(epoch.weights)
-    labels = predict_labels(network, colour.validation_images)
+    labels = predict_labels(network, colour.validation_images, batch_size=8)
     counts = confusion_matrix(torch.tensor(labels), torch.tensor(colour.validation_masks), 3)
     assert scores(counts, colour.facts).confusion == epoch.record.confusion
 

@@ -38,24 +38,24 @@ def test_tta_does_not_know_left_from_right(network: Network, colour: TrainingDat
     images = torch.tensor(colour.validation_images).permute(0, 3, 1, 2).float()
     network.eval()
     with torch.no_grad():
-        found = probabilities(network, images, tta=True)
-        mirrored = probabilities(network, images.flip(-1), tta=True).flip(-1)
+        found = probabilities(network, images, ["horizontal"])
+        mirrored = probabilities(network, images.flip(-1), ["horizontal"]).flip(-1)
         plain = probabilities(network, images)
     torch.testing.assert_close(found, mirrored)
     assert not torch.allclose(found, plain, atol=1e-4)
     torch.testing.assert_close(found.sum(dim=1), torch.ones_like(found[:, 0]))
-    labels = predict_labels(network, colour.validation_images, tta=True)
+    labels = predict_labels(network, colour.validation_images, batch_size=8, mirrors=["horizontal"])
     assert (labels == found.argmax(1).numpy()).mean() > 0.999
 
 
 def test_no_images_give_no_labels(network: Network) -> None:
-    assert predict_labels(network, np.zeros((0, 16, 24, 3), np.uint8)).shape == (0, 16, 24)
+    assert predict_labels(network, np.zeros((0, 16, 24, 3), np.uint8), batch_size=8).shape == (0, 16, 24)
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_the_network_is_left_as_it_was(network: Network, colour: TrainingData, training: bool) -> None:
     network.train(training)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    predict_labels(network, colour.validation_images[:2])
+    predict_labels(network, colour.validation_images[:2], batch_size=8)
     assert network.training is training
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())

@@ -46,7 +46,7 @@ def test_a_background_network_is_trained_merged_and_kept(grey: TrainingData) -> 
     assert best.record.miou_strict > 0.5  # the network alone never says background: see the next test
     assert best.record.parameters == count_parameters(network)
     assert best.record.parameters > count_parameters(build_network(recipe(), grey.facts, mean=[0.0], std=[1.0]))
-    labels = torch.from_numpy(predict_labels(network, grey.validation_images))
+    labels = torch.from_numpy(predict_labels(network, grey.validation_images, batch_size=8))
     again = scores(confusion_matrix(labels, torch.from_numpy(grey.validation_masks), 3), grey.facts)
     assert again.miou_strict == pytest.approx(best.record.miou_strict, abs=0.005)
 
@@ -84,7 +84,7 @@ def test_every_family_learns_with_supervision_at_three_levels(family: str, grey:
     epochs = list(fit(wanted, grey))
     assert max(epoch.record.miou for epoch in epochs) > 0.5
     network, best = reloaded(wanted, grey, epochs)
-    labels = torch.from_numpy(predict_labels(network, grey.validation_images))
+    labels = torch.from_numpy(predict_labels(network, grey.validation_images, batch_size=8))
     again = scores(confusion_matrix(labels, torch.from_numpy(grey.validation_masks), 3), grey.facts)
     assert again.miou == pytest.approx(best.record.miou, abs=0.01)
 

@@ -45,7 +45,7 @@ KINDS = """
 
 
 def test_an_error_of_the_workers_own_says_what_it_was(worker: WorkerProcess, job: Train) -> None:
-    failed = all_of(worker, replace(job, samples=replace(job.samples, panel=(10**9,))))[-1]
+    failed = all_of(worker, replace(job, samples=replace(job.samples, validation=(10**9,))))[-1]
     assert isinstance(failed, Failed)
     assert (failed.kind, failed.reason[:11], "IndexError" in failed.detail) == ("error", "IndexError:", True)
     # A process of its own, since importing the worker's module takes the signals away.

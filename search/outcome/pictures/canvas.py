@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import unicodedata
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -19,6 +22,10 @@ INK = "#222222"
 FAINT = "#B8B8B8"
 _SIZES = {"o": 7, "D": 6, "|": 14}  # of the markers
 _DRAWING = Lock()  # matplotlib's font caches are not made for several threads
+_PLACEHOLDERS = "Last Resort"  # a font that comes with matplotlib and has the same box for every sign of a script
+_INVISIBLE = ("Cc", "Cf", "Mn", "Zs")  # what a text may hold and no font needs to draw
+
+_logger = logging.getLogger(__name__)
 
 
 def blank(width: int, height: int) -> Figure:
@@ -33,9 +40,52 @@ def save(figure: Figure, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     with _DRAWING, warnings.catch_warnings(), replacing(path) as file:
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a class name may be in any script
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # `_use_fonts` says it better
         FigureCanvasAgg(figure)
+        _use_fonts(figure)
         figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def _use_fonts(figure: Figure) -> None:
+    """Let each text be drawn by fonts that have its signs: a class name may be in any script."""
+    from matplotlib.text import Text
+
+    for axes in figure.axes:  # which make the labels of their ticks when they are first asked for them
+        axes.get_xticklabels(), axes.get_yticklabels()
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if not text.get_text().isascii():
+            text.set_fontfamily([*text.get_fontfamily(), *_fonts_for(frozenset(text.get_text()))])
+
+
+@cache
+def _fonts_for(signs: frozenset[str]) -> tuple[str, ...]:
+    """The families that have what the default font lacks, a few; what none has is said, once."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    default = get_font(findfont(FontProperties())).get_charmap()
+    lacking = {sign for sign in signs if ord(sign) not in default and unicodedata.category(sign) not in _INVISIBLE}
+    families = []
+    known = (entry for entry in fontManager.ttflist if not entry.name.startswith(_PLACEHOLDERS))
+    for entry in sorted(known, key=lambda entry: (entry.style != "normal", entry.weight != 400)):
+        if not lacking:
+            break
+        font = get_font(entry.fname)
+        had = {sign for sign in lacking if ord(sign) in font.get_charmap()} if font.scalable else set()
+        if had:
+            families.append(entry.name)
+            lacking -= had
+    if lacking:
+        _say_lacking("".join(sorted(lacking)))
+    return tuple(families)
+
+
+@cache
+def _say_lacking(signs: str) -> None:
+    _logger.warning(
+        "no font on this machine has the signs %s: pictures show boxes; install one that has them, such as Noto",
+        signs,
+    )
 
 
 def plain(text: str, limit: int = 0) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.outcome.pictures.canvas import INK, blank, percent, plain, save
+from search.outcome.spreadsheet import safe_cell
 from storage.atomic_write import replacing_path
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def write_iou_csv(path: Path, scores: Scores, facts: DataFacts) -> None:
         table.writerow(IOU_COLUMNS)
         for label, name in enumerate(facts.class_names):
             pixels = int(confusion[label].sum()), int(confusion[:, label].sum())
-            table.writerow((name, _cell(scores.iou[label]), _cell(scores.iou_strict[label]), *pixels))
+            table.writerow((safe_cell(name), _cell(scores.iou[label]), _cell(scores.iou_strict[label]), *pixels))
         table.writerow(("(mean)", _cell(scores.miou), _cell(scores.miou_strict), "", ""))
 
 

@@ -1,4 +1,4 @@
-"""The first tables: data sets, studies, hosts, attempts and epochs."""
+"""The first tables: data sets, studies, hosts, attempts, epochs and looks at a holdout."""
 
 from __future__ import annotations
 
@@ -93,9 +93,20 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("trial_id", "number", name="pk_marsearch_epochs"),
     )
+    op.create_table(
+        "marsearch_holdout_looks",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("study_id", sa.Integer(), nullable=False),
+        sa.Column("trial", sa.Integer(), nullable=False),
+        sa.Column("miou", sa.Double(), nullable=True),
+        sa.Column("miou_strict", sa.Double(), nullable=True),
+        sa.Column("looked", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_marsearch_holdout_looks"),
+    )
+    op.create_index("ix_marsearch_holdout_looks_study_id", "marsearch_holdout_looks", ["study_id"], unique=False)
 
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("epochs", "hosts", "attempts", "studies", "datasets"):
+    for table in ("holdout_looks", "epochs", "hosts", "attempts", "studies", "datasets"):
         op.drop_table(f"marsearch_{table}")

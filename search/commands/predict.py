@@ -1,0 +1,106 @@
+"""A bundle in use: on images without labels, and on labelled ones, which tell how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import UsageError
+from search.outcome.bundle import Bundle, read_bundle
+from search.outcome.evaluation import Evaluation, evaluate
+from search.outcome.pictures.figures import CONFUSION, IOU, PANEL, draw_confusion, draw_panel, write_iou_csv
+from search.outcome.pixels import check_pixels, measure_pixels
+from search.training.predict import predict_labels
+from search.worker.job_files import panel_samples
+from storage.data.dataset import Dataset, read_dataset, read_images
+
+Say = Callable[[str], object]
+
+
+def predict_file(bundle: Path, file: Path, *, tta: bool, say: Say) -> NDArray[np.uint8]:
+    """The labels (M, H, W) of the images in a file. tta: the mean over images mirrored as in the training.
+
+    say: takes a sentence on images that look other than those of the training.
+    Raises BundleError, DataError, or UsageError for images that the network cannot label.
+    """
+    opened = read_bundle(bundle)
+    mirrors = opened.recipe.augment.mirrors if tta else ()
+    if tta and not mirrors:
+        raise UsageError(
+            f"{bundle}: was trained without mirrored images, so a mirror image tells nothing: leave out --tta"
+        )
+    images = read_images(file)
+    check_images(opened, file, images, say)
+    return predict_labels(opened.network, images, batch_size=opened.recipe.optimisation.batch_size, mirrors=mirrors)
+
+
+def check_images(
+    opened: Bundle, file: Path, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
+) -> None:
+    """Raise UsageError where the network cannot label the images; say what it should not be trusted on.
+
+    counted: (N, H, W), False where a pixel is void.
+    """
+    facts, channels = opened.facts, 1 if images.ndim == 3 else images.shape[3]
+    if channels != facts.channels:
+        raise UsageError(f"{file}: {channels} channels, the bundle was trained on {facts.channels}")
+    if opened.pixels is None:
+        say("the bundle does not say what pixels it was trained on: make sure that these images are on the same scale")
+    else:
+        try:
+            note = check_pixels(opened.pixels, measure_pixels(images, counted))
+        except UsageError as error:
+            raise UsageError(f"{file}: {error}") from error
+        if note:
+            say(f"{file}: {note}")
+    if images.shape[1:3] != (facts.height, facts.width):
+        size = f"{images.shape[1]}x{images.shape[2]} pixels, the network was trained on {facts.height}x{facts.width}"
+        say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
+
+
+def evaluate_file(bundle: Path, file: Path, *, out: Path | None, say: Say) -> Evaluation:
+    """The scores of a bundle on all labelled images of a data set; the classes in the mean are the bundle's.
+
+    out: a folder for pictures and tables. say: takes sentences on how far the scores can be trusted.
+    Raises BundleError, DataError, or UsageError for data that the network cannot be scored on.
+    """
+    opened = read_bundle(bundle)
+    dataset, facts = read_dataset(file), opened.facts
+    if dataset.class_names != facts.class_names:
+        classes = f"{', '.join(dataset.class_names)}; the bundle knows {', '.join(facts.class_names)}"
+        raise UsageError(f"{file}: its classes are {classes}: give it the same names in the same order")
+    if dataset.excluded != facts.excluded:
+        say(f"{file}: the classes left out of the mean are the bundle's: {', '.join(facts.excluded) or 'none'}")
+    if dataset.digest == opened.metrics["data_digest"]:
+        say(f"{file}: is the data set that the network was trained on: these scores say nothing of other images")
+    check_images(opened, file, dataset.images, say, dataset.masks != dataset.ignore_label)
+    found, labels = evaluate(
+        opened.network, opened.recipe, dataset.images, dataset.masks, facts, ignore_label=dataset.ignore_label
+    )
+    if out is not None:
+        _draw(out, dataset, found, labels)
+    return found
+
+
+def _draw(out: Path, dataset: Dataset, found: Evaluation, labels: NDArray[np.uint8]) -> None:
+    samples = np.asarray(panel_samples(dataset, range(len(dataset.images))), dtype=np.int64)
+    images, truth, title = dataset.images[samples], dataset.masks[samples], str(found)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        draw_panel(
+            out / PANEL,
+            images=images,
+            truth=truth,
+            prediction=labels[samples],
+            facts=found.facts,
+            ignore_label=dataset.ignore_label,
+            title=title,
+        )
+        draw_confusion(out / CONFUSION, np.asarray(found.scores.confusion), found.facts, title=title)
+        write_iou_csv(out / IOU, found.scores, found.facts)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror or error}), choose another folder") from error

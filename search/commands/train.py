@@ -1,0 +1,132 @@
+"""One training without a study, from a recipe and a data set to a bundle."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.commands.bundle import bundle_contents
+from search.errors import BundleError, TrainingFailed, UsageError
+from search.outcome.bundle import check_target, keep_weights, write_bundle
+from search.outcome.contents import BundleContents
+from search.outcome.pictures.figures import draw_trial
+from search.studies.create import VALIDATION_SHARE
+from search.studies.objective import Objective, objective_for, objective_note
+from search.training.arrays import label_counts
+from search.training.fit import Diverged, fit
+from search.training.metrics import best_constant
+from search.training.predict import predict_labels
+from search.worker.devices import device_slots
+from search.worker.job import TrainingJob, run_epochs
+from search.worker.job_files import panel_samples, training_data
+from search.worker.protocol import EpochEnd, Message
+from spaces import Recipe
+from spaces.modules.networks.network import build_network
+from storage.data.dataset import Dataset
+from storage.data.outliers import find_outliers
+from storage.data.split import split_dataset
+
+
+def train_one(
+    recipe: Recipe,
+    dataset: Dataset,
+    out: Path,
+    *,
+    epochs: int | None,
+    seed: int,
+    device: str,
+    objective: Objective | None = None,
+    say: Callable[[str], None],
+) -> None:
+    """Train the recipe on a data set and write the bundle to out.
+
+    epochs: None for the recipe's own. seed: of split and training. say: takes a line per epoch.
+    objective: by which the epoch is chosen; None for the lenient mean, or the strict one where a constant answer wins.
+    Raises UsageError, BundleError, or TrainingFailed when the training diverges.
+    """
+    check_target(out)
+    torch_device = device_slots(device, 1, Path())[0].device
+    changes = {"epochs": epochs} if epochs is not None else {}
+    optimisation = recipe.optimisation.model_copy(update=changes)
+    recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
+    split = split_dataset(dataset, seed=seed, validation=VALIDATION_SHARE, contaminated=find_outliers(dataset, "mask"))
+    train, validation = split.train.tolist(), split.validation.tolist()
+    if not train or not validation:
+        raise UsageError("too few samples (or groups) to train and to validate, more are needed")
+    data = training_data(dataset, recipe.data.cleaning, train, validation)
+    counts = label_counts(data.validation_masks, dataset.classes, dataset.ignore_label)
+    constant = best_constant(counts, data.facts)
+    chosen = objective or objective_for(constant)
+    if note := objective_note(chosen, objective, constant):
+        say(note)
+    training = TrainingJob(epochs=fit(recipe, data, device=torch_device, objective=chosen))
+
+    def show(message: Message) -> None:
+        if isinstance(message, EpochEnd):
+            record, last = message.record, recipe.optimisation.epochs
+            score = f"mIoU {record.miou:.4f} (strict {record.miou_strict:.4f}), {constant}"
+            say(f"epoch {record.number}/{last}  loss {record.train_loss:.4f}  {score}  {record.seconds:.1f} s")
+
+    try:
+        run_epochs(1, training, None, show)
+    except Diverged as error:
+        raise TrainingFailed(str(error)) from error
+    kept = keep_weights(out, recipe, training.weights)
+    try:
+        _write(out, recipe, dataset, validation, training, torch_device, say)
+    except Exception as error:  # whatever it is, the training is done and its weights are good
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise BundleError(f"the bundle is not finished ({why}): the trained weights are in {kept}") from error
+    if kept != out.resolve():
+        shutil.rmtree(kept)
+
+
+def _write(
+    out: Path,
+    recipe: Recipe,
+    dataset: Dataset,
+    validation: list[int],
+    training: TrainingJob,
+    device: str,
+    say: Callable[[str], None],
+) -> None:
+    best, records = training.history[training.best - 1], tuple(training.history)
+    contents = bundle_contents(
+        dataset, validation, recipe, training.weights, best.confusion, epoch=best.number, curve=records
+    )
+    say(f"epoch {best.number} is kept: {contents.validation}")
+    samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
+    with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
+        try:
+            pictures = _draw(Path(folder), contents, dataset.images[samples], dataset.masks[samples], device)
+        except Exception as error:  # the bundle is good without
+            say(f"the bundle has no pictures: {' '.join(str(error).split())}")
+            pictures = ()
+        write_bundle(out, replace(contents, pictures=pictures), device=device)
+
+
+def _draw(
+    folder: Path, contents: BundleContents, images: NDArray[Any], masks: NDArray[np.uint8], device: str
+) -> tuple[Path, ...]:
+    """The pictures of a training: of these images (N, H, W) or (N, H, W, 3) with their masks, and of its curve."""
+    network = build_network(contents.recipe, contents.facts, mean=contents.mean, std=contents.std)
+    network.load_state_dict(dict(contents.weights))
+    size = contents.recipe.optimisation.batch_size
+    return draw_trial(
+        folder,
+        title=f"mIoU {contents.scores.miou:.4f} (strict {contents.scores.miou_strict:.4f})",
+        images=images,
+        truth=masks,
+        prediction=predict_labels(network, images, batch_size=size, device=device),
+        facts=contents.facts,
+        ignore_label=contents.ignore_label,
+        epochs=contents.curve,
+        scores=contents.scores,
+    )

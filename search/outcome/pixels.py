@@ -1,0 +1,99 @@
+"""What numbers the images of a training hold, and whether other images may be given to its network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import UsageError
+
+MOST = 2_000_000  # numbers that are looked at, evenly spread: percentiles of more are the same
+OTHER_SCALE = {True: 8.0, False: 32.0}
+"""From this ratio on the scale is another one: of another type, and of floating point numbers of the same. Integers of
+the same type may be as dark as they like."""
+FACTORS = {frozenset({"uint8", "uint16"}): 257.0, frozenset({"uint16", "float32"}): 65535.0}
+"""Between the full ranges of two types, floating point ending at 1; 255 for any other pair."""
+FAR = 2.0  # deviations of the mean, from which on images look other than those of the training
+SPREAD = 4.0  # the same, as a ratio of the deviations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """The numbers in images, those of void pixels left out.
+
+    dtype: as numpy names it. low, high: the 1st and the 99th percentile.
+    """
+
+    dtype: str
+    minimum: float
+    maximum: float
+    low: float
+    high: float
+    mean: float
+    std: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no description of pixels, as a file from elsewhere may hold."""
+        np.dtype(self.dtype)
+        if not all(map(math.isfinite, (self.minimum, self.maximum, self.low, self.high, self.mean, self.std))):
+            raise ValueError("finite numbers were expected")
+
+    @property
+    def scale(self) -> float:
+        """The size of the largest numbers."""
+        return max(abs(self.low), abs(self.high))
+
+    def __str__(self) -> str:
+        return f"{self.dtype} from {self.low:.4g} to {self.high:.4g}"
+
+
+def measure_pixels(images: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> Pixels:
+    """The numbers in images (N, H, W) or (N, H, W, C). counted: (N, H, W), False where a pixel is void."""
+    pixels = images.reshape(-1, 1 if images.ndim == 3 else images.shape[-1])
+    if counted is not None and counted.any():
+        pixels = pixels[counted.ravel()]
+    numbers = pixels[:: max(1, pixels.size // MOST)].astype(np.float64)
+    low, high = np.percentile(numbers, (1, 99))
+    return Pixels(
+        dtype=images.dtype.name,
+        minimum=float(pixels.min()),
+        maximum=float(pixels.max()),
+        low=float(low),
+        high=float(high),
+        mean=float(numbers.mean()),
+        std=float(numbers.std()),
+    )
+
+
+def check_pixels(trained: Pixels, given: Pixels) -> str:
+    """A sentence on how images look other than those of the training; "" where they do not.
+
+    Raises UsageError when their numbers are clearly on another scale: no label would mean anything.
+    """
+    other = given.dtype != trained.dtype
+    limit = OTHER_SCALE[other] if other or given.dtype.startswith("float") else math.inf
+    if min(trained.scale, given.scale) > 0 and not 1 / limit < given.scale / trained.scale < limit:
+        factor = _factor(trained, given)
+        raise UsageError(
+            f"the images hold {given}, the network was trained on {trained}: bring them to that scale, images {factor}"
+        )
+    spread = given.std / trained.std if trained.std > 0 and given.std > 0 else 1.0
+    if abs(given.mean - trained.mean) <= FAR * trained.std and 1 / SPREAD < spread < SPREAD:
+        return ""
+    return (
+        f"the images look other than those that the network was trained on: mean {given.mean:.4g} and deviation"
+        f" {given.std:.4g} instead of {trained.mean:.4g} and {trained.std:.4g}; the labels may be wrong"
+    )
+
+
+def _factor(trained: Pixels, given: Pixels) -> str:
+    """What brings numbers to the scale: the usual factor between the types where it is near."""
+    wanted = trained.scale / given.scale
+    size = max(wanted, 1 / wanted)
+    usual = FACTORS.get(frozenset({trained.dtype, given.dtype}), 255.0)
+    factor = usual if 0.4 < usual / size < 2.5 else float(f"{size:.2g}")
+    return f"{'*' if wanted > 1 else '/'} {factor:g}"
