@@ -3,6 +3,7 @@
 StorageError
     DataError       a data file cannot be read, or says something impossible
     DatabaseError   the database is unreachable, its URL is nonsense, or its schema is not ours
+        NothingStored   it has no tables yet
     StudyError      the study is unknown, or exists with another space, data set or setting
     StudyFull       the study has all the trials it was to have
     ArtifactError   an artifact is missing, misnamed, or its store cannot be used
@@ -19,6 +20,10 @@ class DataError(StorageError):
 
 class DatabaseError(StorageError):
     """The database cannot be reached or used under the URL that was given; the password is never shown."""
+
+
+class NothingStored(DatabaseError):
+    """The database holds no study yet, or is not there; only what makes a study makes one."""
 
 
 class StudyError(StorageError):

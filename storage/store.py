@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from alembic.util.exc import CommandError
 from optuna.storages import BaseStorage, get_storage
@@ -25,11 +25,12 @@ from storage.database.engine import (
     translate_errors,
 )
 from storage.database.retry import RetryPolicy
-from storage.database.status import refuse_foreign
-from storage.errors import DatabaseError
+from storage.database.status import Condition, condition, refuse_foreign
+from storage.errors import DatabaseError, NothingStored
 from storage.trials.trial_storage import TrialStorage
 
 T = TypeVar("T")
+Purpose = Literal["make", "change", "look"]
 
 GRACE_S = 180.0  # a host whose heartbeat is younger lives
 MIGRATION_S = 3600.0  # one statement of an upgrade may take so long on a large database
@@ -79,23 +80,35 @@ class Store:
 
 
 def open_store(
-    url: str, artifacts_url: str, retry_policy: RetryPolicy | None = None, *, grace_s: float = GRACE_S
+    url: str,
+    artifacts_url: str,
+    retry_policy: RetryPolicy | None = None,
+    *,
+    grace_s: float = GRACE_S,
+    purpose: Purpose = "make",
 ) -> Store:
     """Connect, create or upgrade Optuna's schema and ours, and open the artifacts.
 
     Any number of processes may do this at once on a database that does not exist yet.
+    purpose: only "make" creates what is not there; for "change" and "look" that is NothingStored. "look" writes
+    nothing, unless the schema is an older one, and can be had in a place that one may only read.
     Raises DatabaseError within 10 s when the database cannot be reached, and at once for a URL, folder or schema that
     cannot be used; ArtifactError for the artifacts.
     retry_policy: what the store waits with afterwards, ten minutes if not given. grace_s: see `Store`.
     """
     retry_policy = retry_policy or RetryPolicy()
+    looking = purpose == "look"
+    if purpose != "make":
+        looking &= _look(url).current
+    known: dict[str, Any] = {"artifacts_url": artifacts_url, "retry_policy": retry_policy, "grace_s": grace_s}
+    if looking:
+        with translate_errors(url):
+            return _store(TrialStorage(url, retry_policy=retry_policy, looking=True), looking=True, **known)
     prepare_folder(url)
     first = create_engine(read_url(url), **engine_options(url, retry_policy))
     try:
         with translate_errors(url):
-            sqlite = (
-                first.dialect.name == "sqlite"
-            )  # whose first connection changes the file, so not before we are alone
+            sqlite = first.dialect.name == "sqlite"  # whose first connection changes the file: not before we are alone
             if not sqlite:
                 _answer_in_time(lambda: RetryPolicy(FIRST_TRIES_S, quiet=True).call(lambda: _connect(first, url)), url)
             opening = RetryPolicy(OPENING_S)
@@ -105,8 +118,12 @@ def open_store(
                 trials = opening.call(lambda: _open_trials(url, retry_policy))
     finally:
         first.dispose()
+    return _store(trials, looking=False, **known)
+
+
+def _store(trials: TrialStorage, *, looking: bool, artifacts_url: str, **known: Any) -> Store:
     try:
-        artifacts = open_artifacts(artifacts_url)
+        artifacts = open_artifacts(artifacts_url, looking=looking)
     except BaseException:
         trials.engine.dispose()
         raise
@@ -116,9 +133,18 @@ def open_store(
         trials=get_storage(trials),
         artifacts=artifacts,
         artifacts_url=artifacts_url,
-        retry_policy=retry_policy,
-        grace_s=grace_s,
+        **known,
     )
+
+
+def _look(url: str) -> Condition:
+    """In what condition the database is, without a change of it. Raises NothingStored when there is nothing in it."""
+    found: list[Condition] = []
+    patiently = RetryPolicy(FIRST_TRIES_S, quiet=True)
+    _answer_in_time(lambda: patiently.call(lambda: found.append(condition(url))), url)
+    if found[0].empty:
+        raise NothingStored(f"no study in {found[0].url} yet; start with: marsearch demo")
+    return found[0]
 
 
 def _connect(engine: Engine, url: str) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from search.cli import options
 from search.cli.options import open_storage, refuse_same_file
+from search.settings import read_settings
+
+if TYPE_CHECKING:
+    from storage.store import Purpose
 
 
 def train(
@@ -44,8 +48,10 @@ def export(
 ) -> None:
     """Write the bundle of the best trial, or of one."""
     from search.commands.bundle import export_trial
+    from storage.database.engine import writable
 
-    with open_storage() as (store, settings):
+    purpose: Purpose = "change" if writable(read_settings().storage) else "look"  # it counts looks at the holdout
+    with open_storage(purpose=purpose) as (store, settings):
         say = partial(typer.echo, err=True)
         number = export_trial(store, study, out, trial=trial, home=settings.home, say=say)
         typer.echo(f"bundle of trial {number}: {out}", err=True)

@@ -18,7 +18,7 @@ from search.settings import Settings, read_settings
 from storage.studies.config import Declared, StudyConfig, declared
 
 if TYPE_CHECKING:
-    from storage.store import Store
+    from storage.store import Purpose, Store
 
 PATIENCE_S = 20.0  # of a person who waits for an answer
 WORKER_S = 600.0  # of a worker: a restart, a failover, a reboot
@@ -91,10 +91,10 @@ def _parameter(field: Declared) -> inspect.Parameter:
 
 
 @contextmanager
-def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settings]]:
+def open_storage(patience_s: float = PATIENCE_S, *, purpose: Purpose = "change") -> Iterator[tuple[Store, Settings]]:
     """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError.
 
-    patience_s: for how long each access waits for a database that is away, seconds.
+    patience_s: for how long each access waits for a database that is away, seconds. purpose: see `open_store`.
     """
     from storage.database.engine import translate_errors
     from storage.database.retry import RetryPolicy
@@ -103,7 +103,7 @@ def open_storage(patience_s: float = PATIENCE_S) -> Iterator[tuple[Store, Settin
     quiet_optuna()
     settings = read_settings()
     with (
-        closing(open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s))) as store,
+        closing(open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s), purpose=purpose)) as store,
         translate_errors(settings.storage),  # what no access has put into words
     ):
         yield store, settings

@@ -28,7 +28,7 @@ OUT = "bundle; default demo-bundle in MARSEARCH_HOME"
 @takes_config
 def create(config: StudyConfig, space_name: str, data: options.Data) -> None:
     """Create a study; the same data and options again change nothing."""
-    with open_storage() as (store, _):
+    with open_storage(purpose="make") as (store, _):
         make(store, config, data, space_name)
 
 
@@ -68,7 +68,7 @@ def run(
     from search.host.context import WorkOptions
     from search.worker.devices import device_slots
 
-    with open_storage(WORKER_S) as (store, settings):
+    with open_storage(WORKER_S, purpose="make") as (store, settings):
         device_slots(device, workers, Path())  # one that is not there is refused before anything is made
         make(store, config, data, space_name)
         study, home = config.study, settings.home
@@ -92,7 +92,7 @@ def demo(
     from storage.data.dataset import write_dataset
     from storage.data.synthetic import synthesise
 
-    with open_storage(WORKER_S) as (store, settings):
+    with open_storage(WORKER_S, purpose="make") as (store, settings):
         bundle = out or settings.home / "demo-bundle"
         check_target(bundle)
         data = settings.home / "demo.npz"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,11 +13,13 @@ import typer
 from search.cli import options
 from search.cli.options import open_storage
 from search.errors import UsageError
+from search.settings import read_settings
+from storage.errors import NothingStored
 
 if TYPE_CHECKING:
+    from storage.store import Purpose, Store
     from storage.studies.control import Command
 
-NO_STUDY = "no study in {} yet; start with: marsearch demo"
 NO_TRIAL = "  best  no complete trial yet"
 SHOWN_S = 3600.0  # for so long a lost worker has a line of its own
 
@@ -29,16 +32,16 @@ def status(
     from search.studies.reports import study_report
     from storage.studies.studies import list_studies
 
-    with open_storage() as (store, _):
-        names = [study] if study is not None else list(list_studies(store))
-        reports = [study_report(store, name) for name in names]
-        if as_json:
-            typer.echo(json.dumps(reports[0] if study is not None else {"studies": reports}))
-            return
-        if not reports:
-            typer.echo(NO_STUDY.format(store.url), err=True)
-        for report in reports:
-            typer.echo(_as_text(report))
+    if study is None:
+        reports = _of_all(lambda store: [study_report(store, name) for name in list_studies(store)])
+    else:
+        with open_storage(purpose="look") as (store, _):
+            reports = [study_report(store, study)]
+    if as_json:
+        typer.echo(json.dumps(reports[0] if study is not None else {"studies": reports}))
+        return
+    for report in reports:
+        typer.echo(_as_text(report))
 
 
 def trials(
@@ -50,7 +53,7 @@ def trials(
     from search.output import console
     from search.studies.reports import constant, leaderboard, trial_reports
 
-    with open_storage() as (store, _):
+    with open_storage(purpose="look") as (store, _):
         if format == "json":
             typer.echo(json.dumps(trial_reports(store, study)))
         elif format == "csv":
@@ -68,14 +71,11 @@ def list_studies(as_json: options.AsJson = False) -> None:
     """List the studies: state, trials, best value, workers, age."""
     from search.studies.reports import study_list
 
-    with open_storage() as (store, _):
-        studies = study_list(store)
-        if as_json:
-            typer.echo(json.dumps({"studies": studies}))
-        elif studies:
-            _print_table(studies)
-        else:
-            typer.echo(NO_STUDY.format(store.url), err=True)
+    studies = _of_all(study_list)
+    if as_json:
+        typer.echo(json.dumps({"studies": studies}))
+    elif studies:
+        _print_table(studies)
 
 
 def pause(study: options.Study) -> None:
@@ -120,10 +120,12 @@ def dashboard(
     """Serve optuna-dashboard and the leaderboard for the storage, until Ctrl-C."""
     from search.dashboard.access import check_binding, read_access
     from search.dashboard.server import ANSWER_S, serve
+    from storage.database.engine import writable
 
     access = read_access(os.environ)
     check_binding(host, access)
-    with open_storage(patience_s=ANSWER_S) as (store, settings):
+    purpose: Purpose = "make" if writable(read_settings().storage) else "look"  # it may be there before any study
+    with open_storage(ANSWER_S, purpose=purpose) as (store, settings):
         serve(store, settings.home, access, host, port)
 
 
@@ -134,7 +136,6 @@ def doctor(
     """Check installation, devices, storage and what was left behind; status 1 when something is not well."""
     from search.commands.doctor import examine
     from search.commands.doctor import fix as fix_all
-    from search.settings import read_settings
 
     options.quiet_optuna()
     settings = read_settings()
@@ -151,6 +152,18 @@ def doctor(
                 typer.echo(f"      fix: {finding.fix}")
     if not well:
         raise typer.Exit(1)
+
+
+def _of_all(report: Callable[[Store], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What is reported of all studies; where there is none, a sentence says so, and nothing is made."""
+    try:
+        with open_storage(purpose="look") as (store, _):
+            found, nothing = report(store), f"no study in {store.url} yet; start with: marsearch demo"
+    except NothingStored as error:
+        found, nothing = [], str(error)
+    if not found:
+        typer.echo(nothing, err=True)
+    return found
 
 
 def _as_text(report: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from search.errors import UsageError
 from search.settings import STORAGE_VARIABLES, Settings
 from storage.database.engine import read_url, redact
+from storage.database.sqlite_url import sqlite_url
 
 ANSWER_S = 5.0  # for the first connection: Ray itself tries for a minute
 
@@ -107,7 +108,7 @@ def environment_of(settings: Settings, nodes: Sequence[Node], variables: Mapping
                 f"MARSEARCH_STORAGE={redact(url)}: a file that {machines} machines cannot share, a PostgreSQL URL that"
                 " all of them reach was expected"
             )
-        url = f"sqlite:///{Path(parsed.database or '').absolute()}"
+        url = sqlite_url(Path(parsed.database or "").absolute())
     if "://" not in artifacts and not Path(artifacts).is_absolute():
         if machines > 1:
             raise UsageError(
@@ -115,7 +116,8 @@ def environment_of(settings: Settings, nodes: Sequence[Node], variables: Mapping
                 " or the absolute path of a folder that all of them share was expected"
             )
         artifacts = str(Path(artifacts).absolute())
-    places = {"HOME": str(settings.home.absolute()), "STORAGE": url, "ARTIFACTS": artifacts}
+    home, artifacts = (path.replace("$", "$$") for path in (str(settings.home.absolute()), artifacts))  # read once more
+    places = {"HOME": home, "STORAGE": url, "ARTIFACTS": artifacts}
     passed_on = {name: value for name, value in variables.items() if name.startswith(STORAGE_VARIABLES)}
     return passed_on | {f"MARSEARCH_{name}": value for name, value in places.items()}
 

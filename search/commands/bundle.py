@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ from spaces import Recipe
 from spaces.modules.networks.network import build_network
 from storage.artifacts.artifact_store import load_file
 from storage.data.dataset import Dataset
-from storage.errors import ArtifactError
+from storage.database.engine import writable
+from storage.errors import ArtifactError, DatabaseError
 from storage.store import Store
 from storage.studies.attempts import kept_weights
 from storage.studies.epochs import curve
-from storage.studies.holdout import note_look
+from storage.studies.holdout import looks, note_look
 from storage.studies.studies import trials_of
 from storage.trials.queries import best_of
 
@@ -50,7 +52,10 @@ def export_trial(
     BundleError when the bundle cannot be written or does not prove itself.
     """
     check_target(out)
-    opened, chosen = open_study(store, study, home), _chosen(store, study, trial)
+    with ExitStack() as place:
+        # What may only be looked at has no room for a copy of the data.
+        cache = home if os.access(home, os.W_OK | os.X_OK) else Path(place.enter_context(tempfile.TemporaryDirectory()))
+        opened, chosen = open_study(store, study, cache), _chosen(store, study, trial)
     kept = {weights.trial: weights.artifact for weights in kept_weights(store, study)}
     number, known = chosen.number, chosen.user_attrs
     if number not in kept:
@@ -87,9 +92,15 @@ def _with_holdout(
     network.load_state_dict(dict(contents.weights))
     images, masks, ignored = dataset.images[samples], dataset.masks[samples], dataset.ignore_label
     found, _ = evaluate(network, contents.recipe, images, masks, contents.facts, ignore_label=ignored)
-    looks = note_look(store, study, contents.trial, found.scores.miou, found.scores.miou_strict)
-    say(f"on {found.images} images held out, {'first look' if looks == 1 else f'look {looks}'}: {found}")
-    return replace(contents, holdout=found, looks=looks)
+    try:
+        number = note_look(store, study, contents.trial, found.scores.miou, found.scores.miou_strict)
+    except DatabaseError as error:
+        if writable(store.url):
+            raise
+        number = len(looks(store, study)) + 1
+        say(f"the study does not count this look at its holdout: {error}")
+    say(f"on {found.images} images held out, {'first look' if number == 1 else f'look {number}'}: {found}")
+    return replace(contents, holdout=found, looks=number)
 
 
 def bundle_contents(

@@ -17,8 +17,7 @@ from search.host.uploads import Outbox
 from search.settings import Settings
 from search.studies.checkpoints import checkpoints, drop_orphans
 from search.worker.devices import cores, visible_gpus
-from storage.artifacts.artifact_store import free_bytes, open_artifacts
-from storage.atomic_write import private_folder
+from storage.artifacts.artifact_store import artifact_folder, free_bytes, open_artifacts
 from storage.database.status import Condition, Schema, condition
 from storage.errors import ArtifactError, StorageError
 from storage.store import Store, open_store
@@ -114,20 +113,30 @@ def _devices() -> str:
 
 
 def _home(home: Path) -> str:
-    private_folder(home)
-    probe = home / f".doctor-{uuid.uuid4().hex}"
+    return _folder(home, "set MARSEARCH_HOME elsewhere")
+
+
+def _folder(folder: Path, fix: str) -> str:
+    """Write a probe into the folder, or into the one in which it would be made: a look makes none."""
+    there = folder.exists()
+    nearest = folder if there else next(parent for parent in folder.absolute().parents if parent.exists())
+    probe = nearest / f".doctor-{uuid.uuid4().hex}"
     probe.write_bytes(b"well")
     probe.unlink()
-    return f"{home} can be written, {_room(shutil.disk_usage(home).free, str(home), 'set MARSEARCH_HOME elsewhere')}"
+    can = "can be written" if there else "can be made"
+    return f"{folder} {can}, {_room(shutil.disk_usage(nearest).free, str(folder), fix)}"
 
 
 def _artifacts(url: str) -> str:
+    smaller = "marsearch study delete STUDY --yes, of one nobody needs"
+    if (folder := artifact_folder(url)) is not None and not folder.exists():
+        return _folder(folder, smaller)
     artifacts = open_artifacts(url)
     probe = f"doctor-{uuid.uuid4().hex}"
     artifacts.write(probe, BytesIO(b"well"))
     artifacts.remove(probe)
     free = free_bytes(artifacts)
-    room = "" if free is None else f", {_room(free, url, 'marsearch study delete STUDY --yes, of one nobody needs')}"
+    room = "" if free is None else f", {_room(free, url, smaller)}"
     return f"{url} can be written{room}"
 
 
@@ -176,7 +185,7 @@ def _clock(ahead: float) -> str:
 
 def _left_behind(settings: Settings) -> list[Finding]:
     """What lies in a database that answers; nothing when the artifacts cannot be opened, a finding of its own."""
-    with suppress(ArtifactError), closing(open_store(settings.storage, settings.artifacts)) as store:
+    with suppress(ArtifactError), closing(open_store(settings.storage, settings.artifacts, purpose="look")) as store:
         return [
             _look("stale trials", lambda: _stale(store), FIX),
             _look("checkpoints", lambda: _checkpoints(store, settings.home), FIX),

@@ -40,6 +40,7 @@ from search.studies.study import OpenStudy, open_study
 from search.worker.devices import device_slots
 from spaces import Recipe, SpaceError, load_preset
 from storage.data.dataset import Dataset, read_dataset, select_samples, write_dataset
+from storage.database.sqlite_url import sqlite_url
 from storage.store import Store, open_store
 from storage.studies.config import StudyConfig
 from storage.studies.studies import trials_of
@@ -86,7 +87,7 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
     request = replace(request, budget=replace(request.budget, seeds=1, folds=0))
     setting = plan.prepare(dataset := read_dataset(request.data), request)
     data = _data_file(dataset, setting.part, request)
-    with closing(open_store(f"sqlite:///{request.out / 'd7.db'}", str(request.out / "d7-artifacts"))) as store:
+    with closing(open_store(sqlite_url(request.out / "d7.db"), str(request.out / "d7-artifacts"))) as store:
         names = {sampler: _create(store, sampler, data, request, trials) for sampler in SAMPLERS}
         opened = open_study(store, names["grid"], request.out)
         points = spread_out(list(opened.space.grid()), SPLIT_SEED)

@@ -58,19 +58,21 @@ class ListedArtifacts(Protocol):
 
 
 class DirectoryArtifacts:
-    """Artifacts as files in one folder, which is created with its parents.
+    """Artifacts as files in one folder, which is created with its parents unless one only looks.
 
     Raises ArtifactError when the folder cannot be created or written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, looking: bool = False) -> None:
+        self.folder, self._looking = folder, looking
+        if looking and (folder.is_dir() or not folder.exists()):
+            return
         try:
             private_folder(folder)
         except OSError as error:
             raise ArtifactError(f"cannot keep artifacts in {folder}: {error.strerror}; choose another place") from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise ArtifactError(f"the artifact folder {folder} cannot be written: change its permissions")
-        self.folder = folder
 
     def open_reader(self, artifact_id: str) -> BinaryIO:  # noqa: D102
         path = self.folder / checked(artifact_id)
@@ -99,6 +101,8 @@ class DirectoryArtifacts:
             raise ArtifactError(f"cannot remove artifact {artifact_id!r}: {error.strerror}") from error
 
     def ids(self, prefix: str) -> tuple[str, ...]:  # noqa: D102
+        if self._looking and not self.folder.exists():
+            return ()  # which the first file makes
         with self._translate_errors(), os.scandir(self.folder) as found:
             return tuple(sorted(e.name for e in found if e.name.startswith(prefix) and is_artifact_id(e.name)))
 
@@ -123,15 +127,20 @@ class DirectoryArtifacts:
             raise ArtifactError(f"the artifact folder {self.folder} does not answer: {error.strerror}") from error
 
 
-def open_artifacts(url: str) -> ArtifactStore:
-    """The artifacts at a folder's path or at ``s3://bucket/prefix``.
+def artifact_folder(url: str) -> Path | None:
+    """The folder that holds the artifacts; None for any other place."""
+    return None if "://" in url or url.startswith("s3:") else Path(url)
+
+
+def open_artifacts(url: str, *, looking: bool = False) -> ArtifactStore:
+    """The artifacts at a folder's path or at ``s3://bucket/prefix``. looking: nothing is to be written.
 
     Raises ArtifactError for another kind of URL, and for a folder that cannot be created or written.
     """
     if not url:
         raise ArtifactError("the place for artifacts is empty: name a folder or s3://bucket/prefix")
-    if "://" not in url and not url.startswith("s3:"):
-        return DirectoryArtifacts(Path(url))
+    if (folder := artifact_folder(url)) is not None:
+        return DirectoryArtifacts(folder, looking=looking)
     found = re.fullmatch(r"s3://([A-Za-z0-9][A-Za-z0-9._-]*)(/[^@]*)?", url)
     if found is None:  # not shown: it may hold keys, which boto3 reads from the environment
         raise ArtifactError(

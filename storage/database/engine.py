@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from optuna.exceptions import StorageInternalError
 from sqlalchemy import Connection, Engine, event, make_url, text
@@ -33,7 +34,8 @@ BUSY_S = 60  # how long a writer waits for the others, on either database
 CONNECT_S = 4  # per address: `localhost` has two, and an unreachable server is to be reported within 10 s
 LOCK_KEY = 0x6D617273  # PostgreSQL's advisory lock of marsearch: "mars"
 
-_POLICY = "marsearch_policy"  # among the arguments for a connection: what bounds its waits
+_POLICY = "marsearch_policy"  # among the arguments for a connection: what bounds its waits,
+_LOOKING = "marsearch_looking"  # and that nothing is written through it
 _SQLITE = {"sqlite", "sqlite+pysqlite"}
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 _SEVERAL = re.compile(r"(postgres\w*(?:\+psycopg)?://(?:[^/@]*@)?)([^/?@]*,[^/?@]*)(.*)")
@@ -43,12 +45,16 @@ _SHOWN = {"user", "host", "port", "dbname", "sslmode", "connect_timeout", "appli
 
 
 # A pool names its logger after its class, in our package; that it was emptied is nothing to tell a person.
-for _kind in ("SqlitePool", "PostgresPool"):
+for _kind in ("SqlitePool", "SqliteReaders", "PostgresPool"):
     logging.getLogger(f"{__name__}.{_kind}").setLevel(logging.WARNING)
 
 
 class SqlitePool(QueuePool):
     """A pool whose connections are prepared for several writers on one SQLite file."""
+
+
+class SqliteReaders(QueuePool):
+    """A pool whose connections write nothing, not even what SQLite would tidy up in the file."""
 
 
 class PostgresPool(QueuePool):
@@ -57,7 +63,9 @@ class PostgresPool(QueuePool):
 
 @event.listens_for(Engine, "do_connect")
 def _connect(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
-    """Connect with bounded waits where `engine_options` says so; every other engine connects as ever."""
+    """Connect with bounded waits, or to look only, where `engine_options` says so; other engines connect as ever."""
+    if parameters.pop(_LOOKING, False):
+        return _look(*args, **parameters)
     if _POLICY not in parameters:
         return None
     from storage.database.postgres_connection import connect
@@ -70,6 +78,34 @@ def _connect(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+@event.listens_for(SqliteReaders, "connect")
+def _prepare_reader(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only = ON").close()
+
+
+def _look(file: str, **parameters: Any) -> Any:
+    """A connection for reading, also to a file in a folder that one may only read.
+
+    There SQLite needs the files that a writer keeps beside it, or the certainty that there is no writer.
+    Raises DatabaseError where a writer has left a log that cannot be read without changing it.
+    """
+    path = Path(file)
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK):
+        return sqlite3.connect(path, **parameters)
+    uri = f"file:{quote(str(path))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, **parameters)
+    try:
+        connection.execute("PRAGMA schema_version").close()
+        return connection
+    except sqlite3.OperationalError:
+        connection.close()
+        log = Path(f"{path}-wal")
+        if log.exists() and log.stat().st_size:
+            text = f"{path} is in a folder that cannot be written, and {log.name} holds changes that were not merged"
+            raise DatabaseError(f"{text}: copy both files to a folder of yours, and set MARSEARCH_STORAGE") from None
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True, **parameters)
 
 
 @event.listens_for(PostgresPool, "connect")
@@ -151,16 +187,20 @@ def read_url(url: str) -> URL:
     raise DatabaseError(f"{redact(url)!r} is of a kind that marsearch does not use: {wanted}")
 
 
-def engine_options(url: str, policy: RetryPolicy | None = None) -> dict[str, Any]:
+def engine_options(url: str, policy: RetryPolicy | None = None, *, looking: bool = False) -> dict[str, Any]:
     """The keyword arguments of ``create_engine`` for this URL; they can be pickled.
 
     What the URL's own query says about the connection goes before ours.
-    policy: for how long a server may be silent. Raises DatabaseError for a nonsense URL.
+    policy: for how long a server may be silent. looking: nothing is to be written. Raises DatabaseError for a nonsense
+    URL.
     """
     parsed, policy = read_url(url), policy or RetryPolicy()
     pool = {"pool_size": 4, "max_overflow": 12, "pool_timeout": min(BUSY_S, policy.answer_s)}
     if parsed.drivername.startswith("sqlite"):
-        return pool | {"poolclass": SqlitePool, "connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
+        arguments = {"timeout": BUSY_S, "check_same_thread": False}
+        if looking:
+            return pool | {"poolclass": SqliteReaders, "connect_args": {**arguments, _LOOKING: True}}
+        return pool | {"poolclass": SqlitePool, "connect_args": arguments}
     connect: dict[str, Any] = {
         "application_name": "marsearch",
         "client_encoding": "utf8",  # a database in SQL_ASCII would give bytes, where text is expected
@@ -183,6 +223,15 @@ def engine_options(url: str, policy: RetryPolicy | None = None) -> dict[str, Any
     )
 
 
+def writable(url: str) -> bool:
+    """Whether the database may be written, as far as permissions say: an SQLite file with the folder that it is in."""
+    parsed = read_url(url)
+    if not parsed.drivername.startswith("sqlite"):
+        return True
+    file = Path(parsed.database or "")
+    return not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK | os.X_OK))
+
+
 def prepare_folder(url: str) -> None:
     """Create the folder of an SQLite file; nothing for a server.
 
@@ -198,7 +247,7 @@ def prepare_folder(url: str) -> None:
         raise DatabaseError(f"cannot create the folder of {file}: {reason(error)}; choose another") from error
     if file.is_dir():
         raise DatabaseError(f"{file} is a folder, an SQLite database is a file: name a file in it")
-    if not os.access(file.parent, os.W_OK | os.X_OK) or (file.exists() and not os.access(file, os.W_OK)):
+    if not os.access(file.parent, os.W_OK | os.X_OK) or not writable(url):
         raise DatabaseError(f"{file} cannot be written: change its permissions or choose another place")
     with suppress(FileExistsError, OSError):  # SQLite gives the files beside it the same mode
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -48,14 +48,23 @@ class Condition:
         """Whether it has no tables yet, or is an SQLite file that is not there: the first command makes them."""
         return self.ours.found is None and self.optunas.found is None
 
+    @property
+    def current(self) -> bool:
+        """Whether its tables are those of the installed versions."""
+        return self.ours.found == self.ours.newest and self.optunas.found == self.optunas.newest
+
 
 def condition(url: str) -> Condition:
     """Look at the database. Raises DatabaseError when it cannot be reached or is another program's, or for nonsense."""
     parsed = read_url(url)
     sqlite = parsed.drivername.startswith("sqlite")
-    if sqlite and not Path(parsed.database or "").exists():
+    file = Path(parsed.database or "")
+    if sqlite and not file.exists():
+        nearest = next(parent for parent in file.absolute().parents if parent.exists())
+        if not nearest.is_dir():
+            raise DatabaseError(f"{file} cannot be a database: {nearest} is a file; choose another place")
         return _condition(url, None)
-    engine = create_engine(parsed, **engine_options(url, RetryPolicy(answer_s=ANSWER_S)))
+    engine = create_engine(parsed, **engine_options(url, RetryPolicy(answer_s=ANSWER_S), looking=True))
     try:
         with translate_errors(url), engine.connect() as connection:
             refuse_foreign(connection)

@@ -47,7 +47,7 @@ class RetryingStorage(RDBStorage):
     """RDBStorage with our engine options and retries.
 
     url: as `storage.database.engine.read_url` takes it.
-    skip_table_creation, skip_compatibility_check: as Optuna's.
+    skip_table_creation, skip_compatibility_check: as Optuna's. looking: nothing is to be written.
     retry_policy: how long passing trouble is waited for, by every method but the constructor.
     Raises DatabaseError for a URL that names no database of ours, and when passing trouble does not pass; Optuna's
     errors otherwise.
@@ -60,14 +60,15 @@ class RetryingStorage(RDBStorage):
         skip_compatibility_check: bool = False,
         skip_table_creation: bool = False,
         retry_policy: RetryPolicy | None = None,
+        looking: bool = False,
     ) -> None:
         self.retry_policy = retry_policy or RetryPolicy()
         try:
             super().__init__(
                 read_url(url).render_as_string(hide_password=False),
-                engine_kwargs=engine_options(url, self.retry_policy),
+                engine_kwargs=engine_options(url, self.retry_policy, looking=looking),
                 skip_compatibility_check=skip_compatibility_check,
-                skip_table_creation=skip_table_creation,
+                skip_table_creation=skip_table_creation or looking,
             )
         except BaseException:
             if hasattr(self, "engine"):

@@ -155,7 +155,6 @@ def test_nothing_to_export_yet(
     [
         "nonsense",
         "postgresql://u:geheim@127.0.0.1:1/db",
-        "sqlite:////proc/nowhere/studies.db",
         "oracle://u:geheim@h/db",
     ],
 )
@@ -172,6 +171,8 @@ def test_places_that_cannot_be_written(
     assert "file" in refused("data", "inspect", data, "--out", tmp_path / "file" / "pictures")
     monkeypatch.setenv("MARSEARCH_HOME", str(tmp_path / "file" / "home"))
     refused("status")
+    monkeypatch.setenv("MARSEARCH_HOME", "/proc/nowhere")
+    assert "/proc/nowhere" in refused("create", "s", "--data", data)
 
 
 @pytest.mark.parametrize("command", [("data", "clean"), ("predict", "bundle")])

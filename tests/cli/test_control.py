@@ -101,4 +101,4 @@ def test_a_host_leaves_a_study_that_is_deleted_by_force(marsearch: Command, star
 def test_an_unknown_study_is_one_sentence(marsearch: Command, command: str) -> None:
     refused = marsearch("study", command, "nowhere", *(["--yes"] if command == "delete" else []))
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
-    assert "unknown study 'nowhere'" in refused.stderr
+    assert "no study in" in refused.stderr
