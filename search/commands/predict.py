@@ -52,7 +52,7 @@ def check_images(
         say("the bundle does not say what pixels it was trained on: make sure that these images are on the same scale")
     else:
         try:
-            note = check_pixels(opened.pixels, measure_pixels(images, counted))
+            note = check_pixels(opened.pixels, measure_pixels(images, counted, opened.pixels.void))
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
         if note:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ OTHER_SCALE = {True: 8.0, False: 32.0}
 the same type may be as dark as they like."""
 FACTORS = {frozenset({"uint8", "uint16"}): 257.0, frozenset({"uint16", "float32"}): 65535.0}
 """Between the full ranges of two types, floating point ending at 1; 255 for any other pair."""
+MOST_VOID = 4
 FAR = 2.0  # deviations of the mean, from which on images look other than those of the training
 SPREAD = 4.0  # the same, as a ratio of the deviations
 
@@ -25,7 +27,8 @@ SPREAD = 4.0  # the same, as a ratio of the deviations
 class Pixels:
     """The numbers in images, those of void pixels left out.
 
-    dtype: as numpy names it. low, high: the 1st and the 99th percentile.
+    dtype: as numpy names it. low, high: the 1st and the 99th percentile. void: what stands in void pixels and in no
+    other, such as -9999: a few numbers at most.
     """
 
     dtype: str
@@ -35,11 +38,14 @@ class Pixels:
     high: float
     mean: float
     std: float
+    void: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is no description of pixels, as a file from elsewhere may hold."""
         np.dtype(self.dtype)
-        if not all(map(math.isfinite, (self.minimum, self.maximum, self.low, self.high, self.mean, self.std))):
+        if not all(
+            map(math.isfinite, (*self.void, self.minimum, self.maximum, self.low, self.high, self.mean, self.std))
+        ):
             raise ValueError("finite numbers were expected")
 
     @property
@@ -51,11 +57,17 @@ class Pixels:
         return f"{self.dtype} from {self.low:.4g} to {self.high:.4g}"
 
 
-def measure_pixels(images: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> Pixels:
-    """The numbers in images (N, H, W) or (N, H, W, C). counted: (N, H, W), False where a pixel is void."""
-    pixels = images.reshape(-1, 1 if images.ndim == 3 else images.shape[-1])
-    if counted is not None and counted.any():
-        pixels = pixels[counted.ravel()]
+def measure_pixels(
+    images: NDArray[Any], counted: NDArray[np.bool_] | None = None, void: Sequence[float] = ()
+) -> Pixels:
+    """The numbers in images (N, H, W) or (N, H, W, C).
+
+    counted: (N, H, W), False where a pixel is void. void: numbers that make a pixel void, see `Pixels`.
+    """
+    every = images.reshape(-1, 1 if images.ndim == 3 else images.shape[-1])
+    kept = np.ones(len(every), bool) if counted is None else counted.ravel()
+    kept = kept & ~np.isin(every, void).all(axis=1) if void else kept
+    pixels = every[kept] if kept.any() else every
     numbers = pixels[:: max(1, pixels.size // MOST)].astype(np.float64)
     low, high = np.percentile(numbers, (1, 99))
     return Pixels(
@@ -66,7 +78,14 @@ def measure_pixels(images: NDArray[Any], counted: NDArray[np.bool_] | None = Non
         high=float(high),
         mean=float(numbers.mean()),
         std=float(numbers.std()),
+        void=tuple(void) or _void(every[~kept], pixels),
     )
+
+
+def _void(left_out: NDArray[Any], pixels: NDArray[Any]) -> tuple[float, ...]:
+    """The numbers in void pixels, if they are a few that no other pixel has."""
+    found = np.unique(left_out)
+    return tuple(found.tolist()) if len(found) <= MOST_VOID and not np.isin(pixels, found).any() else ()
 
 
 def check_pixels(trained: Pixels, given: Pixels) -> str:

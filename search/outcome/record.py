@@ -85,13 +85,17 @@ def read_record(content: bytes) -> Record:
         facts = DataFacts.model_validate_json(json.dumps(metrics["facts"]))
         mean, std = (tuple(float(value) for value in scale[key]) for key in ("mean", "std"))
         ignore_label = metrics["ignore_label"]
-        pixels = Pixels(**metrics["pixels"]) if "pixels" in metrics else None
+        pixels = _pixels(metrics["pixels"]) if "pixels" in metrics else None
         if not all(map(math.isfinite, (*mean, *std))) or not (ignore_label is None or isinstance(ignore_label, int)):
             raise ValueError("a number was expected")
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         wanted = "facts, normalisation and ignore_label were expected"
         raise BundleError(f"{METRICS} is not as marsearch writes it ({wanted}): export the bundle again") from error
     return Record(facts=facts, mean=mean, std=std, ignore_label=ignore_label, pixels=pixels, metrics=metrics)
+
+
+def _pixels(document: Mapping[str, Any]) -> Pixels:
+    return Pixels(**{**document, "void": tuple(document["void"])})
 
 
 def library_versions() -> dict[str, str]:

@@ -256,6 +256,21 @@ def test_the_same_pixels_in_another_type_are_labelled_without_a_word(
     assert all(np.array_equal(labels[0], other) for other in labels)
 
 
+def test_a_value_for_no_data_is_no_other_scale(marsearch: Command, tmp_path: Path) -> None:
+    """ifzhang/FairMOT#367: the void strip of the training is taken, another scale is not."""
+    images, masks = scenes(40)
+    real = (images / 255).astype(np.float32)
+    real[:, :, :2], masks[:, :, :2] = -9999, 255
+    np.savez(tmp_path / "data.npz", images=real, masks=masks, class_names=NAMES, ignore_label=np.array(255))
+    (tmp_path / "recipe.yaml").write_text(recipe())
+    assert marsearch("train", "recipe.yaml", "--data", "data.npz", "--out", "b", "--epochs", 1).returncode == 0
+    assert json.loads((tmp_path / "b" / "metrics.json").read_text())["pixels"]["void"] == [-9999.0]
+    np.savez(tmp_path / "new.npz", images=real[:4])
+    assert marsearch("predict", "b", "new.npz", "masks.npz").stderr == "masks.npz: masks of 4 images\n"
+    np.savez(tmp_path / "new.npz", images=np.where(real == -9999, real, real * 255)[:4])
+    assert marsearch("predict", "b", "new.npz", "masks.npz").returncode == 2
+
+
 def test_a_bundle_says_what_pixels_it_is_for(bundle: Path) -> None:
     """ifzhang/FairMOT#367: type, range and statistics of the pixels, mirrors and class names stand in the bundle."""
     metrics = json.loads((bundle / "metrics.json").read_text())
