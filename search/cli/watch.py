@@ -226,10 +226,10 @@ def _print_table(studies: list[dict[str, Any]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("study", overflow="fold")
-    for name in ("state", "trials", "best", "workers", "age"):
+    for name in ("state", "trials", "best", "constant", "workers", "age"):
         table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
     for study in studies:
-        best, trials = study["best"], f"{study['finished']}/{study['target']}"
-        score = "-" if best is None else f"{best:.4f}"
-        table.add_row(study["study"], study["state"], trials, score, str(study["workers"]), clock(study["age_s"]))
+        trials = f"{study['finished']}/{study['target']}"
+        scores = ("-" if study[name] is None else f"{study[name]:.4f}" for name in ("best", "constant"))
+        table.add_row(study["study"], study["state"], trials, *scores, str(study["workers"]), clock(study["age_s"]))
     console().print(table)

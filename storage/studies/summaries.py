@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from optuna.trial import TrialState
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from storage.database.optuna_schema import (
@@ -31,7 +31,7 @@ class StudySummary:
 
     study: its name. target, finished: trials; a failed one that has a retry is not finished.
     running: trials being trained. best: the highest value of a complete, feasible trial, None before there is one.
-    created: UTC.
+    constant: what the best constant answer has, None where the study does not say. created: UTC.
     """
 
     study: str
@@ -39,6 +39,7 @@ class StudySummary:
     finished: int
     running: int
     best: float | None
+    constant: float | None
     created: datetime
 
 
@@ -48,8 +49,13 @@ def study_summaries(store: Store) -> tuple[StudySummary, ...]:
 
 
 def _summaries(session: Session) -> tuple[StudySummary, ...]:
+    told = StudyTable.config
+    constant = case(
+        (told["objective"].as_string() == "miou_strict", told["constant_miou_strict"].as_float()),
+        else_=told["constant_miou"].as_float(),
+    )
     studies = (
-        select(StudyTable.study_id, StudyTable.study, StudyTable.trials, StudyTable.created)
+        select(StudyTable.study_id, StudyTable.study, StudyTable.trials, constant, StudyTable.created)
         .join(StudyModel, StudyModel.study_id == StudyTable.study_id)
         .where(StudyModel.study_name == StudyTable.study)
         .order_by(StudyTable.study)
@@ -62,9 +68,10 @@ def _summaries(session: Session) -> tuple[StudySummary, ...]:
             finished=counts[number, TrialState.COMPLETE] + counts[number, TrialState.PRUNED] + failed[number],
             running=counts[number, TrialState.RUNNING],
             best=best.get(number),
+            constant=beside,
             created=created,
         )
-        for number, name, target, created in session.execute(studies)
+        for number, name, target, beside, created in session.execute(studies)
     )
 
 

@@ -130,9 +130,9 @@ def test_the_list_says_the_same_as_the_status_of_each(store: Store, capsys: pyte
     assert 0 <= venus["age_s"] < 60
     assert answer(["study", "list"]) == 0
     table = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert table[0] == ["study", "state", "trials", "best", "workers", "age"]
-    assert table[1][:5] == ["mars", "running", "0/3", "-", "1"]
-    assert table[2][:6] == ["venus", "[red]", "idle", "5/40", "0.5000", "0"]
+    assert table[0] == ["study", "state", "trials", "best", "constant", "workers", "age"]
+    assert table[1][:6] == ["mars", "running", "0/3", "-", "-", "1"]
+    assert table[2][:7] == ["venus", "[red]", "idle", "5/40", "0.5000", "-", "0"]
 
 
 def test_no_study_is_no_mistake(

@@ -219,6 +219,9 @@ def test_the_constant_answer_stands_beside_every_score_of_a_study(marsearch: Com
         json.loads(marsearch("trials", "s", "--format", "json", **here).stdout)[0]["constant_miou"] == constant["miou"]
     )
     assert ",constant_miou" in marsearch("trials", "s", "--format", "csv", **here).stdout
+    listed = json.loads(marsearch("study", "list", "--json", **here).stdout)["studies"][0]
+    assert listed["constant"] == constant["miou"]
+    assert re.search(rf"{listed['best']:.4f} +{shown}", marsearch("study", "list", **here).stdout)
     with closing(open_store(f"sqlite:///{home / 'marsearch.db'}", str(home / "artifacts"))) as store:
         seen = Board(ViewStorage(store, home)).look(1)
     page = bytes(board_page(seen, [seen.study], writes=False).body).decode()
