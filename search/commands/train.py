@@ -101,7 +101,7 @@ def _write(
     contents = bundle_contents(
         dataset, validation, recipe, training.weights, best.confusion, epoch=best.number, curve=records
     )
-    say(f"epoch {best.number} is kept: {contents.validation}")
+    say(f"kept is number {best.number}: {contents.validation}")
     samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
     with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
         try:
