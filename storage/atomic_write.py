@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,11 @@ _PART = re.compile(r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<pid>[0-9]+)-[0-9a-f]{12}
 def part_beside(path: Path) -> Path:
     """A hidden, unused name in the folder of ``path``, so that a rename between the two stays on one disk."""
     return path.parent / f".{path.name}.{machine_id()}-{os.getpid()}-{secrets.token_hex(6)}.part"
+
+
+def is_part(name: str) -> bool:
+    """Whether a file or folder has a name of `part_beside`."""
+    return _PART.fullmatch(name) is not None
 
 
 @contextmanager
@@ -78,13 +84,13 @@ def _to_disk(path: Path) -> None:
 def sweep(folder: Path) -> int:
     """Remove what processes of this machine that are gone left unfinished in the folder, and what is a day old.
 
-    How many files there were; trouble with the folder is passed over.
+    How many files and folders there were; trouble with the folder is passed over.
     """
     removed = 0
     with suppress(OSError):
         for part in folder.glob(".*.part"):
             if _abandoned(part):
-                part.unlink(missing_ok=True)
+                shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
                 removed += 1
     return removed
 

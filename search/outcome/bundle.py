@@ -14,10 +14,8 @@ bundle is executed or unpickled when it is read.
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +37,6 @@ from search.outcome.manifest import (
     check_files,
     checked_bytes,
     read_manifest,
-    unlisted,
     write_manifest,
 )
 from search.outcome.model_card import write_card
@@ -47,12 +44,13 @@ from search.outcome.onnx_file import write_onnx
 from search.outcome.pixels import Pixels
 from search.outcome.proof import prove
 from search.outcome.record import LARGEST, Record, read_record, write_record
+from search.outcome.target import check_target, filled_folder
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.modules.networks.network import Network, build_network, count_parameters
 from spaces.recipe import Recipe
 from spaces.yaml_text import dump_recipe, load_recipe
-from storage.atomic_write import part_beside, write_bytes
+from storage.atomic_write import write_bytes
 
 __all__ = ["Bundle", "BundleContents", "check_target", "keep_weights", "load_bundle", "read_bundle", "write_bundle"]
 
@@ -83,8 +81,8 @@ class Bundle:
 def write_bundle(out: Path, contents: BundleContents, *, device: str = "cpu") -> None:
     """Write a bundle to ``out`` and prove it: read again, same outputs, same scores, same through ONNX.
 
-    A bundle that is already there is replaced when the new one is proven. On any failure, also an interrupt,
-    ``out`` is as it was and nothing stays beside it.
+    A bundle that is already there gives way when the new one is proven; the folder itself stays. On any failure, also
+    an interrupt, ``out`` is as it was.
     device: where the scores are reproduced.
     Raises BundleError when ``out`` is something else than a bundle, cannot be written, or the proof fails.
     """
@@ -92,7 +90,7 @@ def write_bundle(out: Path, contents: BundleContents, *, device: str = "cpu") ->
     check_target(out)
     network = _filled(contents.recipe, contents.facts, contents.mean, contents.std, contents.weights)
     try:
-        with _new_folder(out) as folder:
+        with filled_folder(out) as folder:
             _write_files(folder, contents, network)
             write_manifest(folder)
             prove(folder / ONNX, network, read_bundle(folder).network, contents, device=device)
@@ -112,25 +110,6 @@ def keep_weights(out: Path, recipe: Recipe, weights: Mapping[str, Tensor]) -> Pa
     write_bytes(folder / WEIGHTS, _tensors(weights))
     write_bytes(folder / RECIPE, dump_recipe(recipe).encode())
     return folder
-
-
-def check_target(out: Path) -> None:
-    """Raise BundleError when `write_bundle` would refuse ``out``; call it before a long training."""
-    out = out.resolve()
-    parent = next(path for path in out.parents if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise BundleError(f"{out}: {parent} is no folder you may write to: choose another place")
-    if not out.exists() or (out.is_dir() and {path.name for path in out.iterdir()} <= {WEIGHTS, RECIPE}):
-        return  # nothing, or what a training has kept whose bundle was not finished
-    if not out.is_dir():
-        raise BundleError(f"{out}: is a file, the name of a folder was expected")
-    try:
-        listed = read_manifest(out)
-    except BundleError as error:
-        raise BundleError(f"{out}: is a folder that is no bundle: give a new or an empty one") from error
-    others = unlisted(out, listed)
-    if others:
-        raise BundleError(f"{out}: holds {others[0]!r:.80} beside the bundle: move it away or give another folder")
 
 
 def load_bundle(path: Path | str) -> Network:
@@ -217,32 +196,3 @@ def _copy_pictures(folder: Path, pictures: tuple[Path, ...]) -> None:
         if target.exists():
             raise BundleError(f"two pictures are called {picture.name}: give each a name of its own")
         shutil.copyfile(picture, target)
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """Give the block an empty folder beside ``out``; put it in the place of ``out`` if the block ends well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = part_beside(out)
-    try:
-        temporary.mkdir()
-        yield temporary
-        _exchange(temporary, out)
-    except BaseException:  # also an interrupt: nothing half-written may stay
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _exchange(new: Path, out: Path) -> None:
-    """Rename ``new`` to ``out``; a folder that is there is set aside first, and put back if that fails."""
-    if not out.exists():
-        new.rename(out)
-        return
-    aside = part_beside(out)
-    out.rename(aside)
-    try:
-        new.rename(out)
-    except BaseException:
-        aside.rename(out)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

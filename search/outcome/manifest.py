@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from search.errors import BundleError
-from storage.atomic_write import write_bytes
+from storage.atomic_write import is_part, write_bytes
 
 MANIFEST = "manifest.json"
 WEIGHTS, RECIPE, ONNX, METRICS, CARD = "weights.safetensors", "recipe.yaml", "model.onnx", "metrics.json", "README.md"
@@ -18,7 +18,9 @@ PICTURES = "pictures"
 FORMAT, VERSION = "marsearch bundle", 1
 
 _LARGEST_MANIFEST = 1_000_000  # bytes; a bundle lists about ten files
-_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what desktops leave in every folder they show
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
+"""What desktops leave in every folder they show, and file systems in their topmost one."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICTURE = re.compile(rf"{PICTURES}/[^/\\:\x00-\x1f]+")
 _AGAIN = "export or copy the bundle again"
@@ -26,7 +28,7 @@ _AGAIN = "export or copy the bundle again"
 
 def write_manifest(folder: Path) -> None:
     """List every file of the folder with its sha256, and the format version."""
-    digests = {name: _digest(folder / name) for name in sorted(_files(folder)) if name != MANIFEST}
+    digests = {name: _digest(folder / name) for name in sorted(bundle_files(folder)) if name != MANIFEST}
     document = {"format": FORMAT, "version": VERSION, "files": digests}
     write_bytes(folder / MANIFEST, json.dumps(document, indent=2).encode() + b"\n")
 
@@ -87,7 +89,7 @@ def checked_bytes(folder: Path, name: str, digests: Mapping[str, str], *, limit:
 
 def unlisted(folder: Path, digests: Mapping[str, str]) -> list[str]:
     """The files in the folder that the manifest does not list, in name order."""
-    return sorted(name for name in _files(folder) if name != MANIFEST and name not in digests)
+    return sorted(name for name in bundle_files(folder) if name != MANIFEST and name not in digests)
 
 
 def _altered(folder: Path, name: str) -> str:
@@ -117,13 +119,13 @@ def _belongs(name: str) -> bool:
     return name in REQUIRED or (bool(_PICTURE.fullmatch(name)) and name not in (f"{PICTURES}/.", f"{PICTURES}/.."))
 
 
-def _files(folder: Path) -> set[str]:
-    """The names of all files below the folder, but what desktops leave; a linked folder counts as a file."""
-    return {
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.name not in _LITTER and (path.is_symlink() or not path.is_dir())
-    }
+def bundle_files(folder: Path) -> set[str]:
+    """The names of all files below the folder, but litter and what a writer has not finished.
+
+    A linked folder counts as a file.
+    """
+    found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+    return {path.as_posix() for path in found if not LITTER & {*path.parts} and not is_part(path.parts[0])}
 
 
 def _digest(path: Path) -> str:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save
 import search
 from search.errors import BundleError
 from search.outcome import bundle as module
+from search.outcome import target
 from search.outcome.bundle import check_target, load_bundle, read_bundle, write_bundle
 from search.outcome.proof import as_batch, measure
 
@@ -358,13 +359,13 @@ def test_a_file_in_the_place_of_the_bundle_or_above_it_is_left_alone(contents, t
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("step", ["write_onnx", "write_card", "write_manifest", "prove", "_exchange"])
+@pytest.mark.parametrize("step", ["write_onnx", "write_card", "write_manifest", "prove", "fill"])
 def test_a_failure_at_any_step_leaves_what_was_there(bundle, contents, monkeypatch, step, error):
     def fail(*_: object, **__: object) -> None:
         raise error
 
     before = {name: (bundle / name).read_bytes() for name in listing(bundle)}
-    monkeypatch.setattr(module, step, fail)
+    monkeypatch.setattr(target if step == "fill" else module, step, fail)
     with pytest.raises((BundleError, KeyboardInterrupt)) as caught:
         write_bundle(bundle, dataclasses.replace(contents, epoch=9))
     if isinstance(error, OSError):
@@ -378,11 +379,11 @@ def test_a_failure_at_any_step_leaves_what_was_there(bundle, contents, monkeypat
 def test_a_replacement_that_cannot_take_the_place_puts_the_old_one_back(bundle, contents, monkeypatch):
     rename = Path.rename
 
-    def fail_once(self: Path, target: Path) -> Path:
-        if target == bundle and "manifest.json" in listing(self) and self.name.endswith(".part") and not fail_once.done:
+    def fail_once(self: Path, to: Path) -> Path:
+        if to == bundle / "manifest.json" and not fail_once.done:
             fail_once.done = True
             raise OSError(5, "Input/output error")
-        return rename(self, target)
+        return rename(self, to)
 
     fail_once.done = False
     monkeypatch.setattr(Path, "rename", fail_once)

@@ -258,3 +258,49 @@ def test_what_others_are_writing_can_be_looked_at_without_the_right_to_write(sho
     finally:
         (tmp_path / "copy").chmod(0o755)
         store.close()
+
+
+# A folder that is the working directory and, where the machine allows it, a disk of its own.
+INTO_HERE = """
+import os, subprocess, sys
+from pathlib import Path
+from search.cli import answer
+if sys.argv[2] == "mount":
+    subprocess.run(["mount", "-t", "tmpfs", "none", "out"], check=True)
+out = Path("out")
+out.chmod(0o750)
+(out / "lost+found").mkdir()
+(out / "lost+found" / "somebody's").touch()
+os.chdir(out)
+before = os.stat(".")
+options = ["--data", sys.argv[1], "--epochs", "1", "--device", "cpu"]
+for recipe in ("one.yaml", "two.yaml"):
+    Path("..", recipe).write_text(f"model: {{family: unet, depth: 2, filters: {4 if recipe == 'one.yaml' else 5}}}")
+    assert answer(["train", f"../{recipe}", *options, "--out", "."]) == 0
+    from search.outcome.bundle import read_bundle
+    print(read_bundle(".").recipe.model.network.filters, flush=True)
+after = os.stat(".")
+assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode) == (after.st_ino, os.stat(os.getcwd()).st_mode)
+assert Path("lost+found", "somebody's").exists()
+print(sorted(path.name for path in Path(".").iterdir()), sorted(path.name for path in Path("..").iterdir()))
+"""
+
+
+def test_a_bundle_fills_the_folder_that_it_was_given(tiny_data: Path, tmp_path: Path) -> None:
+    """findajob#860: a folder that is a mount point or the working directory was replaced, or could not be."""
+    (tmp_path / "out").mkdir()
+    apart = ["unshare", "--mount"]
+    can = shutil.which(apart[0]) and subprocess.run([*apart, "true"], capture_output=True).returncode == 0
+    ran = subprocess.run(
+        [*(apart if can else []), sys.executable, "-c", INTO_HERE, str(tiny_data), "mount" if can else "folder"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ran.returncode == 0, ran
+    first, second, told = ran.stdout.splitlines()
+    assert (first, second) == ("4", "5")
+    names = ["README.md", "lost+found", "manifest.json", "metrics.json", "model.onnx", "pictures", "recipe.yaml"]
+    assert told == f"{[*names, 'weights.safetensors']} {['one.yaml', 'out', 'two.yaml']}"
