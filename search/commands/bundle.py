@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 from torch import Tensor
 
-from search.errors import UsageError
+from search.errors import BundleError, UsageError
 from search.outcome.bundle import check_target, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import evaluate
@@ -77,7 +77,11 @@ def export_trial(
         )
         say(f"on {contents.validation.images} validation images: {contents.validation}")
         contents = _with_holdout(store, study, opened, contents, say)
-        write_bundle(out, contents)
+        try:
+            write_bundle(out, contents)
+        except Exception as error:  # whatever it is, a person wants to know that nothing is lost
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise BundleError(f"{why}; the weights stay in the artifact store as {kept[number]}") from error
     return number
 
 

@@ -67,7 +67,7 @@ def measure_pixels(
     every = images.reshape(-1, 1 if images.ndim == 3 else images.shape[-1])
     kept = np.ones(len(every), bool) if counted is None else counted.ravel()
     kept = kept & ~np.isin(every, void).all(axis=1) if void else kept
-    pixels = every[kept] if kept.any() else every
+    pixels = every if kept.all() or not kept.any() else every[kept]
     numbers = pixels[:: max(1, pixels.size // MOST)].astype(np.float64)
     low, high = np.percentile(numbers, (1, 99))
     return Pixels(

@@ -8,6 +8,8 @@ from the truth but predicted counts 0. Pixels with the ignore label never count.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +76,10 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(present.mean()) if len(present) else float("nan")
 
 
+def _highest(values: Iterable[float]) -> float:
+    return max((value for value in values if not math.isnan(value)), default=math.nan)
+
+
 def mean_of_counted(shares: ArrayLike, facts: DataFacts) -> float:
     """The mean over the classes that are not excluded, NaN left out."""
     return _mean(np.delete(np.asarray(shares, dtype=np.float64), list(facts.excluded_labels)))
@@ -84,7 +90,7 @@ def best_constant(pixels: ArrayLike, facts: DataFacts) -> Constant:
     counts = np.asarray(pixels, dtype=np.int64)
     answers = [scores(np.outer(counts, np.eye(facts.classes, dtype=np.int64)[k]), facts) for k in range(facts.classes)]
     return Constant(
-        miou=max(answer.miou for answer in answers), miou_strict=max(answer.miou_strict for answer in answers)
+        miou=_highest(answer.miou for answer in answers), miou_strict=_highest(answer.miou_strict for answer in answers)
     )
 
 

@@ -261,6 +261,28 @@ def test_the_holdout_is_scored_by_export_and_each_look_is_counted(
     assert "looked at 2 times" in marsearch("status", "s", **here).stdout
 
 
+def test_an_export_that_fails_says_where_the_weights_are(
+    marsearch: Command, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """open-mmlab/mmsegmentation#2108: whatever fails in a check, nothing is lost, and it is one sentence."""
+    monkeypatch.setattr("search.outcome.bundle.prove", lambda *_args, **_options: 1 / 0)
+    ended = marsearch("export", "s", "d", MARSEARCH_HOME=str(home))
+    assert ended.returncode == 2
+    assert re.search(r"division by zero; the weights stay in the artifact store as (\S+)", ended.stderr)
+    named = ended.stderr.split()[-1]
+    assert list((home / "artifacts").rglob(named))
+
+
+@pytest.mark.parametrize("excluded", [(0,), (0, 1)])
+def test_a_constant_answer_is_measured_where_nothing_that_counts_is_shown(excluded: tuple[int, ...]) -> None:
+    """open-mmlab/mmsegmentation#962: what is undefined for one answer hides no other."""
+    names = tuple(NAMES[label] for label in excluded)
+    facts = DataFacts(channels=1, height=16, width=16, class_names=NAMES, excluded=names)
+    found = best_constant([5, 0, 0], facts)
+    assert np.isnan(found.miou)
+    assert found.miou_strict == 0.0
+
+
 def test_a_bundle_is_scored_on_any_labelled_file(marsearch: Command, tmp_path: Path) -> None:
     """maxpumperla/hyperas#193: on new images both means, Dice, numbers of each class and pictures, by one command."""
     (tmp_path / "recipe.yaml").write_text(RECIPE)
