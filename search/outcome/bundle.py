@@ -15,6 +15,7 @@ bundle is executed or unpickled when it is read.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,10 +103,23 @@ def write_bundle(out: Path, contents: BundleContents, *, device: str = "cpu") ->
 def keep_weights(out: Path, recipe: Recipe, weights: Mapping[str, Tensor]) -> Path:
     """Write weights and recipe of a training that has just ended; the folder they are in.
 
-    That is ``out``, or a folder beside it where a bundle is there, which stays as it is until the new one is proven.
+    That is ``out``, or a folder beside it where a bundle is there, which stays as it is until the new one is proven; a
+    temporary folder where neither takes them. Raises BundleError when that does not, either.
     """
     out = out.resolve()
     folder = out.with_name(f"{out.name}-unfinished") if (out / MANIFEST).exists() else out
+    try:
+        return _kept(folder, recipe, weights)
+    except OSError:
+        try:
+            return _kept(Path(tempfile.mkdtemp(prefix="marsearch-weights-")), recipe, weights)
+        except OSError as error:
+            raise BundleError(
+                f"{folder}: cannot be written ({error.strerror}), nor can {tempfile.gettempdir()}"
+            ) from error
+
+
+def _kept(folder: Path, recipe: Recipe, weights: Mapping[str, Tensor]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / WEIGHTS, _tensors(weights))
     write_bytes(folder / RECIPE, dump_recipe(recipe).encode())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -181,6 +183,32 @@ def test_no_check_and_no_picture_costs_the_weights(
     again = marsearch(*command)  # into the same folder
     assert again.returncode == 0, again.stderr
     assert load_file(tmp_path / "b" / "weights.safetensors").keys() == weights.keys()
+
+
+def test_weights_are_kept_elsewhere_where_the_folder_takes_nothing(
+    marsearch: Command, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """open-mmlab/mmsegmentation#2108: a disk that has become full during the training does not cost its weights."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    write = bundles.write_bytes
+
+    def write_elsewhere(path: Path, content: bytes) -> None:
+        if path.is_relative_to(tmp_path / "b"):
+            raise full
+        write(path, content)
+
+    def no_room(*_args: object, **_options: object) -> None:
+        raise full
+
+    monkeypatch.setattr(bundles, "write_bytes", write_elsewhere)
+    monkeypatch.setattr(bundles, "_write_files", no_room)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "recipe.yaml").write_text(recipe())
+    ended = marsearch("train", "recipe.yaml", "--data", folder / "data.npz", "--out", "b", "--epochs", 1)
+    assert (ended.returncode, "No space left on device" in ended.stderr) == (2, True)
+    [kept] = tmp_path.glob("marsearch-weights-*")
+    assert str(kept) in ended.stderr
+    assert load_file(kept / "weights.safetensors")
 
 
 def test_a_bundle_that_is_there_stays_beside_weights_whose_bundle_failed(
