@@ -10,6 +10,7 @@ import signal
 import subprocess
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -180,8 +181,9 @@ def test_more_recipes_to_begin_with_than_trials_are_told(marsearch: Command, tin
     assert "go beyond --trials 2" in made.stderr
 
 
+@pytest.mark.parametrize("output", ["terminal", "file"])
 def test_a_terminal_that_is_closed_ends_a_host_in_order(
-    store: Store, inputs: Callable[..., Inputs], tmp_path: Path
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path, output: str
 ) -> None:
     """pytorch/torchtune#371: a closed session ended the training at once, and nothing was kept."""
     create(store, *inputs(space=LONG_SPACE, trials=2, epochs=2000, pruner="none"))
@@ -196,16 +198,23 @@ def test_a_terminal_that_is_closed_ends_a_host_in_order(
     host = subprocess.Popen(
         marsearch_command("work", "tiny", "--workers", "1", "--device", "cpu"),
         stdin=slave,
-        stdout=log,
-        stderr=log,
+        stdout=slave if output == "terminal" else log,
+        stderr=slave if output == "terminal" else log,
         cwd=tmp_path,
         env=environment(**places),
         preexec_fn=own_terminal,
     )
     os.close(slave)
     log.close()
+    os.set_blocking(master, False)
+
+    def trains() -> bool:
+        with suppress(BlockingIOError):
+            os.read(master, 65536)  # a terminal that nobody reads would hold its writer
+        return epochs_beyond(tmp_path, 0)
+
     try:
-        wait_for(lambda: epochs_beyond(tmp_path, 0))
+        wait_for(trains)
         children = workers_of(host.pid)
         os.close(master)  # the kernel sends SIGHUP to all of its session
         assert host.wait(120) == 0
