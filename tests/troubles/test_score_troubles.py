@@ -168,6 +168,7 @@ def test_a_usual_study_goes_by_the_lenient_mean_without_a_word(marsearch: Comman
     made = marsearch("create", "s", "--data", write_data(tmp_path / "d.npz"), "--warm-start", "none")
     assert made.returncode == 0
     assert "left in the mean" not in made.stderr
+    assert re.search(r"best constant answer 0\.\d{4} \(strict 0\.\d{4}\)", made.stderr)
     assert json.loads(marsearch("status", "s", "--json").stdout)["objective"] == "miou"
 
 
