@@ -18,6 +18,17 @@ STORAGE_VARIABLES = ("MARSEARCH_", "PG", "AWS_")
 SQLITE = "sqlite:///"
 
 
+def for_child(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a Python process that must not import from the working directory.
+
+    An empty part of PYTHONPATH means that directory, and comes about by `PYTHONPATH=$PYTHONPATH:/more`.
+    """
+    kept = dict(environment)
+    if parts := [part for part in kept.pop("PYTHONPATH", "").split(os.pathsep) if part]:
+        kept["PYTHONPATH"] = os.pathsep.join(parts)
+    return kept
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where a command finds the study's database and files.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["support.searches"]
+pytest_plugins = ["support.driver", "support.searches"]
 
 BUCKET = "mars-artifacts"
 ABSENT_IN_CI = ("needs a GPU", "MARSEARCH_TEST_DATA")

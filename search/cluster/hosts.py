@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.settings import for_child
+
 if TYPE_CHECKING:
     from search.cluster.ray_cluster import Slots
 
@@ -66,7 +68,7 @@ class HostProcess:
                 return HostExit(status=0, last_line="")
             self._process = process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "search.cli.watched", *arguments],
-                env=os.environ | environment,
+                env=for_child(os.environ | environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -74,10 +76,11 @@ class HostProcess:
                 errors="replace",
             )
         last_line = ""
-        for line in process.stderr or ():
-            last_line = line.strip() or last_line
-            print(line, end="", file=sys.stderr, flush=True)
-        return HostExit(status=process.wait(), last_line=last_line)
+        with process:
+            for line in process.stderr or ():
+                last_line = line.strip() or last_line
+                print(line, end="", file=sys.stderr, flush=True)
+        return HostExit(status=process.returncode, last_line=last_line)
 
     def stop(self) -> None:
         """Ask the host to shut down in order; a second time, to hurry."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -37,6 +36,7 @@ from storage.studies.attempts import kept_weights
 from storage.studies.epochs import curve
 from storage.studies.holdout import looks, note_look
 from storage.studies.studies import trials_of
+from storage.temporary_folder import temporary_folder
 from storage.trials.queries import best_of
 
 
@@ -61,8 +61,8 @@ def export_trial(
     if number not in kept:
         others = ", ".join(map(str, kept)) or "none"
         raise UsageError(f"trial {number} of study {study}: its weights are not kept, those of {others} are")
-    with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
-        weights = _weights(store, kept[number], number, Path(folder))
+    with temporary_folder() as folder:
+        weights = _weights(store, kept[number], number, folder)
         contents = bundle_contents(
             opened.dataset,
             opened.validation,
@@ -72,7 +72,7 @@ def export_trial(
             epoch=int(known["best_epoch"]),
             study=study,
             trial=number,
-            pictures=_pictures(store, chosen, Path(folder)),
+            pictures=_pictures(store, chosen, folder),
             curve=curve(store, study, number, EpochRecord),
         )
         say(f"on {contents.validation.images} validation images: {contents.validation}")

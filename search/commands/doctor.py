@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 from io import BytesIO
@@ -16,14 +18,18 @@ from pathlib import Path
 from search.host.uploads import Outbox
 from search.settings import Settings
 from search.studies.checkpoints import checkpoints, drop_orphans
-from search.worker.devices import cores, visible_gpus
+from search.worker.connection import COMMAND, child_environment, status_in_words
+from search.worker.devices import cores, unseen_gpus, visible_gpus
+from search.worker.process import START_LIMIT
 from storage.artifacts.artifact_store import artifact_folder, free_bytes, open_artifacts
 from storage.database.status import Condition, Schema, condition
+from storage.database.trial_run import SIGNS, cure, try_out
 from storage.errors import ArtifactError, StorageError
 from storage.store import Store, open_store
 from storage.studies.liveness import stale_attempts
 from storage.studies.reaper import reap
 from storage.studies.studies import list_studies
+from storage.temporary_folder import REMEDY, check_temporary_folder
 
 LOW_DISK = 1 << 30  # bytes; a study's weights and checkpoints come to more
 CLOCK_S = 5.0  # by so much the clocks of database and hosts may differ before times in reports mislead
@@ -57,7 +63,10 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
     return (
         _look("installation", _installation, "pip install --force-reinstall marsearch"),
         _look("devices", _devices, "pip install --force-reinstall torch"),
+        _look("worker", _worker, "pip install --force-reinstall marsearch"),
         _look("home", lambda: _home(settings.home), "set MARSEARCH_HOME to a folder that can be written"),
+        _look("passing files", check_temporary_folder, REMEDY),
+        _look("encoding", _encoding, "export LC_ALL=C.UTF-8"),
         _look("artifacts", lambda: _artifacts(settings.artifacts), "set MARSEARCH_ARTIFACTS to another place"),
         *_database(settings),
     )
@@ -107,9 +116,44 @@ def _devices() -> str:
     import torch
 
     gpus = visible_gpus()
+    if wrong := unseen_gpus():
+        raise _Unwell(wrong, "unset CUDA_VISIBLE_DEVICES")
     if gpus and not torch.cuda.is_available():
         raise RuntimeError(f"{len(gpus)} NVIDIA GPUs, but torch {torch.__version__} was built without CUDA for them")
     return f"torch {torch.__version__}, {cores()} cores, {len(gpus)} CUDA devices"
+
+
+def _worker() -> str:
+    """Start a worker that has nothing to do, as a host does: it ends by itself."""
+    try:
+        done = subprocess.run(
+            COMMAND,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=child_environment(),
+            timeout=START_LIMIT,
+            check=False,
+        )
+    except OSError as error:
+        fix = "raise the limits of processes and memory (ulimit -u, ulimit -v), or end other programs"
+        raise _Unwell(f"no process can be started ({error.strerror or error})", fix) from error
+    except subprocess.TimeoutExpired as error:
+        raise _Unwell(f"a worker does not start within {START_LIMIT:.0f} s", "use a faster disk for Python") from error
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        told = "; ".join([status_in_words(done.returncode), *last])
+        fix = "correct PYTHONPATH and what it names, or pip install --force-reinstall marsearch"
+        raise _Unwell(f"a worker process does not start ({told})", fix)
+    return "a worker process starts"
+
+
+def _encoding() -> str:
+    encoding = sys.getfilesystemencoding()
+    try:
+        SIGNS.encode(encoding)
+    except UnicodeEncodeError:
+        raise RuntimeError(f"names of files are written in {encoding}, which lacks most signs") from None
+    return f"names of files are written in {encoding}"
 
 
 def _home(home: Path) -> str:
@@ -149,17 +193,30 @@ def _room(free: int, place: str, fix: str) -> str:
 def _database(settings: Settings) -> list[Finding]:
     """The database itself; when it answers, its schema and its clock, and what lies in it where the schema is ours."""
     seen: list[Condition] = []
+    url = settings.storage
 
     def reach() -> str:
-        seen.append(condition(settings.storage))
+        seen.append(condition(url))
         return f"{seen[0].url}, {'no study yet' if seen[0].empty else f'answers in {seen[0].answer_s * 1e3:.1f} ms'}"
 
-    first = _look("database", reach, "start its server, or set MARSEARCH_STORAGE to another (docs/settings.md)")
-    if not seen or seen[0].empty:
+    first = _look_into(url, "database", reach)
+    if not seen:
         return [first]
+    if seen[0].empty:
+        return [first, _look_into(url, "writing", lambda: try_out(url))]
     migrations = _look("migrations", lambda: _migrations(seen[0]), FIX)
     clock = _look("clock", lambda: _clock(seen[0].clock_s), "timedatectl set-ntp true")
-    return [first, migrations, clock, *(_left_behind(settings) if migrations.well else ())]
+    if not migrations.well:
+        return [first, migrations, clock]
+    writing = _look_into(url, "writing", lambda: try_out(url))
+    return [first, writing, migrations, clock, *(_left_behind(settings) if writing.well else ())]
+
+
+def _look_into(url: str, what: str, find: Callable[[], str]) -> Finding:
+    """Look at something of the database, whose own words say what mends it."""
+    finding = _look(what, find, "start its server, or set MARSEARCH_STORAGE to another (docs/settings.md)")
+    mend = "" if finding.well else cure(url, finding.detail)
+    return replace(finding, fix=mend) if mend else finding
 
 
 def _migrations(found: Condition) -> str:

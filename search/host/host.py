@@ -26,6 +26,7 @@ from storage.process_identity import this_process
 from storage.store import Store
 from storage.studies.hosts import HostInfo, leave, new_host_id, register
 from storage.studies.studies import study_id
+from storage.temporary_folder import check_temporary_folder
 from storage.trials.trial_storage import sample_at_most
 
 LOOK_S = 0.25  # between two looks at signals and trial loops
@@ -43,6 +44,7 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         stack.enter_context(progress.messages(host))
         signals = stack.enter_context(counted_signals())
         state = HostState(epoch_limit(os.environ))
+        check_temporary_folder()
         opened = open_study(store, options.study, options.home)
         slots = device_slots(options.device, options.workers, options.home / "logs", options.on_one_gpu)
         workers = [WorkerProcess(slot) for slot in slots]

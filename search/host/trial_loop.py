@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 import queue
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
@@ -23,6 +22,7 @@ from search.host.reporter import TrialReporter
 from search.host.results import drop_surplus_weights, store_result
 from storage.database.optuna_schema import trial_id_of
 from storage.studies.attempts import Holder, claim_retry_of, claim_trial, settle
+from storage.temporary_folder import temporary_folder
 from storage.trials.queries import count
 from storage.trials.retries import earlier_attempts, first_attempt
 
@@ -38,8 +38,9 @@ def run_trials(context: HostContext) -> None:
         while not context.state.shutdown.begun and count(study.get_trials(deepcopy=False)).finished < context.target:
             if context.state.command == "stop":
                 return
-            if context.state.held or not _run_one(context, study):
-                context.state.shutdown.wait(context.timing.poll)
+            with suppress(UpdateFinishedTrialError):  # at whatever step a trial is taken from a host, it takes the next
+                if context.state.held or not _run_one(context, study):
+                    context.state.shutdown.wait(context.timing.poll)
     except BaseException as error:
         context.fail(error)
 
@@ -59,9 +60,9 @@ def _run_one(context: HostContext, study: Study) -> bool:
         checkpoint = Checkpoint(context.store.artifacts, context.options.home, context.stem, first_attempt(frozen))
         with (
             context.state.training(trial.number, worker.slot.name) as training,
-            TemporaryDirectory(prefix="marsearch-") as out,
+            temporary_folder() as out,
         ):
-            job = Job(trial, frozen, worker, training, checkpoint, Path(out))
+            job = Job(trial, frozen, worker, training, checkpoint, out)
             outcome = run_attempt(context, job)
             lease.close()
             outcome = _settle(context, study, job, outcome)

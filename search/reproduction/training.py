@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import EpochEnd, Failed, Finished, Samples, Train
 from spaces import dump_recipe
 from storage.atomic_write import write_bytes
+from storage.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     from search.training.metrics import Scores
@@ -151,12 +151,12 @@ def train_task(worker: WorkerProcess, task: Task) -> Result | None:
     """Train one task; None when it was stopped. Raises WorkerDied."""
     train, validation = task.part.train, task.part.validation
     path = str(task.dataset.data.resolve())
-    with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
+    with temporary_folder() as folder:
         job = Train(
             job=worker.next_job(),
             recipe=dump_recipe(task.recipe),
             samples=Samples(path=path, train=train, validation=validation, panel=validation[:1]),
-            out=folder,
+            out=str(folder),
             device=worker.slot.device,
             objective="miou",
         )

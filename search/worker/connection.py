@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from search.settings import STORAGE_VARIABLES
+from search.settings import STORAGE_VARIABLES, for_child
 from search.worker.devices import DeviceSlot
 from search.worker.protocol import Message, from_line, to_line
 from storage.atomic_write import private_folder
@@ -37,8 +37,6 @@ class Connection:
         self._messages: queue.Queue[Message | None] = queue.Queue()
         self._writing = threading.Lock()
         private_folder(slot.log.parent)
-        # Without what opens the database and the artifact store.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
         self._log_start = slot.log.stat().st_size if slot.log.exists() else 0
         with slot.log.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
@@ -48,7 +46,7 @@ class Connection:
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                env=kept | slot.environment,
+                env=child_environment() | slot.environment,
             )
         threading.Thread(target=_read, args=(self._process, self._messages), daemon=True).start()
 
@@ -109,6 +107,12 @@ class Connection:
             self._process.kill()
             self._process.wait()
             return "it did not exit and was killed"
+
+
+def child_environment() -> dict[str, str]:
+    """The variables of a worker: ours, without what opens the database and the artifact store."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(STORAGE_VARIABLES)}
+    return for_child(kept)
 
 
 def status_in_words(code: int) -> str:

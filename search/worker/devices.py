@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +15,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from search.errors import UsageError
+
+_NO_GPU = (
+    "",
+    "-1",
+    "none",
+    "void",
+    "nodevfiles",
+)  # how the environment says that there is to be none; the last is Slurm's
+_KERNEL_GPUS = Path("/proc/driver/nvidia/gpus")
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +119,60 @@ def quota(folder: Path) -> float:
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """The NVIDIA GPUs of this machine, as CUDA_VISIBLE_DEVICES counts them; asked of the driver, without torch."""
-    limited = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if limited is not None:
-        return tuple(name for name in limited.split(",") if name and name != "-1")
-    return tuple(str(i) for i in range(sum(line.startswith("GPU ") for line in _ask_driver("-L"))))
+    """The NVIDIA GPUs that trainings can use, each as CUDA_VISIBLE_DEVICES names it; asked of the driver.
+
+    What the variable names is no proof that it is there. Behind a wrong name CUDA sees nothing any more.
+    """
+    return tuple(_named_gpus()[0].values())
+
+
+def unseen_gpus() -> str:
+    """What is wrong with CUDA_VISIBLE_DEVICES, as a sentence; "" when the driver shows all that it names."""
+    seen, wrong = _named_gpus()
+    if not wrong:
+        return ""
+    limited, shown = os.environ["CUDA_VISIBLE_DEVICES"], len(_driver_gpus())
+    return (
+        f"CUDA_VISIBLE_DEVICES={limited} names {wrong}, which is no GPU that the driver shows ({shown} in all): "
+        f"{len(seen)} can be used; name others, or unset it"
+    )
+
+
+def _named_gpus() -> tuple[dict[int, str], str]:
+    """Which of the driver's GPUs the environment names, by their places there, and the first name that is wrong."""
+    there, limited = _driver_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    if limited is None:
+        return {place: str(place) for place in range(len(there))}, ""
+    found: dict[int, str] = {}
+    for name in map(str.strip, limited.split(",")):
+        if name.lower() in _NO_GPU:
+            break
+        places = [place for place, names in enumerate(there) if _is_named(name, place, names)]
+        if not places:
+            return found, name
+        found.setdefault(places[0], name)  # CUDA takes the same GPU named twice for a mistake, and shows none
+    return found, ""
+
+
+def _is_named(name: str, place: int, ids: str) -> bool:
+    """Whether CUDA takes the name for this GPU: its number, or how its UUID or that of a part of it begins."""
+    if name.isdecimal():
+        return int(name) == place
+    return name.startswith(("GPU-", "MIG-")) and (not ids or f"UUID: {name}" in ids)
+
+
+@cache
+def _driver_gpus() -> Sequence[str]:
+    """What the driver says of each GPU: its line and those of its parts (MIG); nothing where only the kernel tells."""
+    if shutil.which("nvidia-smi") is None:  # a container may have the driver without its program
+        return [""] * len(list(_KERNEL_GPUS.glob("*")))
+    gpus: list[str] = []
+    for line in _ask_driver("-L"):
+        if line.startswith("GPU "):
+            gpus.append(line)
+        elif gpus:
+            gpus[-1] += line
+    return gpus
 
 
 def _gpu_of(name: str, sharing: int) -> Gpu:
@@ -135,15 +197,18 @@ def _ask_driver(*words: str) -> Sequence[str]:
 def _asked_gpus(wanted: str) -> tuple[str, ...]:
     if wanted in ("cpu", "mps"):
         return ()
-    there = visible_gpus()
+    there, wrong = visible_gpus(), unseen_gpus()
     if wanted == "auto":
+        if wrong:
+            _logger.warning("%s", wrong)
         return there
     kind, _, picked = wanted.partition(":")
     numbers = picked.split(",") if picked else [str(i) for i in range(len(there))]
     if kind != "cuda" or not all(number.isdigit() for number in numbers):
         raise UsageError(f"--device {wanted}: auto, cpu, mps, cuda or cuda:0,2 was expected")
     if not there or any(int(number) >= len(there) for number in numbers):
-        raise UsageError(f"--device {wanted}: this machine shows {len(there)} CUDA devices, use --device cpu or auto")
+        why = f" ({wrong})" if wrong else ""
+        raise UsageError(f"--device {wanted}: {len(there)} CUDA devices can be used{why}, use --device cpu or auto")
     return tuple(there[int(number)] for number in numbers)
 
 

@@ -25,6 +25,7 @@ for _signal in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 from search.output import make_lenient  # noqa: E402
 from search.worker.job import train  # noqa: E402
 from search.worker.protocol import Failed, Message, Ready, Stop, Train, from_line, to_line  # noqa: E402
+from storage.temporary_folder import remedy_for  # noqa: E402
 
 # torch has no type of its own for a CPU that runs out of memory
 
@@ -48,7 +49,7 @@ def main() -> None:
         try:
             send(train(job, dataset_at(Path(job.samples.path)), partial(stopped.__contains__, job.job), send))
         except Exception as error:
-            send(_failed(job.job, error))
+            send(_failed(job, error))
 
 
 def _read(lines: TextIO, jobs: queue.Queue[Train], stopped: set[int]) -> None:
@@ -88,7 +89,7 @@ def _private_stdout() -> TextIO:
     return private
 
 
-def _failed(job: int, error: Exception) -> Failed:
+def _failed(job: Train, error: Exception) -> Failed:
     from search.training.device import out_of_memory
     from search.training.fit import Diverged
 
@@ -96,7 +97,12 @@ def _failed(job: int, error: Exception) -> Failed:
     kind: Literal["diverged", "memory", "error"] = "diverged" if isinstance(error, Diverged) else "error"
     if out_of_memory(error):
         kind, name = "memory", "out of memory"
-    return Failed(job=job, reason=f"{name}: {text[:500]}", detail=traceback.format_exc()[-20_000:], kind=kind)
+    return Failed(
+        job=job.job,
+        reason=f"{name}: {text[:500]}{remedy_for(error, Path(job.out))}",
+        detail=traceback.format_exc()[-20_000:],
+        kind=kind,
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from storage.artifacts.artifact_store import exists, load_file, save_file
 from storage.data.dataset import Dataset, class_shares, write_dataset
 from storage.database.schema import DatasetTable, put
 from storage.store import Store
+from storage.temporary_folder import temporary_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,8 @@ def keep_dataset(store: Store, dataset: Dataset, name: str) -> None:
     """
     artifact = data_artifact(store, dataset.digest)
     if not exists(store.artifacts, artifact):
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / artifact
+        with temporary_folder() as folder:
+            copy = folder / artifact
             write_dataset(dataset, copy)
             save_file(store.artifacts, artifact, copy)
     record = DatasetRecord(

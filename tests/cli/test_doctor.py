@@ -33,8 +33,10 @@ from storage.store import Store, open_store
 from storage.studies.studies import create_study
 from support.studies import study_row
 
-NAMES = ["installation", "devices", "home", "artifacts", "database", "migrations", "clock", "stale trials",
-         "checkpoints", "outbox"]  # fmt: skip
+NAMES = ["installation", "devices", "worker", "home", "passing files", "encoding", "artifacts", "database", "writing",
+         "migrations", "clock", "stale trials", "checkpoints", "outbox"]  # fmt: skip
+EMPTY = NAMES[:9]  # of a database without tables
+AWAY = NAMES[:8]  # of one that does not answer
 
 
 class Said(NamedTuple):
@@ -95,10 +97,10 @@ def ended(state: TrialState, value: float | None = None) -> FrozenTrial:
 
 
 def test_all_is_well_in_an_empty_folder(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask().findings.keys() == set(NAMES[:5])  # there is no database to look into yet
+    assert ask().findings.keys() == set(EMPTY)  # there is no database to look into yet
     assert not Path("runs/marsearch.db").exists()
     assert answer(["doctor"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ok"] * 5
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ok"] * len(EMPTY)
 
 
 def test_all_is_well_with_a_study(ask: Ask, store: Store) -> None:
@@ -109,7 +111,7 @@ def test_all_is_well_with_a_study(ask: Ask, store: Store) -> None:
 def test_all_is_well_on_postgresql(ask: Ask, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARSEARCH_STORAGE", postgres_url)
     said = ask()
-    assert (said.unwell, list(said.findings)) == ([], NAMES[:5])  # the tables are not there yet
+    assert (said.unwell, list(said.findings)) == ([], EMPTY)  # the tables are not there yet
     said = ask("--fix")
     assert (said.unwell, list(said.findings)) == ([], NAMES)
     assert abs(condition(postgres_url).clock_s) < 1
@@ -118,7 +120,7 @@ def test_all_is_well_on_postgresql(ask: Ask, postgres_url: str, monkeypatch: pyt
 def test_a_server_that_does_not_answer_hides_nothing_else(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARSEARCH_STORAGE", "postgresql://mars:secret@127.0.0.1:9/mars")
     said = ask()
-    assert (said.status, said.unwell, list(said.findings)) == (1, ["database"], NAMES[:5])
+    assert (said.status, said.unwell, list(said.findings)) == (1, ["database"], AWAY)
     assert "MARSEARCH_STORAGE" in said.findings["database"]["fix"]
     assert "secret" not in json.dumps(said.findings)
     fixed = ask("--fix")
@@ -166,7 +168,7 @@ def test_a_full_disk_is_found(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None
     usage = shutil.disk_usage(".")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=50_000_000))
     said = ask()
-    assert said.unwell == ["home", "artifacts"]
+    assert said.unwell == ["home", "passing files", "artifacts"]
     assert "only 50 MB free" in said.findings["artifacts"]["detail"]
     assert "marsearch study delete" in said.findings["artifacts"]["fix"]
 

@@ -77,7 +77,7 @@ def test_a_host_that_is_asked_to_leave_hands_its_trial_back(scene):
     scene.starter.stdin.write("\n")
     scene.starter.stdin.flush()
     said = scene.starter.stdout.readline()
-    assert said == "0 stopped: 0 of 4 trials of study mars\n"
+    assert said == "0 stopped: 0 of 4 trials of study mars: 0 complete, 0 pruned, 0 failed\n"
     assert scene.left_in_order()
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from math import log2
@@ -23,7 +22,6 @@ from search.studies.recipes import enqueue
 from search.studies.samplers import build_sampler
 from search.studies.study import Study, open_study
 from search.training.footprint import meta_network
-from search.worker import devices as gpus
 from search.worker.devices import Gpu, device_slots, smallest_gpu
 from spaces import DataFacts, Recipe, bind, dump_domains
 from spaces.modules.networks.network import count_parameters
@@ -116,26 +114,9 @@ def test_images_of_bytes_stay_bytes_on_the_device(store: Store, created: Created
     assert [replace(opened, dataset=replace(opened.dataset, images=each)).pixel_bytes for each in images] == [1, 4, 4]
 
 
-@pytest.fixture
-def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Lets the driver of NVIDIA's GPUs say something."""
-
-    def says(text: str) -> None:
-        program = tmp_path / "nvidia-smi"
-        program.write_text(f"#!/bin/sh\n{text}\n")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        gpus._ask_driver.cache_clear()
-
-    yield says
-    gpus._ask_driver.cache_clear()
-
-
-def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(
-    driver: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    driver('[ "$2" = 3 ] && echo "24576, 8.6" || echo "16384, 7.0"')
+    driver(*map(str, range(6)), says='[ "$2" = 3 ] && echo "24576, 8.6" || echo "16384, 7.0"')
     large, small = Gpu(id="3", gb=12.0, bfloat16=True), Gpu(id="5", gb=8.0, bfloat16=False)
     for workers, on_one_gpu in ((4, 1), (3, 1), (2, 2), (None, 2)):
         slots = device_slots("cuda", workers, Path(), on_one_gpu)
@@ -149,10 +130,10 @@ def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(
 
 @pytest.mark.parametrize("answer", ["exit 9", "echo '[N/A], 9.0'", "true"])
 def test_a_gpu_whose_driver_does_not_answer_limits_nothing(
-    answer: str, driver: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    answer: str, driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8a,1")
-    driver(answer)
+    driver("GPU-8abc", "GPU-9", says=answer)
     slots = device_slots("cuda", None, Path())
     assert [slot.gpu for slot in slots] == [Gpu(id="GPU-8a"), Gpu(id="1")]
     assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["GPU-8a", "1"]

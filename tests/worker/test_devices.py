@@ -48,7 +48,8 @@ def test_no_worker_has_more_threads_than_the_environment_allows(monkeypatch, set
 
 
 @pytest.mark.parametrize(("share", "together"), [(1.0, 1), (0.5, 2), (0.4, 2), (0.333, 3), (1 / 3, 3), (0.1, 10)])
-def test_trainings_that_take_part_of_a_gpu_share_it(monkeypatch, share, together):
+def test_trainings_that_take_part_of_a_gpu_share_it(driver, monkeypatch, share, together):
+    driver("GPU-1", "GPU-2")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     order = WorkOptions(
         study="x", workers=None, trials=None, timeout=None, device="auto", home=Path(), gpus_per_slot=share

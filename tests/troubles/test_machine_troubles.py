@@ -1,0 +1,239 @@
+"""Machines that are not ours: hidden processes, files that look like modules, variables that name what is not there."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.exceptions import UpdateFinishedTrialError
+
+from search.cluster.hosts import HostProcess
+from search.errors import UsageError
+from search.host import trial_loop
+from search.host.attempt import Lost
+from search.host.context import HostContext, Timing, WorkOptions
+from search.host.state import HostState
+from search.studies.create import Created
+from search.studies.study import open_study
+from search.worker.devices import DeviceSlot, Gpu, device_slots, visible_gpus
+from search.worker.main import _failed
+from search.worker.process import WorkerProcess
+from search.worker.protocol import Checkpointing, Samples, Train
+from storage import process_identity
+from storage.errors import StorageError
+from storage.process_identity import identity_of
+from storage.store import Store
+from storage.studies.liveness import stale_attempts
+from storage.studies.studies import create_study
+from storage.temporary_folder import check_temporary_folder, temporary_folder
+from support.commands import command_here
+from support.studies import add_host, begin, fall_silent, study_row
+
+Driver = Callable[..., None]
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs until its input ends."""
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+@pytest.mark.parametrize("clock", ["fresh", "silent"])
+def test_a_host_that_cannot_be_seen_lives_by_its_heartbeat(
+    hidden: bool, clock: str, store: Store, stranger: subprocess.Popen[bytes], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """giampaolo/psutil#2167: /proc hides the processes of others (hidepid), who are not dead for that."""
+    create_study(store, study_row())
+    add_host(store, process=identity_of(stranger.pid))
+    begin(store)
+    if hidden:
+        (tmp_path / "proc").mkdir()
+        (tmp_path / "proc" / "self").symlink_to(str(os.getpid()))
+        monkeypatch.setattr(process_identity, "_PROC", tmp_path / "proc")
+    if clock == "silent":
+        fall_silent(store, 10_000)
+    taken = [each.trial for each in stale_attempts(store, "mars")]
+    assert stale_attempts(store, "mars", local=True) == ()
+    assert taken == ([0] if hidden and clock == "silent" else [])
+    stranger.kill()
+    stranger.wait()
+    assert [each.trial for each in stale_attempts(store, "mars", local=True)] == [0]
+
+
+@pytest.mark.parametrize("step", ["_claim", "run_attempt"])
+def test_a_host_whose_trial_was_taken_goes_on(
+    step: str, store: Store, created: Created, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """giampaolo/psutil#2167: at whatever step a trial is taken away, the host takes the next one."""
+    options = WorkOptions(study="tiny", workers=1, trials=None, timeout=None, device="cpu", home=tmp_path)
+    workers = [WorkerProcess(DeviceSlot(name="slot 1", device="cpu", log=tmp_path / "worker.log"))]
+    opened = open_study(store, "tiny", tmp_path)
+    context = HostContext(store, opened, options, "w", workers, HostState(), Timing(poll=0.01))
+    calls: list[object] = []
+
+    def taken(*arguments: Any) -> Lost | None:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise UpdateFinishedTrialError
+        context.state.shutdown.begin()
+        return Lost() if step == "run_attempt" else None
+
+    monkeypatch.setattr(trial_loop, step, taken)
+    trial_loop.run_trials(context)
+    assert len(calls) == 2
+    assert context.trouble == []
+    assert context.free.qsize() == 1  # and nothing of the trial is left
+    assert context.state.trainings == {}
+
+
+@pytest.fixture
+def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory whose files have the names of modules; the file that appears when one is executed."""
+    sprung = tmp_path / "sprung"
+    for name in ("random", "queue", "json", "search", "storage", "spaces", "torch"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(sprung)!r}, 'w').close(); raise SystemExit(7)\n")
+    monkeypatch.chdir(tmp_path)
+    return sprung
+
+
+@pytest.mark.parametrize("empty_part", [False, True])
+def test_no_child_imports_from_the_working_directory(
+    empty_part: bool, trap: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """python/cpython#101210: a file random.py beside the data is not the library's, nor by PYTHONPATH=:."""
+    if empty_part:
+        monkeypatch.setenv("PYTHONPATH", "", prepend=":")
+    with WorkerProcess(DeviceSlot(name="slot 1", device="cpu", log=trap.parent / "logs" / "worker.log")) as worker:
+        worker.start()
+        connection = worker._connection
+        assert connection is not None
+        assert type(connection.receive(120)).__name__ == "Ready"
+    assert HostProcess().run(("study", "--help"), {}).status == 0
+    assert not trap.exists()
+
+
+def test_a_named_place_for_passing_files_is_used_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """huggingface/open-r1#488: Python takes another place without a word where TMPDIR cannot be used."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with temporary_folder() as folder:
+        assert folder.parent == tmp_path
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    with (
+        pytest.raises(StorageError, match=r"TMPDIR=.*missing.*No such file.*: set TMPDIR to a folder"),
+        temporary_folder(),
+    ):
+        pass
+    monkeypatch.delenv("TMPDIR")
+    monkeypatch.setattr("tempfile._get_default_tempdir", _nowhere)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with pytest.raises(StorageError, match=r"usual places.*: set TMPDIR to a folder"), temporary_folder():
+        pass
+
+
+def _nowhere() -> str:
+    raise FileNotFoundError(2, "No usable temporary directory found")
+
+
+def test_a_full_place_for_passing_files_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """huggingface/open-r1#488: "no space left on device" names neither the device nor the variable."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1 << 30, 1 << 30, 5_000_000))
+    with pytest.raises(StorageError, match=rf"{tmp_path} has only 5 MB free .*: set TMPDIR to"):
+        check_temporary_folder()
+    nothing = Samples(path="", train=(), validation=(), panel=())
+    out = tmp_path / "marsearch-x"
+    job = Train(job=1, recipe="", samples=nothing, out=str(out), device="cpu", objective="miou",
+                checkpoint=Checkpointing(path="", resume="", seconds=1.0))  # fmt: skip
+    said = _failed(job, OSError(errno.ENOSPC, "No space left on device")).reason
+    assert said.endswith(f"{tmp_path} is full: set TMPDIR to a folder that can be written and has room")
+    assert "TMPDIR" not in _failed(job, OSError(errno.EACCES, "Permission denied")).reason
+
+
+def test_a_host_begins_nothing_without_a_place_for_passing_files(
+    created: Created, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """huggingface/open-r1#488: it is found out before trials fail one after the other."""
+    urls = {
+        "MARSEARCH_STORAGE": f"sqlite:///{tmp_path / 'studies.db'}",
+        "MARSEARCH_ARTIFACTS": str(tmp_path / "artifacts"),
+    }
+    said = command_here(tmp_path, capsys)("work", "tiny", "--device", "cpu", TMPDIR=str(tmp_path / "gone"), **urls)
+    assert said.returncode == 2
+    assert "set TMPDIR to a folder" in said.stderr
+    assert said.stderr.count("\n") == 1
+    assert store.trials.get_n_trials(1) == 0
+
+
+def gpus(monkeypatch: pytest.MonkeyPatch, named: str | None) -> tuple[str, ...]:
+    if named is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    return visible_gpus()
+
+
+@pytest.mark.parametrize("named", ["NoDevFiles", "none", "void", "-1", "", "0", "0,1", "GPU-1", "cuda:0", "all"])
+def test_a_gpu_that_only_a_variable_names_is_none(
+    named: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, driver: Driver
+) -> None:
+    """ray-project/ray#7014: a filter of devices is no proof that there are any."""
+    monkeypatch.setenv("PATH", str(tmp_path))  # a machine without a driver
+    assert gpus(monkeypatch, named) == ()
+    assert {slot.device for slot in device_slots("auto", 2, tmp_path)} <= {"cpu", "mps"}
+    with pytest.raises(UsageError, match="0 CUDA devices"):
+        device_slots("cuda", None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("named", "seen", "wrong"),
+    [
+        (None, ("0", "1"), ""),
+        ("1", ("1",), ""),
+        ("1,0", ("1", "0"), ""),
+        (" 0 , 1", ("0", "1"), ""),
+        ("GPU-b", ("GPU-b",), ""),
+        ("0,0,GPU-aa,1", ("0", "1"), ""),
+        ("0,-1,1", ("0",), ""),
+        ("0,7,1", ("0",), "7"),
+        ("GPU-c,0", (), "GPU-c"),
+        ("cuda:0", (), "cuda:0"),
+    ],
+)
+def test_what_a_variable_names_is_looked_up_at_the_driver(
+    named: str | None, seen: tuple[str, ...], wrong: str, driver: Driver, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """ray-project/ray#7014: wrong names hide what stands behind them, a GPU named twice is one, and it is said."""
+    driver("GPU-aaaa", "GPU-bbbb")
+    assert gpus(monkeypatch, named) == seen
+    with caplog.at_level(logging.WARNING):
+        slots = device_slots("auto", None, Path())
+    assert tuple(slot.gpu.id for slot in slots if slot.gpu) == seen
+    assert (f"names {wrong}, which is no GPU" in caplog.text) == bool(wrong)
+
+
+def test_a_driver_without_its_program_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: Driver
+) -> None:
+    """ray-project/ray#7014: a container may have the driver and not the program that asks it."""
+    for name in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / "gpus" / name).mkdir(parents=True)
+    monkeypatch.setattr("search.worker.devices._KERNEL_GPUS", tmp_path / "gpus")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus(monkeypatch, "0,1,2") == ("0", "1")
+    assert [slot.gpu for slot in device_slots("cuda", None, tmp_path)] == [Gpu(id="0"), Gpu(id="1")]
