@@ -54,7 +54,7 @@ def export_trial(
     check_target(out)
     with ExitStack() as place:
         # What may only be looked at has no room for a copy of the data.
-        cache = home if os.access(home, os.W_OK | os.X_OK) else Path(place.enter_context(tempfile.TemporaryDirectory()))
+        cache = home if os.access(home, os.W_OK | os.X_OK) else place.enter_context(temporary_folder())
         opened, chosen = open_study(store, study, cache), _chosen(store, study, trial)
     kept = {weights.trial: weights.artifact for weights in kept_weights(store, study)}
     number, known = chosen.number, chosen.user_attrs

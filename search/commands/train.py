@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from spaces.modules.networks.network import build_network
 from storage.data.dataset import Dataset
 from storage.data.outliers import find_outliers
 from storage.data.split import split_dataset
+from storage.temporary_folder import temporary_folder
 
 
 def train_one(
@@ -103,9 +103,9 @@ def _write(
     )
     say(f"kept is number {best.number}: {contents.validation}")
     samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
-    with tempfile.TemporaryDirectory(prefix="marsearch-") as folder:
+    with temporary_folder() as folder:
         try:
-            pictures = _draw(Path(folder), contents, dataset.images[samples], dataset.masks[samples], device)
+            pictures = _draw(folder, contents, dataset.images[samples], dataset.masks[samples], device)
         except Exception as error:  # the bundle is good without
             say(f"the bundle has no pictures: {' '.join(str(error).split())}")
             pictures = ()
