@@ -49,7 +49,7 @@ def main() -> None:
         try:
             send(train(job, dataset_at(Path(job.samples.path)), partial(stopped.__contains__, job.job), send))
         except Exception as error:
-            send(_failed(job, error))
+            send(_failed(job.job, error, remedy_for(error, Path(job.out))))
 
 
 def _read(lines: TextIO, jobs: queue.Queue[Train], stopped: set[int]) -> None:
@@ -89,7 +89,7 @@ def _private_stdout() -> TextIO:
     return private
 
 
-def _failed(job: Train, error: Exception) -> Failed:
+def _failed(job: int, error: Exception, remedy: str = "") -> Failed:
     from search.training.device import out_of_memory
     from search.training.fit import Diverged
 
@@ -98,8 +98,8 @@ def _failed(job: Train, error: Exception) -> Failed:
     if out_of_memory(error):
         kind, name = "memory", "out of memory"
     return Failed(
-        job=job.job,
-        reason=f"{name}: {text[:500]}{remedy_for(error, Path(job.out))}",
+        job=job,
+        reason=f"{name}: {text[:500]}{remedy}",
         detail=traceback.format_exc()[-20_000:],
         kind=kind,
     )

@@ -23,16 +23,14 @@ from search.host.state import HostState
 from search.studies.create import Created
 from search.studies.study import open_study
 from search.worker.devices import DeviceSlot, Gpu, device_slots, visible_gpus
-from search.worker.main import _failed
 from search.worker.process import WorkerProcess
-from search.worker.protocol import Checkpointing, Samples, Train
 from storage import process_identity
 from storage.errors import StorageError
 from storage.process_identity import identity_of
 from storage.store import Store
 from storage.studies.liveness import stale_attempts
 from storage.studies.studies import create_study
-from storage.temporary_folder import check_temporary_folder, temporary_folder
+from storage.temporary_folder import check_temporary_folder, remedy_for, temporary_folder
 from support.commands import command_here
 from support.studies import add_host, begin, fall_silent, study_row
 
@@ -155,13 +153,10 @@ def test_a_full_place_for_passing_files_is_named_with_its_remedy(
     monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1 << 30, 1 << 30, 5_000_000))
     with pytest.raises(StorageError, match=rf"{tmp_path} has only 5 MB free .*: set TMPDIR to"):
         check_temporary_folder()
-    nothing = Samples(path="", train=(), validation=(), panel=())
-    out = tmp_path / "marsearch-x"
-    job = Train(job=1, recipe="", samples=nothing, out=str(out), device="cpu", objective="miou",
-                checkpoint=Checkpointing(path="", resume="", seconds=1.0))  # fmt: skip
-    said = _failed(job, OSError(errno.ENOSPC, "No space left on device")).reason
-    assert said.endswith(f"{tmp_path} is full: set TMPDIR to a folder that can be written and has room")
-    assert "TMPDIR" not in _failed(job, OSError(errno.EACCES, "Permission denied")).reason
+    full = OSError(errno.ENOSPC, "No space left on device")
+    remedy = f"; {tmp_path} is full: set TMPDIR to a folder that can be written and has room"
+    assert remedy_for(full, tmp_path / "marsearch-x") == remedy
+    assert remedy_for(OSError(errno.EACCES, "Permission denied"), tmp_path / "marsearch-x") == ""
 
 
 def test_a_host_begins_nothing_without_a_place_for_passing_files(
