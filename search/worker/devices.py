@@ -138,19 +138,20 @@ def unseen_gpus() -> str:
     )
 
 
-def _named_gpus() -> tuple[dict[int, str], str]:
-    """Which of the driver's GPUs the environment names, by their places there, and the first name that is wrong."""
+def _named_gpus() -> tuple[dict[int | str, str], str]:
+    """What the environment names, by places at the driver or names of parts, and the first name that is wrong."""
     there, limited = _driver_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")
     if limited is None:
         return {place: str(place) for place in range(len(there))}, ""
-    found: dict[int, str] = {}
+    found: dict[int | str, str] = {}
     for name in map(str.strip, limited.split(",")):
         if name.lower() in _NO_GPU:
             break
         places = [place for place, names in enumerate(there) if _is_named(name, place, names)]
         if not places:
             return found, name
-        found.setdefault(places[0], name)  # CUDA takes the same GPU named twice for a mistake, and shows none
+        # CUDA takes the same GPU named twice for a mistake, and shows none; of parts (MIG) one GPU has several.
+        found.setdefault(name if name.startswith("MIG-") else places[0], name)
     return found, ""
 
 

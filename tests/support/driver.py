@@ -13,11 +13,12 @@ from search.worker import devices
 
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Lets the driver show GPUs, and say something of each when it is asked: what `says` prints, a line of a shell."""
+    """Lets the driver show GPUs, and parts of the last; `says` answers what is asked of one."""
 
-    def shows(*gpus: str, says: str = "true") -> None:
+    def shows(*gpus: str, parts: tuple[str, ...] = (), says: str = "true") -> None:
         program = tmp_path / "nvidia-smi"
         lines = "".join(f"echo 'GPU {place}: NVIDIA (UUID: {uuid})'; " for place, uuid in enumerate(gpus))
+        lines += "".join(f"echo '  MIG 1g Device 0: (UUID: {uuid})'; " for uuid in parts)
         program.write_text(f'#!/bin/sh\nif [ "$1" = -L ]; then {lines} exit; fi\n{says}\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")

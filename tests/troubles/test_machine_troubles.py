@@ -207,6 +207,8 @@ def test_a_gpu_that_only_a_variable_names_is_none(
         ("0,7,1", ("0",), "7"),
         ("GPU-c,0", (), "GPU-c"),
         ("cuda:0", (), "cuda:0"),
+        ("MIG-1,MIG-2,MIG-1", ("MIG-1", "MIG-2"), ""),
+        ("MIG-3", (), "MIG-3"),
     ],
 )
 def test_what_a_variable_names_is_looked_up_at_the_driver(
@@ -214,7 +216,7 @@ def test_what_a_variable_names_is_looked_up_at_the_driver(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     """ray-project/ray#7014: wrong names hide what stands behind them, a GPU named twice is one, and it is said."""
-    driver("GPU-aaaa", "GPU-bbbb")
+    driver("GPU-aaaa", "GPU-bbbb", parts=("MIG-1a", "MIG-2b"))
     assert gpus(monkeypatch, named) == seen
     with caplog.at_level(logging.WARNING):
         slots = device_slots("auto", None, Path())
