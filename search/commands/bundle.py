@@ -17,7 +17,7 @@ from safetensors.torch import load_file as load_tensors
 from torch import Tensor
 
 from search.errors import BundleError, UsageError
-from search.outcome.bundle import check_target, write_bundle
+from search.outcome.bundle import check_target, network_of, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import evaluate
 from search.outcome.pixels import measure_pixels
@@ -26,7 +26,6 @@ from search.training.epoch import EpochRecord
 from search.training.metrics import scores
 from search.worker.job_files import facts_of, normalisation
 from spaces import Recipe
-from spaces.modules.networks.network import build_network
 from storage.artifacts.artifact_store import load_file
 from storage.data.dataset import Dataset
 from storage.database.engine import writable
@@ -75,13 +74,16 @@ def export_trial(
             pictures=_pictures(store, chosen, folder),
             curve=curve(store, study, number, EpochRecord),
         )
-        say(f"on {contents.validation.images} validation images: {contents.validation}")
         contents = _with_holdout(store, study, opened, contents, say)
         try:
             write_bundle(out, contents)
         except Exception as error:  # whatever it is, a person wants to know that nothing is lost
             why = " ".join(str(error).split()) or type(error).__name__
             raise BundleError(f"{why}; the weights stay in the artifact store as {kept[number]}") from error
+    say(f"on {contents.validation.images} validation images: {contents.validation}")
+    if contents.holdout is not None:
+        look = "first look" if contents.looks == 1 else f"look {contents.looks}"
+        say(f"on {contents.holdout.images} images held out, {look}: {contents.holdout}")
     return number
 
 
@@ -92,8 +94,7 @@ def _with_holdout(
     samples, dataset = opened.split.holdout, opened.dataset
     if not len(samples) or contents.trial is None:
         return contents
-    network = build_network(contents.recipe, contents.facts, mean=contents.mean, std=contents.std)
-    network.load_state_dict(dict(contents.weights))
+    network = network_of(contents)
     images, masks, ignored = dataset.images[samples], dataset.masks[samples], dataset.ignore_label
     found, _ = evaluate(network, contents.recipe, images, masks, contents.facts, ignore_label=ignored)
     try:
@@ -103,7 +104,6 @@ def _with_holdout(
             raise
         number = len(looks(store, study)) + 1
         say(f"the study does not count this look at its holdout: {error}")
-    say(f"on {found.images} images held out, {'first look' if number == 1 else f'look {number}'}: {found}")
     return replace(contents, holdout=found, looks=number)
 
 

@@ -53,7 +53,16 @@ from spaces.recipe import Recipe
 from spaces.yaml_text import dump_recipe, load_recipe
 from storage.atomic_write import write_bytes
 
-__all__ = ["Bundle", "BundleContents", "check_target", "keep_weights", "load_bundle", "read_bundle", "write_bundle"]
+__all__ = [
+    "Bundle",
+    "BundleContents",
+    "check_target",
+    "keep_weights",
+    "load_bundle",
+    "network_of",
+    "read_bundle",
+    "write_bundle",
+]
 
 _LARGEST_RECIPE = 256_000  # bytes; a recipe with 255 class factors stays below 20,000
 _HEADER = 1_000_000  # bytes safetensors may need for names and shapes
@@ -89,7 +98,7 @@ def write_bundle(out: Path, contents: BundleContents, *, device: str = "cpu") ->
     """
     out = out.resolve()
     check_target(out)
-    network = _filled(contents.recipe, contents.facts, contents.mean, contents.std, contents.weights)
+    network = network_of(contents)
     try:
         with filled_folder(out) as folder:
             _write_files(folder, contents, network)
@@ -164,10 +173,9 @@ def _read_network(folder: Path, digests: Mapping[str, str], recipe: Recipe, reco
     return _fill(empty, safetensors.torch.load(content))
 
 
-def _filled(
-    recipe: Recipe, facts: DataFacts, mean: tuple[float, ...], std: tuple[float, ...], weights: Mapping[str, Tensor]
-) -> Network:
-    return _fill(_built(recipe, facts, mean, std), weights)
+def network_of(contents: BundleContents) -> Network:
+    """The network that the bundle is to hold, in eval mode. Raises BundleError when the weights do not fit it."""
+    return _fill(_built(contents.recipe, contents.facts, contents.mean, contents.std), contents.weights)
 
 
 def _built(recipe: Recipe, facts: DataFacts, mean: tuple[float, ...], std: tuple[float, ...]) -> Network:
