@@ -22,6 +22,7 @@ def train(
     data: options.Data,
     out: Annotated[Path, typer.Option(metavar="DIR", help="bundle to write")],
     epochs: Annotated[int | None, typer.Option(metavar="N", min=1, max=2000, help="default the recipe's")] = None,
+    clean: options.Clean = "auto",
     seed: options.Seed = 0,
     objective: Annotated[
         Literal["miou", "miou_strict"] | None, typer.Option(help="mean IoU that chooses the epoch, as in `create`")
@@ -37,7 +38,18 @@ def train(
     dataset = read_dataset(data)
     wanted = read_recipe(recipe, facts_of(dataset), len(dataset.images))
     say = partial(typer.echo, err=True)
-    train_one(wanted, dataset, out, epochs=epochs, seed=seed, device=device, objective=objective, say=say)
+    train_one(
+        wanted,
+        dataset,
+        out,
+        source=str(data),
+        clean=clean,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        objective=objective,
+        say=say,
+    )
     typer.echo(f"bundle: {out}", err=True)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli import options
 from search.cli.options import refuse_same_file
 from search.errors import UsageError
-from storage.data.outliers import Method, find_outliers
+from storage.data.quality.rules import Rule
+
+if TYPE_CHECKING:
+    from storage.data.quality.report import DataReport
 
 
 def synth(
@@ -48,15 +52,20 @@ def synth(
 def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder for the pictures")] = None,
+    clean: options.Clean = "auto",
+    seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show shapes, class shares, outliers and digest of a data set; with --out also as pictures."""
+    """Show what a study would make of a data set, and what each rule finds; with --out also as pictures."""
     from storage.data.dataset import read_dataset
-    from storage.data.report import report_on
+    from storage.data.quality.examination import inspect as report_on
+    from storage.data.quality.outliers import METHODS, find_outliers
 
     dataset = read_dataset(file)
-    report = report_on(dataset)
-    facts = {"file": str(file), **vars(report)}
+    found = {rule: find_outliers(dataset, rule) for rule in METHODS if rule != "none"}
+    report = report_on(dataset, clean=clean, seed=seed)
+    facts = {"file": str(file), **report.model_dump(mode="json")}
+    facts["outliers"] = {rule: int(samples.sum()) for rule, samples in found.items()}
     if out is not None:
         from search.outcome.pictures.figures import draw_class_shares, draw_outliers
         from search.worker.job_files import facts_of
@@ -64,27 +73,27 @@ def inspect(
         _make_folder(out)
         named, shares = facts_of(dataset), tuple(report.class_shares.values())
         draw_class_shares(out / "class_shares.png", shares, named, title=f"{file.name}: class shares")
-        for method, number in report.outliers.items():
+        for rule, samples in found.items():
             draw_outliers(
-                out / f"outliers_{method}.png",
+                out / f"outliers_{rule}.png",
                 images=dataset.images,
                 masks=dataset.masks,
-                found=find_outliers(dataset, method),
+                found=samples,
                 facts=named,
                 ignore_label=dataset.ignore_label,
-                title=f"{file.name}: {number} outliers by {method}",
+                title=f"{file.name}: {samples.sum()} outliers by {rule}",
             )
-    typer.echo(json.dumps(facts) if as_json else _as_text(facts))
+    typer.echo(json.dumps(facts) if as_json else _as_text(file, report, facts["outliers"]))
 
 
 def clean(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
     out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
-    method: Annotated[Method, typer.Option(help="how outliers are found")],
+    method: Annotated[Rule, typer.Option(help="how outliers are found")],
 ) -> None:
     """Write a copy of a data set without its outliers."""
     from storage.data.dataset import read_dataset, write_dataset
-    from storage.data.outliers import clean_dataset
+    from storage.data.quality.outliers import clean_dataset
 
     refuse_same_file(file, out)
     dataset = read_dataset(file)
@@ -94,13 +103,23 @@ def clean(
     typer.echo(f"{out}: {len(kept.images)} of {len(dataset.images)} samples kept", err=True)
 
 
-def _as_text(facts: dict[str, Any]) -> str:
-    lines = []
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{k} {v:.4%}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
-        lines.append(f"{name.replace('_', ' '):20} {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
-    return "\n".join(lines)
+def _as_text(file: Path, report: DataReport, outliers: Mapping[str, int]) -> str:
+    pixels, groups = report.pixels, "no groups" if report.groups is None else f"{report.groups} groups"
+    mean, std = (" ".join(f"{value:.4g}" for value in values) for values in (pixels.mean, pixels.std))
+    size = f"{report.height}x{report.width} pixels, {report.channels} channel{'s' if report.channels > 1 else ''}"
+    rows = {
+        "file": f"{file}, digest {report.digest}",
+        "images": f"{report.samples} labelled, {report.test_images} for prediction, {size}, {groups}",
+        "pixels": f"{pixels.dtype} from {pixels.low:g} to {pixels.high:g}, mean {mean}, standard deviation {std}",
+        "class shares": ", ".join(f"{name} {share:.4%}" for name, share in report.class_shares.items()),
+        "not in the mean": ", ".join(report.excluded_from_mean) or "none, all classes count",
+        "contaminated": f"{', '.join(f'{rule} {found}' for rule, found in outliers.items())}; {report.clean} is used",
+    }
+    for name, part in report.parts.items():
+        shows = ", ".join(f"{label} in {images}" for label, images in part.images.items())
+        rows[name] = f"{part.samples} images: {shows}"
+    lines = [f"{name:16} {value}" for name, value in rows.items()]
+    return "\n".join([*lines, *(f"{'note':16} {note}" for note in report.notes)])
 
 
 def _make_folder(folder: Path, file: Path | None = None) -> None:

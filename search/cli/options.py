@@ -15,6 +15,7 @@ import typer
 from search.errors import UsageError
 from search.log import is_json
 from search.settings import Settings, read_settings
+from storage.data.quality.rules import Rule
 from storage.studies.config import Declared, StudyConfig, declared
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ SpaceFile = Annotated[
     Path | None, typer.Option("--space", metavar="FILE", help="space file (.yaml); the whole space without it")
 ]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
+Clean = Annotated[Rule, typer.Option("--clean", help="rule that finds contaminated samples, which are left out")]
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
 Workers = Annotated[
     int | None,

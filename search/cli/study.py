@@ -153,6 +153,8 @@ def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None
         tell(f"study {name} is there already, with the same data and space", "study found", study=name)
         return
     study = Study(created.config)
+    for note in study.report.notes:
+        tell(note, "note on the data", study=name)
     made = f"study {name} created in {store.url}; {weights_note(study)}; {study.constant}"
     tell(made, "study created", study=name, target=config.trials)
     if limits := limits_note(study):

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.commands.bundle import bundle_contents
-from search.errors import BundleError, TrainingFailed, UsageError
+from search.errors import BundleError, TrainingFailed
 from search.outcome.bundle import check_target, keep_weights, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.pictures.figures import draw_trial
-from search.studies.create import VALIDATION_SHARE
 from search.studies.objective import Objective, objective_for, objective_note
 from search.training.arrays import label_counts
 from search.training.fit import Diverged, fit
@@ -24,13 +23,12 @@ from search.training.metrics import best_constant
 from search.training.predict import predict_labels
 from search.worker.devices import device_slots
 from search.worker.job import TrainingJob, run_epochs
-from search.worker.job_files import panel_samples, training_data
+from search.worker.job_files import panel_samples, samples_of, training_data
 from search.worker.protocol import EpochEnd, Message
 from spaces import Recipe
 from spaces.modules.networks.network import build_network
 from storage.data.dataset import Dataset
-from storage.data.outliers import find_outliers
-from storage.data.split import split_dataset
+from storage.data.quality.examination import examine
 from storage.temporary_folder import temporary_folder
 
 
@@ -39,6 +37,8 @@ def train_one(
     dataset: Dataset,
     out: Path,
     *,
+    source: str,
+    clean: str,
     epochs: int | None,
     seed: int,
     device: str,
@@ -47,7 +47,8 @@ def train_one(
 ) -> None:
     """Train the recipe on a data set and write the bundle to out.
 
-    epochs: None for the recipe's own. seed: of split and training. say: takes a line per epoch.
+    source: what the data are called in messages. clean: the rule for contaminated samples. epochs: None for the
+    recipe's own. seed: of split and training. say: takes notes on the data, then a line per epoch.
     objective: by which the epoch is chosen; None for the lenient mean, or the strict one where a constant answer wins.
     Raises UsageError, BundleError, or TrainingFailed when the training diverges.
     """
@@ -56,11 +57,11 @@ def train_one(
     changes = {"epochs": epochs} if epochs is not None else {}
     optimisation = recipe.optimisation.model_copy(update=changes)
     recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
-    split = split_dataset(dataset, seed=seed, validation=VALIDATION_SHARE, contaminated=find_outliers(dataset, "mask"))
-    train, validation = split.train.tolist(), split.validation.tolist()
-    if not train or not validation:
-        raise UsageError("too few samples (or groups) to train and to validate, more are needed")
-    data = training_data(dataset, recipe.data.cleaning, train, validation)
+    found = examine(dataset, source, clean=clean, seed=seed)
+    for note in found.report.notes:
+        say(note)
+    validation = found.split.validation.tolist()
+    data = training_data(dataset, recipe.data.cleaning, samples_of(found.split, Path(source), ()))
     counts = label_counts(data.validation_masks, dataset.classes, dataset.ignore_label)
     constant = best_constant(counts, data.facts)
     chosen = objective or objective_for(constant)

@@ -212,9 +212,7 @@ def _order(context: HostContext, job: Job, recipe: Recipe) -> protocol.Train:
     return protocol.Train(
         job=job.worker.next_job(),
         recipe=dump_recipe(recipe),
-        samples=protocol.Samples(
-            path=str(opened.data), train=opened.train, validation=opened.validation, panel=opened.panel
-        ),
+        samples=opened.samples,
         out=str(job.out),
         device=job.worker.slot.device,
         objective="miou_strict" if opened.config.objective == "miou_strict" else "miou",

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
-from search.studies.create import VALIDATION_SHARE
 from search.worker.job_files import facts_of
 from spaces import DataFacts, Recipe, dump_recipe
 from storage.data.dataset import Dataset
-from storage.data.outliers import find_outliers
+from storage.data.quality.examination import VALIDATION_SHARE
+from storage.data.quality.outliers import contamination
 from storage.data.split import Split, split_dataset, split_folds
 from storage.data.subset import choose_tiles, rarest_class
 
@@ -64,6 +64,7 @@ class Part:
 
     train: tuple[int, ...]
     validation: tuple[int, ...]
+    contaminated: tuple[int, ...] = ()
     train_clean: int
     validation_clean: int
 
@@ -109,7 +110,7 @@ class Task:
 
 def split_parts(dataset: Dataset, request: Request) -> tuple[Part, ...]:
     """The split that all seeds train on, then the folds. Raises DataError, UsageError when samples are too few."""
-    contaminated, budget = find_outliers(dataset, "mask"), request.budget
+    contaminated, budget = contamination(dataset, "auto").samples, request.budget
 
     def part(split: Split) -> Part:
         clean, train = split.train[~contaminated[split.train]].tolist(), split.train.tolist()
@@ -122,7 +123,8 @@ def split_parts(dataset: Dataset, request: Request) -> tuple[Part, ...]:
             fewer = max(1, round(share * len(validation)))
             validation = list(choose_tiles(dataset, validation, fewer, seed=SPLIT_SEED))
         clean_ones = {"train_clean": len(clean), "validation_clean": len(split.validation)}
-        return Part(train=tuple(train), validation=tuple(validation), **clean_ones)
+        left_out = tuple(split.contaminated.tolist())
+        return Part(train=tuple(train), validation=tuple(validation), contaminated=left_out, **clean_ones)
 
     splits = [split_dataset(dataset, seed=SPLIT_SEED, validation=VALIDATION_SHARE, contaminated=contaminated)]
     if budget.folds:

@@ -99,7 +99,8 @@ def search_again(request: Request, trials: int, *, stop: threading.Event) -> Sea
             if not stop.is_set():
                 log.info("search by %s: study %s, %d trials", sampler, names[sampler], target)
                 _work(store, names[sampler], target, request, stop)
-        setting = replace(setting, part=replace(setting.part, train=opened.train, validation=opened.validation))
+        parts = {name: getattr(opened.samples, name) for name in ("train", "validation", "contaminated")}
+        setting = replace(setting, part=replace(setting.part, **parts))
         reference, runs = _reference(request, opened, setting.part), request.out / "runs"
         with counted_signals(stop):
             results = train_missing([reference], slots, folder=runs, stop=stop)

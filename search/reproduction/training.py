@@ -149,13 +149,18 @@ def train_missing(
 
 def train_task(worker: WorkerProcess, task: Task) -> Result | None:
     """Train one task; None when it was stopped. Raises WorkerDied."""
-    train, validation = task.part.train, task.part.validation
-    path = str(task.dataset.data.resolve())
+    part, path = task.part, str(task.dataset.data.resolve())
     with temporary_folder() as folder:
         job = Train(
             job=worker.next_job(),
             recipe=dump_recipe(task.recipe),
-            samples=Samples(path=path, train=train, validation=validation, panel=validation[:1]),
+            samples=Samples(
+                path=path,
+                train=part.train,
+                validation=part.validation,
+                contaminated=part.contaminated,
+                panel=part.validation[:1],
+            ),
             out=str(folder),
             device=worker.slot.device,
             objective="miou",

@@ -17,19 +17,18 @@ from search.studies.study import Study
 from search.training.arrays import label_counts
 from search.training.metrics import best_constant
 from search.worker.job_files import facts_of
-from spaces import FINALS, Space, SpaceError, bind, dump_domains, same_mapping
+from spaces import FINALS, OtherClasses, Space, SpaceError, bind, dump_domains, same_mapping
 from spaces.axis import Scalar, describe
 from spaces.domain import Domain, Fixed, Searched, Unavailable
 from storage.data.dataset import Dataset, read_dataset
-from storage.data.outliers import find_outliers
-from storage.data.split import dump_split, split_dataset
+from storage.data.quality.examination import examine
+from storage.data.split import dump_split
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared, differences, refusal
 from storage.studies.datasets import keep_dataset, samples_of
 from storage.studies.studies import check_name, create_study, existing_config, trials_of
 
-VALIDATION_SHARE = 0.2
 MOST_NAMED = 4  # differences of a space, or conflicts of a preset, that one sentence names
 
 Params = Mapping[str, Scalar]
@@ -37,7 +36,7 @@ Params = Mapping[str, Scalar]
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """What `create` did. new: the study was not there before. notes: sentences for the person."""
+    """What `create` did. new: the study was not there before. notes: sentences on its first trials."""
 
     new: bool
     config: StudyConfig
@@ -158,6 +157,8 @@ def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     for name in FINALS:
         try:
             taken.append(params_for(study, recipe_for(study, name)))
+        except OtherClasses:
+            continue  # made for other data; nobody who has these would miss it
         except (SpaceError, UsageError) as error:
             skipped[name] = str(error)
     if not skipped:
@@ -179,17 +180,9 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) -> StudyConfig:
-    """The configuration with its derived fields. Raises UsageError or DataError for data that cannot be split."""
-    contaminated = find_outliers(dataset, "mask")
-    split = split_dataset(
-        dataset, seed=wanted.seed, validation=VALIDATION_SHARE, holdout=wanted.holdout, contaminated=contaminated
-    )
-    if not len(split.train) or not len(split.validation):
-        raise UsageError(
-            f"{data}: {len(dataset.images)} samples leave {len(split.train)} to train and"
-            f" {len(split.validation)} to validate: more samples (or groups) are needed"
-        )
-    counts = label_counts(dataset.masks[split.validation], dataset.classes, dataset.ignore_label)
+    """The configuration with its derived fields. Raises DataError for data that cannot be split."""
+    found = examine(dataset, str(data), clean=wanted.clean, seed=wanted.seed, holdout=wanted.holdout)
+    counts = label_counts(dataset.masks[found.split.validation], dataset.classes, dataset.ignore_label)
     constant = best_constant(counts, space.facts)
     return replace(
         wanted,
@@ -199,6 +192,7 @@ def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) 
         data_digest=dataset.digest,
         space_digest=space.digest,
         facts=space.facts.model_dump_json(),
-        split=dump_split(split),
+        split=dump_split(found.split),
+        report=found.report.model_dump_json(),
         domains=dump_domains(space),
     )

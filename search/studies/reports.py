@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
     there = [each.host for each in known if each.state == "working"]
     return shown(study.config) | {
         "study": name,
+        "data": json.loads(study.config.report or "null"),
         "state": state_of(counts.finished, study.config.trials, command(store, name), there),
         "target": study.config.trials,
         "finished": counts.finished,

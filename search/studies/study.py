@@ -12,9 +12,11 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from search.training.metrics import Constant
-from search.worker.job_files import panel_samples
+from search.worker.job_files import panel_samples, samples_of
+from search.worker.protocol import Samples
 from spaces import DataFacts, Recipe, Space, SpaceError, load_space
 from storage.data.dataset import Dataset, read_dataset
+from storage.data.quality.report import DataReport
 from storage.data.split import Split, load_split
 from storage.errors import StudyError
 from storage.store import Store
@@ -40,6 +42,11 @@ class Study:
     def split(self) -> Split:
         """Which samples are for training, for validation and held out."""
         return load_split(self.config.split)
+
+    @cached_property
+    def report(self) -> DataReport:
+        """What was found in the data when the study was created."""
+        return DataReport.model_validate_json(self.config.report)
 
     @property
     def constant(self) -> Constant:
@@ -100,20 +107,25 @@ class OpenStudy(Study):
     data: Path
     panel: tuple[int, ...]
 
+    @cached_property
+    def report(self) -> DataReport:
+        """What was found in the data when the study was created."""
+        return DataReport.model_validate_json(self.config.report)
+
     @property
     def pixel_bytes(self) -> int:
         """Bytes of one number of the images on a device: uint8 stays, everything else is float32 there."""
         return 1 if self.dataset.images.dtype.itemsize == 1 else 4
 
-    @cached_property
-    def train(self) -> tuple[int, ...]:
-        """The samples to train on."""
-        return tuple(self.split.train.tolist())
-
-    @cached_property
+    @property
     def validation(self) -> tuple[int, ...]:
         """The samples to validate on."""
-        return tuple(self.split.validation.tolist())
+        return self.samples.validation
+
+    @cached_property
+    def samples(self) -> Samples:
+        """What every training of the study learns from and is judged on."""
+        return samples_of(self.split, self.data, self.panel)
 
 
 def open_study(store: Store, name: str, home: Path) -> OpenStudy:

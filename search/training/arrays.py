@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ class TrainingData:
     validation_masks: (M, H, W) uint8.
     facts: channels, size and classes of the data.
     ignore_label: label of pixels that count nowhere, neither in the loss nor in a metric; None if there is none.
+    bounds: the least and largest value of a pixel, which new images keep as well.
     """
 
     train_images: NDArray[Any]
@@ -29,6 +31,7 @@ class TrainingData:
     validation_masks: NDArray[np.uint8]
     facts: DataFacts
     ignore_label: int | None = None
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def __post_init__(self) -> None:
         """Refuse empty parts, sizes that disagree and a number of channels that is not that of the facts."""
@@ -46,9 +49,16 @@ class TrainingData:
             )
 
 
-def channel_statistics(images: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel of (N, H, W) or (N, H, W, 3), in float64; a deviation of 0 becomes 1."""
-    pixels = images.reshape(-1, 1 if images.ndim == 3 else images.shape[-1])
+def channel_statistics(
+    images: NDArray[Any], masks: NDArray[np.uint8] | None = None, ignore_label: int | None = None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of (N, H, W) or (N, H, W, 3), in float64; a deviation of 0 becomes 1.
+
+    Over the labelled pixels where masks (N, H, W) are given: an ignored one may hold anything.
+    """
+    kept = None if masks is None else masks != ignore_label
+    pixels = images if kept is None or kept.all() or not kept.any() else images[kept]
+    pixels = pixels.reshape(-1, 1 if images.ndim == 3 else images.shape[-1])
     mean = pixels.mean(axis=0, dtype=np.float64)
     std = pixels.std(axis=0, dtype=np.float64)
     return tuple(mean.tolist()), tuple(np.where(std == 0, 1.0, std).tolist())

@@ -68,9 +68,9 @@ class Setup:
 
 def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_stop: Callable[[], bool]) -> Setup:
     """Build all parts. Raises SpaceError for a recipe that does not fit the data."""
-    mean, std = channel_statistics(data.train_images)
+    mean, std = channel_statistics(data.train_images, data.train_masks, data.ignore_label)
     memory_format = layout(recipe.model.network.norm)
-    network = build_network(recipe, data.facts, mean=mean, std=std).to(device)
+    network = build_network(recipe, data.facts, mean=mean, std=std, bounds=data.bounds).to(device)
     network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
     shares = label_shares(data.train_masks, data.facts.classes, data.ignore_label)
     weights = class_weights(recipe.class_weights, data.facts, shares)

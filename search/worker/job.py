@@ -50,7 +50,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
     from spaces import load_recipe
 
     recipe = load_recipe(job.recipe)
-    data = training_data(dataset, recipe.data.cleaning, job.samples.train, job.samples.validation)
+    data = training_data(dataset, recipe.data.cleaning, job.samples)
 
     def begin(resume: Snapshot | None) -> Iterator[Epoch]:
         return fit(recipe, data, device=job.device, objective=job.objective, should_stop=stopped, resume=resume)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.training.arrays import TrainingData
+from search.worker.protocol import Samples
 from spaces import DataFacts, Recipe
 from storage.atomic_write import replacing, write_bytes
-from storage.data.outliers import find_outliers
+from storage.data.quality.outliers import contamination
+from storage.data.quality.pixels import draw_in, labelled_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from search.worker.protocol import Train
     from storage.data.dataset import Dataset
+    from storage.data.split import Split
 
 WEIGHTS = "weights.safetensors"
 PANEL = "panel.npz"
@@ -35,18 +38,33 @@ def facts_of(dataset: Dataset) -> DataFacts:
     )
 
 
-def training_data(dataset: Dataset, cleaning: str, train: Sequence[int], validation: Sequence[int]) -> TrainingData:
-    """The two parts of a split as arrays, the training part cleaned as the recipe says."""
-    kept = np.asarray(train, dtype=np.int64)
-    kept = kept[~find_outliers(dataset, cleaning)[kept]]
-    measured = np.asarray(validation, dtype=np.int64)
+def samples_of(split: Split, path: Path, panel: Sequence[int]) -> Samples:
+    """What a training takes of a data set's file. panel: the validation samples whose prediction is kept."""
+    parts = {name: tuple(getattr(split, name).tolist()) for name in ("train", "validation", "contaminated")}
+    return Samples(path=str(path), panel=tuple(panel), **parts)
+
+
+def training_data(dataset: Dataset, cleaning: str, samples: Samples) -> TrainingData:
+    """The two parts of a split as arrays, the training part cleaned as the recipe says.
+
+    cleaning: mask leaves out what the study's rule found, none keeps it, another rule finds samples of its own.
+    Values far outside those of the labelled pixels are drawn in, see `labelled_range`.
+    """
+    kept = np.asarray(samples.train, dtype=np.int64)
+    if cleaning == "mask":
+        kept = np.setdiff1d(kept, np.asarray(samples.contaminated, dtype=np.int64))
+    else:
+        kept = kept[~contamination(dataset, cleaning).samples[kept]]
+    measured = np.asarray(samples.validation, dtype=np.int64)
+    bounds = labelled_range(dataset.images[kept], dataset.masks[kept], dataset.ignore_label)
     return TrainingData(
-        train_images=dataset.images[kept],
+        train_images=draw_in(dataset.images[kept], bounds),
         train_masks=dataset.masks[kept],
-        validation_images=dataset.images[measured],
+        validation_images=draw_in(dataset.images[measured], bounds),
         validation_masks=dataset.masks[measured],
         facts=facts_of(dataset),
         ignore_label=dataset.ignore_label,
+        bounds=bounds,
     )
 
 

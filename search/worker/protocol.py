@@ -52,12 +52,14 @@ class Samples:
 
     path: of the data set's file.
     train, validation: indices of the samples of each part, before the recipe's own cleaning.
+    contaminated: those of train that the study's rule found.
     panel: indices of the validation images whose prediction is wanted.
     """
 
     path: str
     train: tuple[int, ...]
     validation: tuple[int, ...]
+    contaminated: tuple[int, ...] = ()
     panel: tuple[int, ...]
 
 

@@ -105,7 +105,9 @@ class Data(Part):
     cleaning: Annotated[
         Literal["none", "mask", "mahalanobis", "mean"],
         choice("none", "mask", "mahalanobis", "mean", searched=False, reports="A C D"),
-        Field(description="which contaminated samples are left out: by shared mask, Mahalanobis distance or mean"),
+        Field(
+            description="contaminated samples that are left out: the study's (mask), or by Mahalanobis distance or mean"
+        ),
     ] = "mask"
     oversample: Annotated[
         Oversample | None, Switch(reports="A E"), Field(description="repeat images of the rarest class")

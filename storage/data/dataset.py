@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.layouts import KEYS, Contents, from_arrays, to_arrays, unlabelled
+from storage.data.casts import as_images, as_labels, of_one_type
+from storage.data.class_names import canonical_names, check_distinct
+from storage.data.layouts import KEYS, Checked, from_arrays, no_data_of, to_arrays, unlabelled
+from storage.data.missing import filled, without_labels
 from storage.data.npz import array_names, read_arrays, write_arrays
 from storage.errors import DataError
 
 SMALLEST = 8  # pixels a side: less leaves nothing after the two halvings of the shallowest network
 LONGEST_NAME = 200  # characters of a class name, which is part of a parameter's name in the database
-IMAGE_DTYPES = ("uint8", "uint16", "float32")
 _UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of a character, line and paragraph ends
 
 
@@ -81,7 +83,7 @@ def read_dataset(path: Path) -> Dataset:
     """
     arrays = read_arrays(path, KEYS)
     try:
-        return build_dataset(**from_arrays(arrays))
+        return build_dataset(**from_arrays(arrays, found=array_names(path)))
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -94,13 +96,16 @@ def read_images(path: Path) -> NDArray[Any]:
     """
     names = array_names(path)
     name = unlabelled(names)
-    images = read_arrays(path, (name,)).get(name) if name else None
+    arrays = read_arrays(path, (name, "no_data")) if name else {}
+    images = arrays.get(name) if name else None
     try:
         if images is None or not len(images):
             raise DataError(
                 "has no test images (test_set or test_images), nothing to predict; store images without masks"
                 " as 'images', labelled ones are for marsearch evaluate"
             )
+        images, no_data = as_images(images, f"'{name}'"), no_data_of(arrays)
+        images = images if no_data is None else filled(images, no_data)
         _check_images(images, f"'{name}'")
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
@@ -124,16 +129,28 @@ def build_dataset(
     ignore_label: int | None = None,
     group: NDArray[Any] | None = None,
     test_images: NDArray[Any] | None = None,
+    no_data: float | None = None,
 ) -> Dataset:
     """Check the contents against each other, bring them to canonical types and take their digest.
 
-    Masks of any integer type and groups of strings or whole numbers are accepted. Raises DataError.
+    Images and masks of any type are accepted from which nothing is lost, groups of strings or whole numbers.
+    no_data: the value of pixels that hold no measurement: they become the mean of their image, and are not labelled.
+    Raises DataError.
     """
+    class_names, excluded = canonical_names(class_names), canonical_names(excluded)
     _check_names(class_names, excluded, ignore_label)
+    images, masks = as_images(images, "images"), as_labels(masks)
+    if test_images is not None:
+        images, test_images = of_one_type(images, as_images(test_images, "test_images"))
+    if no_data is not None:
+        ignore_label = 255 if ignore_label is None else ignore_label
+        masks = without_labels(images, masks, no_data, ignore_label)
+        images = filled(images, no_data)
+        test_images = None if test_images is None else filled(test_images, no_data)
     _check_images(images, "images")
     if test_images is not None:
         _check_tests(test_images, images)
-    contents = Contents(
+    contents = Checked(
         images=_canonical(images),
         masks=_checked_masks(masks, images, class_names, ignore_label),
         class_names=class_names,
@@ -161,8 +178,8 @@ def class_shares(masks: NDArray[np.uint8], classes: int, ignore_label: int | Non
     return tuple(float(share) for share in shares)
 
 
-def _contents(dataset: Dataset) -> Contents:
-    return Contents(
+def _contents(dataset: Dataset) -> Checked:
+    return Checked(
         images=dataset.images,
         masks=dataset.masks,
         class_names=dataset.class_names,
@@ -173,7 +190,7 @@ def _contents(dataset: Dataset) -> Contents:
     )
 
 
-def _digest(contents: Contents) -> str:
+def _digest(contents: Checked) -> str:
     """The sha256 over a JSON line of the plain facts, then each array's little-endian bytes in C order."""
     arrays = [contents["images"], contents["masks"], contents["test_images"]]
     facts = {
@@ -205,6 +222,7 @@ def _check_names(class_names: tuple[str, ...], excluded: tuple[str, ...], ignore
         raise DataError(f"has the class name {odd[0]!r} with characters that cannot be written; use plain words")
     if twice := sorted({name for name in class_names if class_names.count(name) > 1}):
         raise DataError(f"has duplicate class names {twice}; give each class its own name")
+    check_distinct(class_names)
     if unknown := sorted(set(excluded) - set(class_names)):
         raise DataError(f"excludes the classes {unknown} from the mean; expected some of {list(class_names)}")
     if len(set(excluded)) == len(class_names):
@@ -216,16 +234,13 @@ def _check_names(class_names: tuple[str, ...], excluded: tuple[str, ...], ignore
 
 
 def _check_images(images: NDArray[Any], name: str) -> None:
-    if images.dtype.name not in IMAGE_DTYPES:
-        raise DataError(f"{name} have dtype {images.dtype}; expected uint8, uint16 or float32")
-    if images.ndim != 3 and not (images.ndim == 4 and images.shape[3] == 3):
-        raise DataError(f"{name} have shape {images.shape}; expected (N, H, W) grey or (N, H, W, 3) colour")
     if len(images) == 0 and name == "images":
         raise DataError("holds no samples; at least one image with its mask is needed")
     if min(images.shape[1:3]) < SMALLEST:
         raise DataError(f"{name} are {images.shape[1]}x{images.shape[2]} pixels; expected at least 8x8")
     if images.dtype.kind == "f" and (broken := _not_finite(images)):
-        raise DataError(f"{name} hold NaN or infinity (first in number {broken[0]}); replace or drop such images")
+        mend = f"np.nan_to_num({name}) replaces them, no_data=np.nan says that they hold no measurement"
+        raise DataError(f"{name} hold NaN or infinity (first in number {broken[0]}); {mend}")
 
 
 def _not_finite(images: NDArray[Any]) -> list[int]:
@@ -244,8 +259,6 @@ def _check_tests(test_images: NDArray[Any], images: NDArray[Any]) -> None:
 def _checked_masks(
     masks: NDArray[Any], images: NDArray[Any], class_names: tuple[str, ...], ignore_label: int | None
 ) -> NDArray[np.uint8]:
-    if masks.dtype.kind not in "iu":
-        raise DataError(f"masks have dtype {masks.dtype}; expected uint8 labels")
     if masks.shape != images.shape[:3]:
         raise DataError(f"masks have shape {masks.shape}; expected {images.shape[:3]}, one label per pixel")
     found = sorted({int(label) for mask in masks for label in np.unique(mask)})  # one by one: no large temporary
@@ -253,7 +266,12 @@ def _checked_masks(
     wrong = [label for label in found if not 0 <= label < classes and label != ignore_label]
     if wrong:
         allowed = f"0 to {classes - 1}" + ("" if ignore_label is None else f" or {ignore_label} (ignored)")
-        raise DataError(f"masks hold the labels {wrong[:5]}, but there are {classes} classes; expected {allowed}")
+        mend = f"ignore_label={wrong[0]} says that it means nothing" if wrong[0] in range(256) else "name every class"
+        if wrong == [classes] and 0 not in found:
+            mend = "masks - 1 counts from 0"
+        raise DataError(
+            f"masks hold the labels {wrong[:5]}, but there are {classes} classes; expected {allowed}: {mend}"
+        )
     if found == [ignore_label]:
         raise DataError(f"masks hold nothing but the ignored label {ignore_label}; label some pixels")
     return np.ascontiguousarray(masks, dtype=np.uint8)

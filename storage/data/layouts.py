@@ -19,13 +19,14 @@ from storage.errors import DataError
 HOMEWORK_CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
 HOMEWORK_KEYS = ("training_set", "test_set")
 GENERAL_KEYS = ("images", "masks", "class_names", "test_images")
-COMMON_KEYS = ("class_names", "group", "ignore_label", "excluded_from_mean")
+COMMON_KEYS = ("class_names", "group", "ignore_label", "excluded_from_mean", "no_data")
+MOST_NAMED = 8  # arrays that a sentence lists
 MOST_CLASSES = 255  # a label is a byte, and one value is left over for the ignored
 KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *COMMON_KEYS))
 
 
-class Contents(TypedDict):
-    """What a file says, not yet validated against itself (`storage.data.dataset.build_dataset` does that)."""
+class Checked(TypedDict):
+    """What a data set consists of."""
 
     images: NDArray[Any]
     masks: NDArray[Any]
@@ -36,8 +37,17 @@ class Contents(TypedDict):
     test_images: NDArray[Any] | None
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Contents:
-    """The contents of whichever layout the keys belong to; DataError when they belong to none, or to both."""
+class Contents(Checked):
+    """What a file says, not yet validated against itself (`storage.data.dataset.build_dataset` does that)."""
+
+    no_data: float | None
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]], found: Sequence[str] = ()) -> Contents:
+    """The contents of whichever layout the keys belong to; DataError when they belong to none, or to both.
+
+    found: the names of all arrays of the file, for the message.
+    """
     if "training_set" in arrays and "images" in arrays:
         raise DataError("holds both 'training_set' and 'images'; keep one layout")
     if "training_set" in arrays:
@@ -45,8 +55,9 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Contents:
     missing = [key for key in ("images", "masks", "class_names") if key not in arrays]
     if missing:
         raise DataError(
-            f"has no {_listed(missing)}; expected 'training_set' (homework layout) "
-            "or 'images', 'masks' and 'class_names' (general layout)"
+            f"has no {_listed(missing)}, but {_listed(found or sorted(arrays)) or 'no array'}; expected"
+            " 'training_set' (homework layout) or 'images', 'masks' and 'class_names' (general layout), such as"
+            " np.savez_compressed('train.npz', images=images, masks=masks, class_names=['ground', 'rock'])"
         )
     return _from_general(arrays)
 
@@ -61,7 +72,7 @@ def unlabelled(names: Sequence[str]) -> str | None:
     return "images" if "images" in names else names[0] if len(names) == 1 else None
 
 
-def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
+def to_arrays(contents: Checked) -> dict[str, NDArray[Any]]:
     """The general layout of the contents, the only one that we write."""
     arrays: dict[str, NDArray[Any]] = {
         "images": contents["images"],
@@ -82,8 +93,6 @@ def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
     pairs = arrays["training_set"]
     if pairs.ndim != 4 or pairs.shape[1] != 2:
         raise DataError(f"'training_set' has shape {pairs.shape}; expected (N, 2, H, W) = image and mask")
-    if pairs.dtype != np.uint8:
-        raise DataError(f"'training_set' has dtype {pairs.dtype}; expected uint8")
     names = _class_names(arrays["class_names"]) if "class_names" in arrays else HOMEWORK_CLASSES
     background = "background" if "background" in names else names[0]
     return Contents(
@@ -94,6 +103,7 @@ def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
         ignore_label=_ignore_label(arrays),
         group=arrays.get("group"),
         test_images=arrays.get("test_set"),
+        no_data=no_data_of(arrays),
     )
 
 
@@ -107,10 +117,13 @@ def _from_general(arrays: Mapping[str, NDArray[Any]]) -> Contents:
         ignore_label=_ignore_label(arrays),
         group=arrays.get("group"),
         test_images=arrays.get("test_images"),
+        no_data=no_data_of(arrays),
     )
 
 
 def _class_names(array: NDArray[Any]) -> tuple[str, ...]:
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
     if array.ndim != 1 or array.dtype.kind != "U":
         raise DataError(
             f"'class_names' has shape {array.shape} and dtype {array.dtype}; expected one row of strings in label order"
@@ -145,5 +158,16 @@ def _ignore_label(arrays: Mapping[str, NDArray[Any]]) -> int | None:
     return int(array.reshape(()))
 
 
+def no_data_of(arrays: Mapping[str, NDArray[Any]]) -> float | None:
+    """The value that means no data; None where the file names none. Raises DataError."""
+    if "no_data" not in arrays:
+        return None
+    array = arrays["no_data"]
+    if array.size != 1 or array.dtype.kind not in "iuf":
+        raise DataError(f"'no_data' has shape {array.shape} and dtype {array.dtype}; expected one number, or NaN")
+    return float(array.reshape(()))
+
+
 def _listed(keys: Sequence[str]) -> str:
-    return ", ".join(f"'{key}'" for key in keys)
+    more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+    return ", ".join(repr(str(key)) for key in keys[:MOST_NAMED]) + more

@@ -22,6 +22,7 @@ ORDERS = 12  # random orders tried; measured: more gain little
 WORK = 30_000  # group placements in all, about a second; large sets try fewer orders
 MISSING = 10.0  # cost of a part without a class that it could have: above any cost of imbalance
 TRAIN, VALIDATION = 0, 1
+PARTS = ("train", "contaminated", "validation", "holdout")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,12 +30,14 @@ class Split:
     """Which sample is for what; all indices are sorted, and no index is in two parts.
 
     train: int64 indices; contaminated samples are here, for the recipe's cleaning to drop or keep.
+    contaminated: int64 indices of those in train.
     validation, holdout: int64 indices, clean samples only; holdout is empty unless asked for.
     method: "group" (groups never straddle parts) or "stratified" (the set has no groups).
     seed: what made it; the same data set, shares and seed give the same split.
     """
 
     train: NDArray[np.int64]
+    contaminated: NDArray[np.int64]
     validation: NDArray[np.int64]
     holdout: NDArray[np.int64]
     method: str
@@ -43,30 +46,39 @@ class Split:
 
 def dump_split(split: Split) -> str:
     """The split as JSON, to be stored with a study."""
-    parts = {name: getattr(split, name).tolist() for name in ("train", "validation", "holdout")}
+    parts = {name: getattr(split, name).tolist() for name in PARTS}
     return json.dumps({**parts, "method": split.method, "seed": split.seed})
 
 
 def load_split(text: str) -> Split:
     """The inverse of `dump_split`."""
     values = json.loads(text)
-    parts = {name: np.asarray(values[name], dtype=np.int64) for name in ("train", "validation", "holdout")}
+    parts = {name: np.asarray(values.get(name, ()), dtype=np.int64) for name in PARTS}
     return Split(**parts, method=values["method"], seed=values["seed"])
 
 
 def split_dataset(
-    dataset: Dataset, *, seed: int, validation: float = 0.2, holdout: float = 0.0, contaminated: NDArray[np.bool_]
+    dataset: Dataset,
+    *,
+    seed: int,
+    validation: float = 0.2,
+    holdout: float = 0.0,
+    contaminated: NDArray[np.bool_],
+    together: NDArray[np.int64] | None = None,
 ) -> Split:
     """Split a data set; validation and holdout are shares of its clean samples, contaminated is (N,).
+
+    together: (N,) numbers, equal for samples that must not be parted; by default those of one group of the data.
 
     A contaminated sample whose group went to validation or holdout is in no part: in training it would show the
     network a site that it is scored on. Without contaminated samples the parts together are the whole set.
     Raises DataError for impossible shares, or when there are fewer groups (or samples) than parts.
     """
     clean = ~contaminated
-    part = _parts(dataset, _checked_shares(validation, holdout), seed, clean, rest=TRAIN)
+    part = _parts(dataset, _checked_shares(validation, holdout), seed, clean, TRAIN, together)
     return Split(
         train=np.flatnonzero(part == TRAIN),
+        contaminated=np.flatnonzero((part == TRAIN) & contaminated),
         validation=np.flatnonzero((part == VALIDATION) & clean),
         holdout=np.flatnonzero((part > VALIDATION) & clean),
         method=_method(dataset),
@@ -74,7 +86,14 @@ def split_dataset(
     )
 
 
-def split_folds(dataset: Dataset, *, seed: int, folds: int, contaminated: NDArray[np.bool_]) -> tuple[Split, ...]:
+def split_folds(
+    dataset: Dataset,
+    *,
+    seed: int,
+    folds: int,
+    contaminated: NDArray[np.bool_],
+    together: NDArray[np.int64] | None = None,
+) -> tuple[Split, ...]:
     """Split a data set in as many ways: each clean sample is in the validation part of exactly one, of like size.
 
     A group is never in two parts of one split; contaminated samples as in `split_dataset`. There is no holdout.
@@ -83,10 +102,11 @@ def split_folds(dataset: Dataset, *, seed: int, folds: int, contaminated: NDArra
     if folds < 2:
         raise DataError(f"cannot make {folds} folds; expected at least 2")
     clean = ~contaminated
-    part = _parts(dataset, np.full(folds, 1 / folds), seed, clean, rest=folds)
+    part = _parts(dataset, np.full(folds, 1 / folds), seed, clean, folds, together)
     return tuple(
         Split(
             train=np.flatnonzero(part != fold),
+            contaminated=np.flatnonzero((part != fold) & contaminated),
             validation=np.flatnonzero((part == fold) & clean),
             holdout=np.zeros(0, dtype=np.int64),
             method=_method(dataset),
@@ -97,13 +117,19 @@ def split_folds(dataset: Dataset, *, seed: int, folds: int, contaminated: NDArra
 
 
 def _parts(
-    dataset: Dataset, shares: NDArray[np.float64], seed: int, clean: NDArray[np.bool_], rest: int
+    dataset: Dataset,
+    shares: NDArray[np.float64],
+    seed: int,
+    clean: NDArray[np.bool_],
+    rest: int,
+    together: NDArray[np.int64] | None,
 ) -> NDArray[np.int64]:
     """The part of each sample, (N,): whole groups to parts of these shares, groups without clean samples to rest."""
-    group = np.arange(len(clean)) if dataset.group is None else np.unique(dataset.group, return_inverse=True)[1]
+    named = np.arange(len(clean)) if dataset.group is None else np.unique(dataset.group, return_inverse=True)[1]
+    group = named if together is None else together
     features, groups = _group_features(dataset, group, clean)
     if len(groups) < len(shares):
-        what = "clean samples" if dataset.group is None else "groups with clean samples"
+        what = "different clean images" if dataset.group is None else "groups with clean samples"
         raise DataError(f"a split into {len(shares)} parts needs as many {what}, but there are {len(groups)}")
     part_of_group = np.full(int(group.max()) + 1, rest)
     part_of_group[groups] = _assign(features, shares, np.random.default_rng(seed))

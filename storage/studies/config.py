@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from storage.data.quality.rules import Rule
+
 Kind = Literal["name", "fixed", "changeable", "initial", "derived"]
 
 
@@ -88,6 +90,11 @@ class StudyConfig:
         Setting(kind="changeable", metavar="K"),
         Field(ge=1, description="weights are kept for the best K trials"),
     ] = 20
+    clean: Annotated[
+        Rule,
+        Setting(kind="fixed", shown=True),
+        Field(description="rule that finds contaminated samples, which are left out"),
+    ] = "auto"
     seed: Annotated[
         int,
         Setting(kind="fixed", metavar="S", shown=True),
@@ -129,6 +136,7 @@ class StudyConfig:
         _DERIVED,
         Field(description="the same, strict"),
     ] = None
+    report: Annotated[str, _DERIVED, Field(description="report on the data, JSON")] = ""
     domains: Annotated[str, _DERIVED, Field(description="what the space allows on each axis, JSON")] = ""
 
 

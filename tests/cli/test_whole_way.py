@@ -133,6 +133,7 @@ def test_data_commands(marsearch: Command, tmp_path: Path) -> None:
     assert sum(facts["class_shares"].values()) == pytest.approx(1)
     assert {p.name for p in (tmp_path / "pictures").iterdir()} == {
         "class_shares.png",
+        "outliers_auto.png",
         "outliers_mask.png",
         "outliers_mahalanobis.png",
         "outliers_mean.png",

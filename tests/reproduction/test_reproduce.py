@@ -36,7 +36,7 @@ from spaces.recipe import Background, Optimisation
 from spaces.recipe.architecture import UNet
 from spaces.recipe.loss import ClassWeights
 from storage.data.dataset import Dataset, build_dataset, read_dataset
-from storage.data.outliers import find_outliers
+from storage.data.quality.outliers import find_outliers
 from storage.data.subset import choose_tiles, rarest_class
 from storage.data.synthetic import synthesise
 from storage.store import open_store

@@ -170,7 +170,7 @@ def test_class_shares():
 
 def test_importing_the_data_modules_is_light():
     code = (
-        "import sys, storage.data.dataset, storage.data.outliers, storage.data.split, storage.data.synthetic;"
+        "import sys, storage.data.dataset, storage.data.quality.outliers, storage.data.split, storage.data.synthetic;"
         "heavy = {'torch', 'scipy', 'sklearn', 'pandas', 'matplotlib', 'optuna'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )

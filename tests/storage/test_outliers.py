@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from storage.data.dataset import build_dataset, read_dataset
-from storage.data.outliers import METHODS, clean_dataset, find_outliers
+from storage.data.quality.outliers import METHODS, clean_dataset, find_outliers
 from storage.data.synthetic import synthesise
 from storage.errors import DataError
 
@@ -76,25 +76,26 @@ def test_few_or_constant_images_do_no_harm(method):
 
 
 def test_clean_drops_the_suspects_and_keeps_the_rest():
-    groups = np.array(["a", "b", "c", "d"])
+    groups = np.array(list("abcdefghij"))
     tests = np.zeros((2, 8, 8), dtype=np.uint8)
-    images = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((8, 8), dtype=np.uint8)
-    dataset = make([mask(0, 1, 2), mask(1), mask(0, 1, 2), mask(2, 1)], images, group=groups, test_images=tests)
+    images = np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((8, 8), dtype=np.uint8)
+    masks = [mask(0, 1, 2), mask(1), mask(0, 1, 2), mask(2, 1), *[mask(1)] * 6]
+    dataset = make(masks, images, group=groups, test_images=tests)
     clean = clean_dataset(dataset, "mask")
-    assert clean.group.tolist() == ["b", "d"]
-    assert clean.images[:, 0, 0].tolist() == [1, 3]
+    assert clean.group.tolist() == list("bdefghij")
+    assert clean.images[:, 0, 0].tolist() == [1, *range(3, 10)]
     assert len(clean.test_images) == 2
     assert clean.digest != dataset.digest
     assert clean_dataset(dataset, "none").digest == dataset.digest
 
 
 def test_clean_never_leaves_nothing():
-    with pytest.raises(DataError, match="suspects all 2 samples"):
+    with pytest.raises(DataError, match=r"all 2 samples are used: 2 share a mask .* nothing is written"):
         clean_dataset(make([mask(1, 2), mask(1, 2)]), "mask")
 
 
 def test_unknown_method_names_the_known_ones():
-    with pytest.raises(DataError, match="'magic'; expected one of none, mask, mahalanobis, mean"):
+    with pytest.raises(DataError, match="'magic'; expected one of none, auto, mask, mahalanobis, mean"):
         find_outliers(make([mask(1)]), "magic")
 
 

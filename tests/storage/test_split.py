@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from storage.data.dataset import build_dataset
-from storage.data.outliers import find_outliers
+from storage.data.quality.outliers import find_outliers
 from storage.data.split import split_dataset, split_folds
 from storage.data.synthetic import synthesise
 from storage.errors import DataError
@@ -125,7 +125,7 @@ def test_impossible_shares(validation, holdout):
 def test_too_few_groups_or_samples():
     with pytest.raises(DataError, match="2 parts needs as many groups with clean samples, but there are 1"):
         split_dataset(make([{1}] * 9, [4] * 9), seed=0, contaminated=np.zeros(9, dtype=bool))
-    with pytest.raises(DataError, match="3 parts needs as many clean samples, but there are 2"):
+    with pytest.raises(DataError, match="3 parts needs as many different clean images, but there are 2"):
         split_dataset(make([{1}] * 3), seed=0, holdout=0.2, contaminated=np.array([True, False, False]))
     with pytest.raises(DataError, match="but there are 0"):
         split_dataset(make([{1}] * 3), seed=0, contaminated=np.ones(3, dtype=bool))

@@ -34,6 +34,7 @@ OTHER = {
     "objective": ("miou_strict", "--objective miou_strict instead of miou"),
     "epochs": (7, "--epochs 7 instead of 6"),
     "holdout": (0.2, "--holdout 0.2 instead of 0.1"),
+    "clean": ("none", "--clean none instead of auto"),
     "seed": (8, "--seed 8 instead of 7"),
     "max_params": (1_000_000, "--max-params 1,000,000 instead of none"),
     "max_gpu_gb": (23.5, "--max-gpu-gb 23.5 instead of none"),
@@ -70,7 +71,7 @@ def test_a_created_study_is_a_plain_optuna_study(store: Store, plan: StudyConfig
     study = optuna.load_study(study_name="mars", storage=store.trials)
     assert study.direction == StudyDirection.MAXIMIZE
     assert study.metric_names == ["val mIoU"]
-    names = ("space_digest", "data_digest", "sampler", "pruner", "objective", "trials", "epochs", "seed")
+    names = ("space_digest", "data_digest", "sampler", "pruner", "objective", "trials", "epochs", "clean", "seed")
     assert study.user_attrs == {name: asdict(plan)[name] for name in names}
 
 

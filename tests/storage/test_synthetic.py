@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storage.data.dataset import class_shares, read_dataset, write_dataset
-from storage.data.outliers import clean_dataset, find_outliers
+from storage.data.quality.outliers import clean_dataset, find_outliers
 from storage.data.synthetic import SHARES, class_names, synthesise, target_shares
 from storage.errors import DataError
 

@@ -13,12 +13,13 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search.errors import UsageError
 from search.studies.create import Created, create
 from search.studies.recipes import as_planned, enqueue, read_recipe, recipe_for
 from search.studies.study import Study, open_study
 from spaces import FINALS, Recipe, Space, SpaceError, dump_recipe, load_preset
 from storage.data.dataset import build_dataset, write_dataset
-from storage.data.outliers import find_outliers
+from storage.data.quality.outliers import find_outliers
 from storage.data.synthetic import synthesise
 from storage.errors import DataError, StudyError
 from storage.store import Store
@@ -55,13 +56,13 @@ def test_a_refused_study_leaves_nothing(store: Store, inputs: Callable[..., Inpu
 def test_the_split_belongs_to_the_study(store: Store, created: Created, tmp_path: Path) -> None:
     opened = open_study(store, "tiny", tmp_path)
     split = json.loads(created.config.split)
-    assert opened.train == tuple(split["train"])
+    assert opened.samples.train == tuple(split["train"])
     assert set(opened.panel) <= set(opened.validation)
-    assert not set(opened.train) & set(opened.validation)
-    assert not find_outliers(opened.dataset, "mask")[np.asarray(opened.validation)].any()
+    assert not set(opened.samples.train) & set(opened.validation)
+    assert not find_outliers(opened.dataset, "auto")[np.asarray(opened.validation)].any()
     groups = opened.dataset.group
     assert groups is not None
-    assert not set(groups[list(opened.train)]) & set(groups[list(opened.validation)])
+    assert not set(groups[list(opened.samples.train)]) & set(groups[list(opened.validation)])
 
 
 def test_the_data_is_found_elsewhere_by_its_digest(
@@ -93,7 +94,7 @@ def enqueued(store: Store, space: Space) -> list[Recipe]:
 
 
 def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, inputs: Callable[..., Inputs]) -> None:
-    made = create(store, *inputs(space="", warm_start="reports"))
+    made = create(store, *inputs(space="", warm_start="reports", trials=len(FINALS)))
     assert made.notes == ()
     study = Study(made.config)
     space = study.space
@@ -197,8 +198,9 @@ def test_presets_are_adapted_to_data_without_excluded_classes(
     assert tried[0] == as_planned(study, load_preset("baseline"))
     assert not tried[0].loss.ignore_excluded
     assert load_preset("baseline").loss.ignore_excluded
-    enqueue(store, "tiny", "baseline")
-    assert len(enqueued(store, study.space)) == len(tried) + 1
+    with pytest.raises(UsageError, match="trial 0 has the same recipe"):
+        enqueue(store, "tiny", "baseline")
+    assert len(enqueued(store, study.space)) == len(tried)
 
 
 def test_every_conflict_of_a_recipe_is_named(store: Store, created: Created) -> None:

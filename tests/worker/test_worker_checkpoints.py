@@ -178,9 +178,7 @@ def keep_the_last_epoch(job: Train) -> None:
 
     torch.set_num_threads(1)
     recipe = load_recipe(job.recipe)
-    data = training_data(
-        read_dataset(Path(job.samples.path)), recipe.data.cleaning, job.samples.train, job.samples.validation
-    )
+    data = training_data(read_dataset(Path(job.samples.path)), recipe.data.cleaning, job.samples)
     training = begin_or_resume(job, lambda resume: fit(recipe, data, resume=resume), lambda message: None)
     with CheckpointWriter(job, training.start, lambda message: None) as writer:
         run_epochs(job.job, training, writer, lambda message: None)

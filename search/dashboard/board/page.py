@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ def board_page(seen: StudySnapshot, studies: Sequence[StudyRef], *, writes: bool
         choices=sorted({*CHOICES, seen.leaderboard.top}),
         pictured=[leader for leader in seen.leaderboard.entries if leader.panel is not None],
         just_now_s=JUST_NOW_S,
+        data=json.loads(seen.config.report or "null"),
         **_classes(seen),
     )
     return document(page.encode(), HTML, {"Content-Security-Policy": POLICY})

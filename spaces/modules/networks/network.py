@@ -39,6 +39,9 @@ families: dict[type[Architecture], Callable[[Any, DataFacts, Heads], Segmentatio
 """The builder of each family's part of the recipe; an adversarial family is built as its generator."""
 
 
+UNBOUNDED = (-math.inf, math.inf)
+
+
 class Padding(NamedTuple):
     """How many rows and columns were added on each side of an image of height x width pixels."""
 
@@ -57,11 +60,13 @@ class Network(nn.Module):
     background: from the same maps to one logit (B, 1, H', W'), or None.
     multiple: H and W are padded to the next multiple by repeating the border, and cropped afterwards.
     mean, std: buffers (1, C, 1, 1) float32 in the data's own scale; they travel with the weights.
+    bounds: buffer (2,) float32, the least and largest value that new images keep; training images are within.
     threshold: buffer, a float32 scalar on the scale of the background's logit; only where background is set.
     """
 
     mean: Tensor
     std: Tensor
+    bounds: Tensor
     threshold: Tensor
 
     def __init__(
@@ -70,6 +75,7 @@ class Network(nn.Module):
         *,
         mean: Sequence[float],
         std: Sequence[float],
+        bounds: tuple[float, float] = UNBOUNDED,
         background: SegmentationModel | None = None,
         background_label: int | None = None,
     ) -> None:
@@ -85,6 +91,7 @@ class Network(nn.Module):
         self.multiple = model.multiple if background is None else math.lcm(model.multiple, background.multiple)
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("bounds", torch.tensor(bounds, dtype=torch.float32))
         if background is not None:
             self.register_buffer("threshold", torch.tensor(0.0))
 
@@ -130,7 +137,10 @@ class Network(nn.Module):
         rows, columns = -height % self.multiple, -width % self.multiple
         top, left = rows // 2, columns // 2
         padding = Padding(top, rows - top, left, columns - left, height, width)
-        maps = (images.float() - self.mean) / self.std
+        values = images.float()
+        if not self.training:
+            values = values.clamp(self.bounds[0], self.bounds[1])
+        maps = (values - self.mean) / self.std
         # Repeating the border works at every size; reflection needs more pixels than it adds.
         return functional.pad(maps, (left, columns - left, top, rows - top), mode="replicate"), padding
 
@@ -150,11 +160,19 @@ def _full_size(logits: Tensor, padding: Padding) -> Tensor:
     return _cropped(logits, padding)
 
 
-def build_network(recipe: Recipe, facts: DataFacts, *, mean: Sequence[float], std: Sequence[float]) -> Network:
+def build_network(
+    recipe: Recipe,
+    facts: DataFacts,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> Network:
     """The recipe's network on the CPU, its weights drawn from the recipe's seed.
 
     Of an adversarial family this is the generator. Levels that the loss names have heads.
     mean, std: per channel, in the data's own scale, std above zero; facts.channels numbers each.
+    bounds: the least and largest value that new images keep, in that scale.
     The global random state is left as it was. Raises ValueError when mean or std do not fit the channels,
     SpaceError when a background network is asked for and no class is left out of the mean.
     """
@@ -170,7 +188,7 @@ def build_network(recipe: Recipe, facts: DataFacts, *, mean: Sequence[float], st
     initialise(model, architecture.activation, generator)
     if section is not None and background is not None:
         initialise(background, background_model(section).activation, generator)
-    return Network(model, mean=mean, std=std, background=background, background_label=label)
+    return Network(model, mean=mean, std=std, bounds=bounds, background=background, background_label=label)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -1,0 +1,30 @@
+"""Pixels without a measurement, which a value of the data's own marks: they are filled, and count nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def filled(images: NDArray[Any], no_data: float) -> NDArray[Any]:
+    """The images with each such pixel at the mean of the measured ones of its image and channel (0 without any)."""
+    made = images.copy()
+    for image in made:
+        gone = _gone(image, no_data)
+        for plane in [image] if image.ndim == 2 else [image[..., channel] for channel in range(image.shape[-1])]:
+            plane[gone] = plane[~gone].mean() if not gone.all() else 0
+    return made
+
+
+def without_labels(images: NDArray[Any], masks: NDArray[Any], no_data: float, ignore_label: int) -> NDArray[Any]:
+    """The masks with ignore_label at these pixels."""
+    gone = np.stack([_gone(image, no_data) for image in images]) if len(images) == len(masks) else np.zeros(0, bool)
+    return np.where(gone, ignore_label, masks) if gone.shape == masks.shape else masks
+
+
+def _gone(image: NDArray[Any], no_data: float) -> NDArray[np.bool_]:
+    """Where one image (H, W) or (H, W, C) holds the value, in any of its channels."""
+    found: NDArray[np.bool_] = np.asarray(np.isnan(image) if np.isnan(no_data) else image == no_data)
+    return found if found.ndim == 2 else np.asarray(found.any(axis=2))
