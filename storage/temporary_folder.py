@@ -12,7 +12,7 @@ from pathlib import Path
 
 from storage.errors import StorageError
 
-LEAST = 64 << 20  # bytes; weights and pictures of a trial come to more
+LEAST = 16 << 20  # bytes; weights and pictures of a trial come to about as much
 REMEDY = "set TMPDIR to a folder that can be written and has room"
 
 _FULL = re.compile(r"no space left on device|disk quota exceeded|file too large", re.IGNORECASE)
