@@ -73,6 +73,7 @@ def export_trial(
             trial=number,
             pictures=_pictures(store, chosen, folder),
             curve=curve(store, study, number, EpochRecord),
+            report=opened.report if opened.config.report else None,
         )
         contents = _with_holdout(store, study, opened, contents, say)
         try:

@@ -65,11 +65,14 @@ def check_images(
 def evaluate_file(bundle: Path, file: Path, *, out: Path | None, say: Say) -> Evaluation:
     """The scores of a bundle on all labelled images of a data set; the classes in the mean are the bundle's.
 
+    A file that does not name its classes has the bundle's, too.
+
     out: a folder for pictures and tables. say: takes sentences on how far the scores can be trusted.
     Raises BundleError, DataError, or UsageError for data that the network cannot be scored on.
     """
     opened = read_bundle(bundle)
-    dataset, facts = read_dataset(file), opened.facts
+    facts = opened.facts
+    dataset = read_dataset(file, facts.class_names)
     if dataset.class_names != facts.class_names:
         classes = f"{', '.join(dataset.class_names)}; the bundle knows {', '.join(facts.class_names)}"
         raise UsageError(f"{file}: its classes are {classes}: give it the same names in the same order")

@@ -28,7 +28,7 @@ from search.worker.protocol import EpochEnd, Message
 from spaces import Recipe
 from spaces.modules.networks.network import build_network
 from storage.data.dataset import Dataset
-from storage.data.quality.examination import examine
+from storage.data.quality.examination import Examination, examine
 from storage.temporary_folder import temporary_folder
 
 
@@ -60,7 +60,6 @@ def train_one(
     found = examine(dataset, source, clean=clean, seed=seed)
     for note in found.report.notes:
         say(note)
-    validation = found.split.validation.tolist()
     data = training_data(dataset, recipe.data.cleaning, samples_of(found.split, Path(source), ()))
     counts = label_counts(data.validation_masks, dataset.classes, dataset.ignore_label)
     constant = best_constant(counts, data.facts)
@@ -81,7 +80,7 @@ def train_one(
         raise TrainingFailed(str(error)) from error
     kept = keep_weights(out, recipe, training.weights)
     try:
-        _write(out, recipe, dataset, validation, training, torch_device, say)
+        _write(out, recipe, dataset, found, training, torch_device, say)
     except Exception as error:  # whatever it is, the training is done and its weights are good
         why = " ".join(str(error).split()) or type(error).__name__
         raise BundleError(f"the bundle is not finished ({why}): the trained weights are in {kept}") from error
@@ -93,14 +92,22 @@ def _write(
     out: Path,
     recipe: Recipe,
     dataset: Dataset,
-    validation: list[int],
+    found: Examination,
     training: TrainingJob,
     device: str,
     say: Callable[[str], None],
 ) -> None:
+    validation = found.split.validation.tolist()
     best, records = training.history[training.best - 1], tuple(training.history)
     contents = bundle_contents(
-        dataset, validation, recipe, training.weights, best.confusion, epoch=best.number, curve=records
+        dataset,
+        validation,
+        recipe,
+        training.weights,
+        best.confusion,
+        epoch=best.number,
+        curve=records,
+        report=found.report,
     )
     say(f"kept is number {best.number}: {contents.validation}")
     samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)

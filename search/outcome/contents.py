@@ -17,6 +17,7 @@ from search.training.epoch import EpochRecord
 from search.training.metrics import Scores
 from spaces.facts import DataFacts
 from spaces.recipe import Recipe
+from storage.data.quality.report import DataReport
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +36,7 @@ class BundleContents:
     validation_images: (M, H, W) or (M, H, W, 3) in the data's own scale; the scores are reproduced on them.
     validation_masks: labels (M, H, W).
     ignore_label: label of pixels that count nowhere; None if there is none.
+    report: on its data; None for a study that has none.
     holdout: scores on the part that no trial saw; None without one. looks: how often the study was scored on it by now.
     pictures: files to copy into ``pictures/``, each with a name of its own.
     curve: the record of each epoch of the training; may be empty.
@@ -54,6 +56,7 @@ class BundleContents:
     validation_images: NDArray[Any]
     validation_masks: NDArray[np.uint8]
     ignore_label: int | None = None
+    report: DataReport | None = None
     holdout: Evaluation | None = None
     looks: int = 0
     pictures: tuple[Path, ...] = ()

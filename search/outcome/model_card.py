@@ -105,8 +105,23 @@ def _data(contents: BundleContents) -> str:
         f"{'' if facts.channels == 1 else 's'}), in the scale of the data: nothing needs to be normalised beforehand.\n"
         f"Their numbers: {contents.pixels}, mean {contents.pixels.mean:.4g}, deviation {contents.pixels.std:.4g}."
         f" Mirrored in the training: {' and '.join(contents.recipe.augment.mirrors) or 'never'}.\n"
-        f"Labels: {labels}.{ignored}\nData digest: `{contents.data_digest}`."
+        f"Labels: {labels}.{ignored}\nData digest: `{contents.data_digest}`.{_report(contents)}"
     )
+
+
+def _report(contents: BundleContents) -> str:
+    """What there is to say of the data, and how many images of each part show a class."""
+    if contents.report is None:
+        return ""
+    notes = "".join(f"\n- {_cell(note)}" for note in contents.report.notes)
+    rows = [
+        f"| {name} | {part.samples} | {' | '.join(map(str, part.images.values()))} |"
+        for name, part in contents.report.parts.items()
+    ]
+    names = " | ".join(map(_cell, contents.facts.class_names))
+    head = f"| part | images | {names} |\n|---|---|{'---|' * contents.facts.classes}"
+    table = "\n".join([head, *rows])
+    return f"{chr(10) * bool(notes)}{notes}\n\n{table}\n\nUnder each class: images that show it."
 
 
 def _use(contents: BundleContents) -> str:

@@ -67,6 +67,7 @@ def write_record(contents: BundleContents, parameters: int) -> str:
         "validation_images": len(contents.validation_images),
         "facts": contents.facts.model_dump(mode="json"),
         "ignore_label": contents.ignore_label,
+        "data": None if contents.report is None else contents.report.model_dump(mode="json"),
         "pixels": asdict(contents.pixels),
         "mirrors": list(contents.recipe.augment.mirrors),
         "normalisation": {"mean": list(contents.mean), "std": list(contents.std)},

@@ -107,11 +107,6 @@ class OpenStudy(Study):
     data: Path
     panel: tuple[int, ...]
 
-    @cached_property
-    def report(self) -> DataReport:
-        """What was found in the data when the study was created."""
-        return DataReport.model_validate_json(self.config.report)
-
     @property
     def pixel_bytes(self) -> int:
         """Bytes of one number of the images on a device: uint8 stays, everything else is float32 there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,12 +77,15 @@ class Dataset:
         return tuple(k for k, name in enumerate(self.class_names) if name in self.excluded)
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path, class_names: Sequence[str] = ()) -> Dataset:
     """Read and check a data file of either layout (`storage.data.layouts`).
 
-    Raises DataError, one sentence that names the file, for anything that cannot be trained on.
+    class_names: of a file that has none. Raises DataError, one sentence that names the file, for anything that cannot
+    be trained on.
     """
     arrays = read_arrays(path, KEYS)
+    if class_names:
+        arrays = {"class_names": np.array(class_names, dtype=np.str_)} | arrays
     try:
         return build_dataset(**from_arrays(arrays, found=array_names(path)))
     except DataError as error:

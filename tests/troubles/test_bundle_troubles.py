@@ -22,6 +22,7 @@ import search.outcome.bundle as bundles
 from search.dashboard.application import build_routes
 from search.dashboard.view import ViewStorage
 from search.host import results
+from search.outcome.model_card import _cell
 from search.outcome.pictures import canvas
 from search.outcome.pictures.confusion import write_iou_csv
 from search.outcome.pictures.inspection import draw_class_shares
@@ -306,7 +307,12 @@ def test_a_bundle_says_what_pixels_it_is_for(bundle: Path) -> None:
     assert 0 <= metrics["pixels"]["minimum"] <= metrics["pixels"]["low"] < metrics["pixels"]["high"] <= 255
     assert metrics["mirrors"] == ["horizontal"]
     assert metrics["facts"]["class_names"] == NAMES.tolist()
-    assert "uint8" in (bundle / "README.md").read_text()
+    card = (bundle / "README.md").read_text()
+    assert "uint8" in card
+    assert [line.split(" | ")[1] for line in card.splitlines() if line.startswith(("| train", "| validation"))] == [
+        str(metrics["data"]["parts"][part]["samples"]) for part in ("train", "validation")
+    ]
+    assert all(_cell(note) in card for note in metrics["data"]["notes"])
 
 
 @pytest.mark.parametrize("name", ["images", "test_images", "test_set", "arr_0"])

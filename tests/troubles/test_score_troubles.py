@@ -313,6 +313,8 @@ def test_a_bundle_is_scored_on_any_labelled_file(marsearch: Command, tmp_path: P
     table = marsearch("evaluate", "b", "new.npz").stdout
     assert all(word in table for word in (*NAMES, "mean", "best constant answer", f"{found['dice']:.4f}"))
     assert "was trained on" in marsearch("evaluate", "b", data).stderr
+    np.savez(tmp_path / "nameless.npz", masks=masks, images=images, ignore_label=np.array(255))
+    assert json.loads(marsearch("evaluate", "b", "nameless.npz", "--json").stdout) == found
     np.savez(tmp_path / "other.npz", masks=masks, **new | {"class_names": np.array(["rock", "ground", "sand"])})
     refused = marsearch("evaluate", "b", "other.npz")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
