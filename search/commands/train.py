@@ -109,7 +109,7 @@ def _write(
         curve=records,
         report=found.report,
     )
-    say(f"kept is number {best.number}: {contents.validation}")
+    say(f"kept are the weights of number {best.number}: {contents.validation}")
     samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
     with temporary_folder() as folder:
         try:
