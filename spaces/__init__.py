@@ -1,7 +1,7 @@
 """What can be tried: recipes, the search space they span, and the presets in it. Importing it loads no torch."""
 
 from spaces.bind import adapt, bind
-from spaces.errors import OtherClasses, SpaceError
+from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.presets import FINALS, load_preset, preset_names
 from spaces.recipe import Recipe
@@ -12,7 +12,6 @@ from spaces.yaml_text import dump_recipe, load_recipe, same_mapping
 __all__ = [
     "FINALS",
     "DataFacts",
-    "OtherClasses",
     "Recipe",
     "Space",
     "SpaceError",

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from spaces.axis import Scalar, contains, describe, suggest
 from spaces.domain import Default, Domain, Fixed, Searched, Unavailable, is_off, options
-from spaces.errors import OtherClasses, SpaceError
+from spaces.errors import SpaceError
 from spaces.facts import DataFacts
 from spaces.recipe import Recipe
 from spaces.recipe.part import Part
@@ -222,7 +222,7 @@ class Space:
         for path, factors in _dictionaries(recipe):
             for label in factors:
                 if label not in self.facts.class_names:
-                    raise OtherClasses(f"{path}.{label}: the data has {', '.join(self.facts.class_names)}")
+                    raise SpaceError(f"{path}.{label}: the data has {', '.join(self.facts.class_names)}")
 
 
 def _resolved(domain: Domain, node: Leaf) -> Domain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from search.studies.study import Study
 from search.training.arrays import label_counts
 from search.training.metrics import best_constant
 from search.worker.job_files import facts_of
-from spaces import FINALS, OtherClasses, Space, SpaceError, bind, dump_domains, same_mapping
+from spaces import FINALS, Space, SpaceError, bind, dump_domains, same_mapping
 from spaces.axis import Scalar, describe
 from spaces.domain import Domain, Fixed, Searched, Unavailable
 from storage.data.dataset import Dataset, read_dataset
@@ -29,7 +30,7 @@ from storage.studies.config import StudyConfig, declared, differences, refusal
 from storage.studies.datasets import keep_dataset, samples_of
 from storage.studies.studies import check_name, create_study, existing_config, trials_of
 
-MOST_NAMED = 4  # differences of a space, or conflicts of a preset, that one sentence names
+MOST_NAMED = 4  # differences of a space that one sentence names
 
 Params = Mapping[str, Scalar]
 
@@ -153,25 +154,11 @@ def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     if named != "reports":
         return [params_for(study, recipe_for(study, named))] if named != "none" else [], ()
     taken: list[Params] = []
-    skipped: dict[str, str] = {}
     for name in FINALS:
-        try:
+        with suppress(SpaceError, UsageError):  # what it would take is said when somebody enqueues it by name
             taken.append(params_for(study, recipe_for(study, name)))
-        except OtherClasses:
-            continue  # made for other data; nobody who has these would miss it
-        except (SpaceError, UsageError) as error:
-            skipped[name] = str(error)
-    if not skipped:
-        return taken, ()
-    named = "; ".join(f"{name} ({_axes(reason)})" for name, reason in skipped.items())
-    why = "are not in this space or over its limits and are skipped"
-    return taken, (f"{len(skipped)} of {len(FINALS)} presets {why}: {named}",)
-
-
-def _axes(reason: str) -> str:
-    """The axes that a SpaceError names, or its sentence where it names none."""
-    axes = [part.partition(":")[0] for part in reason.split("; ") if ": the recipe has " in part]
-    return _listed(axes) if axes else reason
+    left = len(FINALS) - len(taken)
+    return taken, (f"{len(taken)} of {len(FINALS)} published recipes fit and are tried first",) if left else ()
 
 
 def _listed(names: Sequence[str]) -> str:
