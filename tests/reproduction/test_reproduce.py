@@ -565,7 +565,7 @@ def test_the_three_studies_wait_with_the_same_budget(tiny_data: Path, tmp_path: 
     assert done.tried.empty
     done = searches.search_again(request_of(tiny_data, tmp_path), 500, stop=stop)
     points = done.points
-    assert done.targets == {"random": 500, "grid": points, "tpe": 500}
+    assert done.targets == {"random": points, "grid": points, "tpe": points}  # no search trains a recipe twice
     store = open_store(f"sqlite:///{tmp_path / 'd7.db'}", str(tmp_path / "d7-artifacts"))
     studies = {study.study_name: study for study in optuna.get_all_study_summaries(store.trials)}
     store.close()
