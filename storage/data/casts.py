@@ -81,7 +81,9 @@ def _check_shape(images: NDArray[Any], name: str) -> None:
 def _as_float32(images: NDArray[Any], name: str) -> NDArray[np.float32]:
     largest = float(np.finfo(np.float32).max)
     if any(float(np.abs(image[np.isfinite(image)]).max(initial=0.0)) > largest for image in images):
-        raise DataError(f"{name} have dtype {images.dtype} with values beyond float32: divide them, {name} / 1e3")
+        raise DataError(
+            f"{name} have dtype {images.dtype} with values beyond float32; divide them, such as {name} / 1e30"
+        )
     return images.astype(np.float32)
 
 

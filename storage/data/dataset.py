@@ -239,7 +239,7 @@ def _check_names(class_names: tuple[str, ...], excluded: tuple[str, ...], ignore
 
 def _check_images(images: NDArray[Any], name: str) -> None:
     if len(images) == 0 and name == "images":
-        raise DataError("holds no samples; at least one image with its mask is needed")
+        raise DataError("holds no samples; give at least one image with its mask")
     if min(images.shape[1:3]) < SMALLEST:
         raise DataError(f"{name} are {images.shape[1]}x{images.shape[2]} pixels; expected at least 8x8")
     if images.dtype.kind == "f" and (broken := _not_finite(images)):

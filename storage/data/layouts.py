@@ -140,7 +140,9 @@ def _excluded(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], default:
     if array.ndim != 1 or (array.size and array.dtype.kind not in "Uiu"):
         raise DataError(f"'excluded_from_mean' has dtype {array.dtype}; expected class names or labels")
     if array.size > len(names):
-        raise DataError(f"'excluded_from_mean' has {array.size} entries, but there are {len(names)} classes")
+        raise DataError(
+            f"'excluded_from_mean' has {array.size} entries, but there are {len(names)} classes; name each once"
+        )
     if array.dtype.kind == "U" or not array.size:
         return tuple(str(name) for name in array)
     wrong = [int(label) for label in array if not 0 <= label < len(names)]
