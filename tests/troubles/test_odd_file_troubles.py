@@ -20,23 +20,47 @@ CURES = ("expected", "such as", "give", "name ", "write", "replace", "drop", "co
 TYPES = ("bool", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64", "float16", "float32", "float64")
 SHAPES = ((4, 8), (8, 8), (4,), (), (4, 8, 8, 2), (4, 8, 8, 4), (4, 3, 8, 8), (4, 1, 8, 8), (2, 2, 4, 8, 8), (0, 8, 8))
 OTHER: dict[str, tuple[Any, ...]] = {
-    "images": (np.full((4, 8, 8), np.nan), np.full((4, 8, 8), np.inf), np.full((4, 8, 8), 1e300), np.full((4, 8, 8), 1j)),
+    "images": (
+        np.full((4, 8, 8), np.nan),
+        np.full((4, 8, 8), np.inf),
+        np.full((4, 8, 8), 1e300),
+        np.full((4, 8, 8), 1j),
+    ),
     "masks": (
-        np.full((4, 8, 8), 0.5), np.full((4, 8, 8), -1), np.full((4, 8, 8), 255), np.full((4, 8, 8), 3),
-        np.full((4, 8, 8), 2**40), np.full((4, 8, 8), np.nan), np.full((4, 8, 8), "rock"), np.zeros((4, 8, 9), np.uint8),
+        np.full((4, 8, 8), 0.5),
+        np.full((4, 8, 8), -1),
+        np.full((4, 8, 8), 255),
+        np.full((4, 8, 8), 3),
+        np.full((4, 8, 8), 2**40),
+        np.full((4, 8, 8), np.nan),
+        np.full((4, 8, 8), "rock"),
+        np.zeros((4, 8, 9), np.uint8),
     ),
     "class_names": (
-        np.array(["ground"]), np.array(["ground", "ground", "sand"]), np.array(["ground", "Ground", "sand"]),
-        np.array(["", "rock", "sand"]), np.array([0, 1, 2]), np.array("ground"), np.array([["a", "b", "c"]]),
-        np.array([b"ground", b"rock", b"sand"]), np.array(["a\nb", "rock", "sand"]), np.array(["x" * 300, "rock", "sand"]),
+        np.array(["ground"]),
+        np.array(["ground", "ground", "sand"]),
+        np.array(["ground", "Ground", "sand"]),
+        np.array(["", "rock", "sand"]),
+        np.array([0, 1, 2]),
+        np.array("ground"),
+        np.array([["a", "b", "c"]]),
+        np.array([b"ground", b"rock", b"sand"]),
+        np.array(["a\nb", "rock", "sand"]),
+        np.array(["x" * 300, "rock", "sand"]),
         np.array([f"c{number}" for number in range(300)]),
     ),
     "group": (np.arange(3), np.ones(4), np.array([["a"] * 4]), np.array("a"), np.array([b"a"] * 4)),
     "ignore_label": (np.array(2), np.array(-1), np.array(256), np.array(0.5), np.array([255, 254]), np.array("void")),
-    "excluded_from_mean": (np.array(["sky"]), np.array([7]), np.array([0, 1, 2]), np.array(0.5), np.array(["ground"] * 9)),
+    "excluded_from_mean": (
+        np.array(["sky"]),
+        np.array([7]),
+        np.array([0, 1, 2]),
+        np.array(0.5),
+        np.array(["ground"] * 9),
+    ),
     "no_data": (np.array("none"), np.array([0, 1])),
     "test_images": (np.zeros((2, 8, 9), np.uint8), np.zeros((2, 8, 8, 3), np.uint8), np.full((2, 8, 8), np.nan)),
-}  # fmt: skip
+}
 FILES: list[dict[str, Any]] = [
     *({**GOOD, "images": GOOD["images"].astype(kind)} for kind in TYPES),
     *({**GOOD, "masks": GOOD["masks"].astype(kind)} for kind in TYPES),
