@@ -25,7 +25,7 @@ HUNG_S = 60  # a worker silent for so long within a transaction loses its connec
 IDLE_S = 300  # a session unused for so long is closed by the server: a hundred is all it has by default
 
 # In UTC, since Optuna compares naive times.
-_WITH_BEGIN = "; SET LOCAL TIME ZONE 'UTC'; SET LOCAL idle_in_transaction_session_timeout = '{}s'"
+_WITH_BEGIN = ("SET LOCAL TIME ZONE 'UTC'", "SET LOCAL idle_in_transaction_session_timeout = '{}s'")
 _SET_OURS = "SELECT set_config('idle_session_timeout', '{}s', false) WHERE pg_backend_pid() = {}"
 
 
@@ -52,7 +52,13 @@ class BoundedConnection(psycopg.Connection[Any]):
         """Begin a transaction where psycopg would, its settings in the same message: no statement waits for them."""
         if self.autocommit or self.pgconn.transaction_status != TransactionStatus.IDLE:
             return
-        self.pgconn.send_query(self._get_tx_start_command() + _WITH_BEGIN.format(HUNG_S).encode())
+        commands = [self._get_tx_start_command(), *(setting.format(HUNG_S).encode() for setting in _WITH_BEGIN)]
+        if self._pipeline is not None:  # of many rows at once; its statements wait for no answer anyway
+            for command in commands:
+                yield from self._exec_command(command)
+            yield from self._pipeline._sync_gen()
+            return
+        self.pgconn.send_query(b"; ".join(commands))
         for result in (yield from generators.execute(self.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
                 raise errors.error_from_result(result)

@@ -6,12 +6,14 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import psycopg
 import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import ResourceClosedError
+from sqlalchemy.orm import Session
 
 from storage.database.engine import exclusive, read_url, redact
 from storage.errors import DatabaseError
@@ -55,6 +57,14 @@ def test_a_session_shared_with_others_is_neither_needed_nor_changed(
         ours = text("SELECT current_setting('TimeZone'), current_setting('idle_in_transaction_session_timeout')")
         for _ in range(20):  # the driver would prepare the statement from its sixth time on
             assert store.transact(lambda session: tuple(session.execute(ours).one())) == ("UTC", "1min")
+        many = [{"name": str(number)} for number in range(10)]
+
+        def write_many(session: Session) -> Any:  # which the driver sends in another way
+            session.execute(text("INSERT INTO marsearch_probe VALUES (:name)"), many)
+            return session.execute(text("SELECT current_setting('TimeZone'), count(*) FROM marsearch_probe")).one()
+
+        store.transact(lambda session: session.execute(text("CREATE TABLE marsearch_probe (name TEXT)")))
+        assert tuple(store.transact(write_many)) == ("UTC", 10)
         with psycopg.connect(as_psycopg(pooled), autocommit=True, prepare_threshold=None) as stranger:
             for name, usual in (("idle_in_transaction_session_timeout", "0"), ("idle_session_timeout", "0")):
                 seen = {stranger.execute(f"SHOW {name}").fetchone() for _ in range(12)}
