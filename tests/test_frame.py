@@ -12,7 +12,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-HELP_SECONDS = 1.5
 
 
 def run_python(code: str) -> str:
@@ -46,17 +45,14 @@ def test_a_host_and_a_report_on_studies_load_no_torch() -> None:
     assert run_python(code).strip() == "False"
 
 
-def test_help_answers_quickly() -> None:
-    """It loads none of the large libraries; time is that of the processor, which other processes do not lengthen."""
+def test_help_loads_none_of_the_large_libraries() -> None:
     code = """
-import sys, time
+import sys
 from search.cli import answer
 answer(["--help"])
-print(time.process_time(), [name for name in ("torch", "sqlalchemy", "matplotlib", "pandas") if name in sys.modules])
+print([name for name in ("torch", "sqlalchemy", "matplotlib", "pandas") if name in sys.modules])
 """
-    seconds, loaded = run_python(code).splitlines()[-1].split(" ", 1)
-    assert loaded == "[]"
-    assert float(seconds) < HELP_SECONDS
+    assert run_python(code).splitlines()[-1] == "[]"
 
 
 def test_constraints_pin_every_dependency_exactly() -> None:

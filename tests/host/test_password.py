@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,10 +64,8 @@ def test_a_password_that_changes_during_the_work_costs_no_trial(
         store = open_store(url("first"), str(tmp_path / "artifacts"))
         wait_for(lambda: any(curve(store, "mars", each.trial, EpochRecord) for each in attempts(store, "mars")), 120)
         store.close()
-        asked = time.monotonic()
         change("second")
         ended = host.ended(120)
-        assert time.monotonic() - asked < 120
     assert (ended.returncode, "Traceback" in ended.stderr) == (2, False), ended.stderr
     *_, last = ended.stderr.strip().splitlines()
     assert last.startswith("marsearch: the database postgresql+psycopg://mars_with_password:***@")
@@ -76,9 +73,11 @@ def test_a_password_that_changes_during_the_work_costs_no_trial(
     assert "first" not in ended.stderr
 
     variables["MARSEARCH_STORAGE"] = url("second")
-    told = run_marsearch("work", "mars", "--timeout", "8s", cwd=tmp_path, **variables)
+    with Running(work, cwd=tmp_path, env=environment(**variables)) as host:
+        store = open_store(url("second"), str(tmp_path / "artifacts"))
+        wait_for(lambda: len(attempts(store, "mars")) >= 2 or not host.running(), what=lambda: host.stderr)
+        told = host.stop()
     assert told.returncode == 0, told.stderr
-    store = open_store(url("second"), str(tmp_path / "artifacts"))
     states = [each.state for each in attempts(store, "mars")]
     store.close()
     assert states[0] == "lost"

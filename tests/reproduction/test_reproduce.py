@@ -42,7 +42,7 @@ from storage.data.synthetic import synthesise
 from storage.store import open_store
 from support.examples import examples
 from support.processes import Running, environment, marsearch_command
-from support.waiting import wait_for
+from support.waiting import LIMIT_S, wait_for
 
 FOLDS = ("fold1of2", "fold2of2")
 FACTS = DataFacts(channels=1, height=24, width=32, class_names=("ground", "rock"), excluded=())
@@ -239,7 +239,7 @@ def test_a_signal_stops_the_command_in_order(tiny_data: Path, tmp_path: Path) ->
     assert "Traceback" not in left.stderr
     assert left.stdout == (tmp_path / "reproduce" / "C1.md").read_text()
     assert "6 trainings are not done yet" in left.stdout
-    psutil.wait_procs(started, timeout=20)
+    psutil.wait_procs(started, timeout=LIMIT_S)
     assert not [child for child in started if child.is_running()]
 
 

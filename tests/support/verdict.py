@@ -26,12 +26,14 @@ from storage.studies.epochs import curve
 from storage.trials.queries import count
 from storage.trials.retries import first_attempt
 
+from .waiting import LIMIT_S
+
 MOST_BLOWS = 3  # killed workers that cost a trial its life: two retries
 
 
 def verdict(scene, folder, *, target, epochs, url=None):
     """Everything that must be true of a study after a storm; gives its counts."""
-    _, alive = psutil.wait_procs(scene.processes(), timeout=20)
+    _, alive = psutil.wait_procs(scene.processes(), timeout=LIMIT_S)
     assert not alive, f"still there: {[p.cmdline() for p in alive]}"
     assert not [p.name for p in scene.artifacts.iterdir() if p.name.endswith((".part", ".tmp"))]
     told = "".join(host.log.read_text() for host in scene.hosts)

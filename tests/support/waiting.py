@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,8 +34,3 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         thread.join()
-
-
-def within(seconds: float) -> float:
-    """A promised time as it may be measured: on a machine with more to do than cores, so much longer."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -123,10 +123,9 @@ def test_workers_that_only_die_start_later_and_later_and_a_stop_ends_the_wait(
         assert starts[2] >= 1.0
         assert starts[3] >= 2.0
         last = numbered(worker, job)
+        worker._not_before = time.monotonic() + 3600  # a stop ends the pause, or else the test's time is over
         threading.Timer(0.3, worker.stop_current).start()
-        started = time.monotonic()
-        assert list(worker.train(last)) == [Stopped(job=last.job)]  # the pause would be 4 s
-        assert 0.2 < time.monotonic() - started < 3.5
+        assert list(worker.train(last)) == [Stopped(job=last.job)]
 
 
 def test_a_stop_is_heard_while_the_worker_still_starts(slot: DeviceSlot, job: Train) -> None:
