@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from support.leaks import held, leaks
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,3 +69,17 @@ def test_constraints_pin_every_dependency_exactly() -> None:
         assert pin is not None, f"{requirement.name} has no pin"
         assert requirement.specifier.contains(pin), f"{requirement} does not admit its pin {pin}"
     assert not any("+" in pin for pin in pins.values()), "a local version (+cpu) fits one build only"
+
+
+def test_what_a_test_leaves_behind_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("support.leaks.GOES_S", 0.0)
+    before, over = held(tmp_path), threading.Event()
+    thread = threading.Thread(target=over.wait, name="forgotten")
+    thread.start()
+    with (tmp_path / "open").open("w"), subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        found = leaks(before, tmp_path)
+        assert [name.partition(" (")[0] for name in found] == [
+            "thread forgotten", f"process {child.pid}", f"file {tmp_path / 'open'}"]  # fmt: skip
+    over.set()
+    thread.join()
+    assert leaks(before, tmp_path) == []
