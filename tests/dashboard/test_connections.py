@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ def serving(store: Store, home: Path, limits: Limits) -> Iterator[Any]:
         yield server
     finally:
         server.task_dispatcher.shutdown()
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))  # in its own thread
+        with suppress(OSError):  # it may have done so, and closed the trigger, before that is pulled to its end
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))  # in its own thread
         thread.join(30)
 
 
