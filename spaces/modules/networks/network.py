@@ -95,6 +95,11 @@ class Network(nn.Module):
         if background is not None:
             self.register_buffer("threshold", torch.tensor(0.0))
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Weights from before there were bounds have none."""
+        state_dict.setdefault(f"{prefix}bounds", torch.tensor(UNBOUNDED))
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, C, H, W), float or uint8 in the data's own scale, to logits (B, K, H, W) float32.
 
