@@ -106,7 +106,8 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
     """Sample the trial's recipe and train it. Raises only when the database has failed for good."""
     try:
         seed = trial_seed(context.opened.config.seed, first_attempt(job.frozen))
-        recipe = context.opened.space.suggest(job.trial, seed=seed)
+        with context.claiming:  # one after the other: each samples with what the others try already
+            recipe = context.opened.space.suggest(job.trial, seed=seed)
         reason = _repeated(job) or _over_the_limits(context, job, recipe)
         return Pruned(reason=reason) if reason else _train(context, job, recipe)
     except UpdateFinishedTrialError:

@@ -168,7 +168,7 @@ def test_a_full_disk_is_found(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None
     usage = shutil.disk_usage(".")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=50_000_000))
     said = ask()
-    assert said.unwell == ["home", "passing files", "artifacts"]
+    assert said.unwell == ["home", "artifacts"]
     assert "only 50 MB free" in said.findings["artifacts"]["detail"]
     assert "marsearch study delete" in said.findings["artifacts"]["fix"]
 

@@ -236,7 +236,7 @@ def test_small_image_creates_lists_and_extends_studies(tmp_path: Path) -> None:
     data = str(tmp_path / "train.npz")
     commands = [
         ["data", "synth", data, "--train", "20", "--test", "2", "--size", "32x32"],
-        ["create", "mars", "--data", data, "--max-params", "100000", "--max-gpu-gb", "4"],
+        ["create", "mars", "--data", data, "--max-params", "100000", "--max-gpu-gb", "4", "--warm-start", "none"],
         ["enqueue", "mars", "baseline"],
         ["status", "mars"],
         ["work", "mars"],
