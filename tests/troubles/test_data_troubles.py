@@ -85,7 +85,25 @@ def changing_light() -> Dataset:
     return dataset(np.concatenate([images, lit.astype(np.uint8)]), np.concatenate([masks, [border] * 10]))
 
 
-HONEST = (straight_borders, augmented_beforehand, fixed_camera, one_camera_of_several, one_class_masks, changing_light)
+def textures() -> Dataset:
+    """A few images whose classes differ in grain alone, which no comparison of brightness sees, under six masks."""
+    rng = np.random.default_rng(4)
+    images, masks = scenes(120, seed=6)
+    borders = np.repeat(np.arange(16, 28, 2), 3)
+    masks = np.concatenate([masks, [np.tile(np.arange(32) >= border, (32, 1)) for border in borders]])
+    grain = np.where(masks[120:] == 0, rng.normal(0, 20, (18, 32, 32)), rng.choice([-20, 20], (18, 32, 32)))
+    return dataset(np.concatenate([images, (128 + grain).clip(0, 255).astype(np.uint8)]), masks)
+
+
+HONEST = (
+    straight_borders,
+    augmented_beforehand,
+    fixed_camera,
+    one_camera_of_several,
+    one_class_masks,
+    changing_light,
+    textures,
+)
 
 
 @pytest.mark.parametrize("made", HONEST)
