@@ -56,10 +56,11 @@ def training_data(dataset: Dataset, cleaning: str, samples: Samples) -> Training
     else:
         kept = kept[~contamination(dataset, cleaning).samples[kept]]
     measured = np.asarray(samples.validation, dtype=np.int64)
-    bounds = labelled_range(dataset.images[kept], dataset.masks[kept], dataset.ignore_label)
+    images, masks = dataset.images[kept], dataset.masks[kept]
+    bounds = labelled_range(images, masks, dataset.ignore_label)
     return TrainingData(
-        train_images=draw_in(dataset.images[kept], bounds),
-        train_masks=dataset.masks[kept],
+        train_images=draw_in(images, bounds),
+        train_masks=masks,
         validation_images=draw_in(dataset.images[measured], bounds),
         validation_masks=dataset.masks[measured],
         facts=facts_of(dataset),

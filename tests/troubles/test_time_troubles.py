@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -33,15 +32,6 @@ from support.studies import GRID, Inputs, add_host
 BEFORE = datetime(2025, 10, 26, 0, 50)  # UTC; 02:50 in Berlin, for the first time
 AFTER = datetime(2025, 10, 26, 1, 10)  # UTC; 02:10 in Berlin, for the second time
 NAIVE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?![\d:.]*(?:Z|[+-]\d\d:?\d\d))")
-
-
-@pytest.fixture
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture(autouse=True)

@@ -68,7 +68,7 @@ def labelled_range(
 
 def draw_in(images: NDArray[Any], bounds: tuple[float, float]) -> NDArray[Any]:
     """The images with every value within the bounds; the same array where it is so already."""
-    if images.min() >= bounds[0] and images.max() <= bounds[1]:
+    if images.dtype == np.uint8 or (images.min() >= bounds[0] and images.max() <= bounds[1]):
         return images
     if images.dtype.kind == "u":
         bounds = max(0.0, bounds[0]), min(float(np.iinfo(images.dtype).max), bounds[1])

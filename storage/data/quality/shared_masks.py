@@ -30,8 +30,7 @@ def shared_masks(dataset: Dataset) -> tuple[NDArray[np.int64], ...]:
 
     Plain one-class masks repeat honestly.
     """
-    sets = [np.array(rows) for rows in _by_mask(dataset) if len(rows) > 1]
-    return tuple(sorted(sets, key=lambda rows: (-len(rows), int(rows[0]))))
+    return _repeated(_by_mask(dataset))
 
 
 def foreign_masks(dataset: Dataset) -> NDArray[np.bool_]:
@@ -40,8 +39,9 @@ def foreign_masks(dataset: Dataset) -> NDArray[np.bool_]:
     Where repeating is usual none is marked.
     """
     marked = np.zeros(len(dataset.images), dtype=np.bool_)
-    sets = shared_masks(dataset)
-    if len(sets) > max(2, COMMON * len(_by_mask(dataset))):
+    by_mask = _by_mask(dataset)
+    sets = _repeated(by_mask)
+    if len(sets) > max(2, COMMON * len(by_mask)):
         return marked
     for rows in sets:
         others = np.setdiff1d(np.arange(len(marked)), rows)
@@ -57,6 +57,11 @@ def _by_mask(dataset: Dataset) -> list[list[int]]:
     for index, mask in enumerate(flat):
         seen.setdefault(mask.tobytes(), []).append(index)
     return [rows for rows in seen.values() if _counting_classes(flat[rows[0]], dataset) >= 2]
+
+
+def _repeated(by_mask: list[list[int]]) -> tuple[NDArray[np.int64], ...]:
+    sets = [np.array(rows) for rows in by_mask if len(rows) > 1]
+    return tuple(sorted(sets, key=lambda rows: (-len(rows), int(rows[0]))))
 
 
 def _counting_classes(mask: NDArray[np.uint8], dataset: Dataset) -> int:
