@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from search.outcome.pictures.canvas import blank, save
 from search.outcome.pictures.colours import WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
 from search.outcome.pictures.figures import (
     draw_class_shares,
@@ -265,3 +266,10 @@ def test_the_light_modules_load_neither_torch_nor_matplotlib():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_long_title_ends_within_the_picture(tmp_path: Path) -> None:
+    figure = blank(300, 100)
+    title = figure.suptitle("trial 1, mIoU 0.9474 (strict 0.9474), best constant answer 0.2600", x=0.02, ha="left")
+    save(figure, tmp_path / "title.png")
+    assert title.get_window_extent().x1 <= 300

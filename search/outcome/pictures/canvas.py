@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 100
+MARGIN = 6  # pixels beside a text
+SMALLEST = 5.0  # points of a title that is made to fit
 INK = "#222222"
 FAINT = "#B8B8B8"
 _SIZES = {"o": 7, "D": 6, "|": 14}  # of the markers
@@ -43,7 +45,17 @@ def save(figure: Figure, path: Path) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # `_use_fonts` says it better
         FigureCanvasAgg(figure)
         _use_fonts(figure)
+        _fit_texts(figure)
         figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def _fit_texts(figure: Figure) -> None:
+    """Make titles that would run over the right edge of the figure as small as they must be."""
+    for text in figure.texts:
+        room, size = figure.bbox.width - text.get_window_extent().x0 - MARGIN, float(text.get_fontsize())
+        while text.get_window_extent().width > room and size > SMALLEST:  # widths do not follow sizes exactly
+            size -= 0.5
+            text.set_fontsize(size)
 
 
 def _use_fonts(figure: Figure) -> None:
