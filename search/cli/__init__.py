@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -73,7 +74,7 @@ def main() -> None:
 def answer(arguments: list[str]) -> int:
     """Run the command with these arguments and return its exit status."""
     try:
-        return int(app(arguments, standalone_mode=False, prog_name="marsearch") or 0)
+        return int(app([_expanded(text) for text in arguments], standalone_mode=False, prog_name="marsearch") or 0)
     except TrainingFailed as error:
         return _say(str(error), 1)
     except (SpaceError, StorageError, SearchError) as error:
@@ -85,6 +86,13 @@ def answer(arguments: list[str]) -> int:
         return _say(_lacking(error))
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", 130)
+
+
+def _expanded(argument: str) -> str:
+    """``--out=~/x`` as a shell expands ``--out ~/x``: it leaves what stands behind a sign as it is."""
+    option, sign, value = argument.partition("=")
+    home = sign and option.startswith("--") and value.startswith("~/")
+    return f"{option}={Path(value).expanduser()}" if home else argument
 
 
 def _say(text: str, status: int = 2) -> int:

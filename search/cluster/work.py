@@ -31,11 +31,12 @@ log = logging.getLogger(__name__)
 class StudyWatch:
     """The study as last seen; logs each trial that has ended. over: it reached the target, was stopped or deleted."""
 
-    def __init__(self, store: Store, study: str, target: int, exhausted: bool) -> None:
+    def __init__(self, store: Store, study: Study, target: int, exhausted: bool) -> None:
         self.done = work_done((), target)
         self.over = False
         self._store = store
-        self._study = study
+        self._study = study.config.study
+        self._constant = study.constant_note
         self._exhausted = exhausted
         self._endings = Endings()
 
@@ -49,7 +50,7 @@ class StudyWatch:
             return
         self.done = work_done(trials, self.done.target, exhausted=self._exhausted)
         self.over = stopped or self.done.over
-        for _, line in self._endings.look(trials, self.done.target):
+        for _, line in self._endings.look(trials, self.done.target, self._constant):
             log.info("%s", line)
 
 
@@ -64,7 +65,7 @@ def work(ray: Any, store: Store, options: WorkOptions, slots: Slots, environment
     threads = {"OMP_NUM_THREADS": str(slots.cpus)}
     hosts = ClusterHosts(ray, slots, _arguments(options, slots), threads | dict(environment))
     exhausted = known.space.size(target) is not None
-    study, errors = StudyWatch(store, options.study, target, exhausted), list[BaseException]()
+    study, errors = StudyWatch(store, known, target, exhausted), list[BaseException]()
     reading = PeriodicTask("reading the study", STUDY_POLL_S, study.look)
     with counted_signals() as signals:
         with periodic_tasks((reading,), errors.append):

@@ -16,7 +16,7 @@ from search.outcome.pictures.figures import CONFUSION, IOU, PANEL, draw_confusio
 from search.outcome.pixels import check_pixels, measure_pixels
 from search.training.predict import predict_labels
 from search.worker.job_files import panel_samples
-from storage.data.dataset import Dataset, read_dataset, read_images
+from storage.data.dataset import Dataset, read_class_names, read_dataset, read_images
 
 Say = Callable[[str], object]
 
@@ -24,7 +24,7 @@ Say = Callable[[str], object]
 def predict_file(bundle: Path, file: Path, *, tta: bool, say: Say) -> NDArray[np.uint8]:
     """The labels (M, H, W) of the images in a file. tta: the mean over images mirrored as in the training.
 
-    say: takes a sentence on images that look other than those of the training.
+    say: takes a sentence on images that look other than those of the training, and on classes with other names.
     Raises BundleError, DataError, or UsageError for images that the network cannot label.
     """
     opened = read_bundle(bundle)
@@ -35,6 +35,9 @@ def predict_file(bundle: Path, file: Path, *, tta: bool, say: Say) -> NDArray[np
         )
     images = read_images(file)
     check_images(opened, file, images, say)
+    names = opened.facts.class_names
+    if (theirs := read_class_names(file)) not in ((), names):
+        say(f"{file}: names the classes {', '.join(theirs)}; the labels written are those of {', '.join(names)}")
     return predict_labels(opened.network, images, batch_size=opened.recipe.optimisation.batch_size, mirrors=mirrors)
 
 

@@ -54,7 +54,7 @@ class Maintenance:
         context, state = self._context, self._context.state
         self.done = work_done(trials, context.target, exhausted=context.exhausted)
         state.lose(t.number for t in trials if t.number in state.trainings and t.state is TrialState.FAIL)
-        self._progress.refresh(trials, state, context.target, len(context.workers))
+        self._progress.refresh(trials, context)
 
     def heartbeat(self) -> None:
         """Note in the database that this host is alive, what it trains, and which of its trials make progress."""

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search.host.context import HostContext
 from search.host.state import HostState, Training
 from search.log import log_fields, log_lines, tell
 from search.output import console as new_console
@@ -28,22 +29,25 @@ class Endings:
     def __init__(self) -> None:
         self._seen: set[int] | None = None
 
-    def look(self, trials: Sequence[FrozenTrial], target: int) -> list[tuple[FrozenTrial, str]]:
-        """The trials that have ended since the last look, in order, and a line on each. trials: all of the study."""
+    def look(self, trials: Sequence[FrozenTrial], target: int, constant: str = "") -> list[tuple[FrozenTrial, str]]:
+        """The trials that have ended since the last look, in order, and a line on each.
+
+        trials: all of the study. constant: what stands behind a score, see `Study.constant_note`.
+        """
         ended = {trial.number for trial in trials if trial.state.is_finished()}
         seen = ended if self._seen is None else self._seen
         new, self._seen = ended - seen, ended | seen
         retried = {number for trial in trials for number in earlier_attempts(trial)}
         done = f"{count(trials).finished}/{target}"
-        return [(t, f"{done}  {_line_on(t, retried=t.number in retried)}") for t in trials if t.number in new]
+        return [(t, f"{done}  {_line_on(t, constant, retried=t.number in retried)}") for t in trials if t.number in new]
 
 
-def _line_on(trial: FrozenTrial, *, retried: bool) -> str:
+def _line_on(trial: FrozenTrial, constant: str, *, retried: bool) -> str:
     """One line on a trial that has ended. retried: another one has taken its place."""
     seconds, said = seconds_of(trial), trial.user_attrs
     took = f", {seconds:.0f} s" if seconds is not None else ""
     what = {
-        TrialState.COMPLETE: f"complete, {trial.value or 0.0:.4f}",
+        TrialState.COMPLETE: f"complete, {trial.value or 0.0:.4f}{constant}",
         TrialState.PRUNED: str(said.get("reason", "pruned")),
         TrialState.FAIL: f"{'goes back' if retried else 'failed'}: {said.get('reason', 'lost')}",
     }[trial.state]
@@ -74,12 +78,12 @@ class Progress(AbstractContextManager[Any]):
         """Show a sentence above the progress; any thread may."""
         self._console.print(sentence, highlight=False, soft_wrap=True)
 
-    def refresh(self, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> None:
+    def refresh(self, trials: Sequence[FrozenTrial], context: HostContext) -> None:
         """Show the study as it is now. trials: all of it."""
         if self._console.is_terminal:
-            self._live.update(render(self._study, trials, state, target, workers), refresh=True)
+            self._live.update(render(trials, context), refresh=True)
             return
-        for _, line in self._endings.look(trials, target):
+        for _, line in self._endings.look(trials, context.target, context.opened.constant_note):
             self.message(line)
 
 
@@ -94,16 +98,17 @@ class LogProgress(Progress):
         """Give the names of study and host to every record while the block runs; records are JSON already."""
         return log_fields(study=self._study, worker=host)
 
-    def refresh(self, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> None:
+    def refresh(self, trials: Sequence[FrozenTrial], context: HostContext) -> None:
         """Log what has begun and ended since the last time."""
+        state, target, constant = context.state, context.target, context.opened.best_constant
         for training in _under_way(state):
             if training.trial not in self._begun:
                 self._begun.add(training.trial)
                 where = {"slot": training.worker, "epoch": training.epoch, "epochs": training.epochs}
                 tell(f"trial {training.trial} trains", "trial began", trial=training.trial, **where)
-        for trial, line in self._endings.look(trials, target):
+        for trial, line in self._endings.look(trials, target, context.opened.constant_note):
             here = {"here": trial.number in state.trained, "finished": count(trials).finished, "target": target}
-            tell(line, "trial ended", **_fields(trial), **here)
+            tell(line, "trial ended", **_fields(trial), constant=constant, **here)
 
 
 def _fields(trial: FrozenTrial) -> dict[str, object]:
@@ -121,10 +126,11 @@ def _under_way(state: HostState) -> list[Training]:
     return sorted((t for t in list(state.trainings.values()) if t.epoch), key=lambda t: t.worker)
 
 
-def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: int, workers: int) -> Group:
+def render(trials: Sequence[FrozenTrial], context: HostContext) -> Group:
     """The table of a terminal: counts, best, time left, and a bar for each running trial."""
+    name, state, target = context.options.study, context.state, context.target
     counts, best = count(trials), best_of(trials)
-    left = remaining_seconds(trials, target, workers)
+    left = remaining_seconds(trials, target, len(context.workers))
     head = Text.assemble(
         (f"study {name}  ", "bold"),
         f"{counts.finished} of {target} trials  ",
@@ -133,7 +139,10 @@ def render(name: str, trials: Sequence[FrozenTrial], state: HostState, target: i
         (f"{counts.failed} failed ", "red" if counts.failed else "dim"),
         f"{counts.running} running {counts.waiting} waiting",
     )
-    tail = Text(f"best {best.value:.4f} (trial {best.number})" if best is not None else "no complete trial yet")
+    shown = (
+        f"best {best.value:.4f}, trial {best.number}{context.opened.constant_note}" if best else "no complete trial yet"
+    )
+    tail = Text(shown)
     tail.append(f"   about {clock(left)} left" if left is not None and counts.finished < target else "", style="dim")
     table = Table.grid(padding=(0, 2))
     for training in _under_way(state):

@@ -55,6 +55,17 @@ class Study:
         return Constant(miou=math.nan if miou is None else miou, miou_strict=math.nan if strict is None else strict)
 
     @property
+    def best_constant(self) -> float | None:
+        """What the best constant answer reaches in the objective; None where the study does not say."""
+        config = self.config
+        return config.constant_miou_strict if config.objective == "miou_strict" else config.constant_miou
+
+    @property
+    def constant_note(self) -> str:
+        """The same in words that stand behind a score; "" where the study does not say."""
+        return "" if self.best_constant is None else f" (best constant answer {self.best_constant:.4f})"
+
+    @property
     def pixel_bytes(self) -> int:
         """Bytes of one number of the images on a device, at least."""
         return 1

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from storage.data.casts import as_images, as_labels, of_one_type
 from storage.data.class_names import canonical_names, check_distinct
-from storage.data.layouts import KEYS, Checked, from_arrays, no_data_of, to_arrays, unlabelled
+from storage.data.layouts import KEYS, Checked, class_names_of, from_arrays, no_data_of, to_arrays, unlabelled
 from storage.data.missing import filled, without_labels
 from storage.data.npz import array_names, read_arrays, write_arrays
 from storage.errors import DataError
@@ -114,6 +114,14 @@ def read_images(path: Path) -> NDArray[Any]:
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return _canonical(images)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """The names of the classes in a file, none where it has none. Raises DataError as `read_dataset`."""
+    try:
+        return canonical_names(class_names_of(read_arrays(path, ("class_names",))))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:

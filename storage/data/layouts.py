@@ -93,7 +93,7 @@ def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
     pairs = arrays["training_set"]
     if pairs.ndim != 4 or pairs.shape[1] != 2:
         raise DataError(f"'training_set' has shape {pairs.shape}; expected (N, 2, H, W) = image and mask")
-    names = _class_names(arrays["class_names"]) if "class_names" in arrays else HOMEWORK_CLASSES
+    names = class_names_of(arrays) or HOMEWORK_CLASSES
     background = "background" if "background" in names else names[0]
     return Contents(
         images=pairs[:, 0],
@@ -108,7 +108,7 @@ def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
 
 
 def _from_general(arrays: Mapping[str, NDArray[Any]]) -> Contents:
-    names = _class_names(arrays["class_names"])
+    names = class_names_of(arrays)
     return Contents(
         images=arrays["images"],
         masks=arrays["masks"],
@@ -121,7 +121,11 @@ def _from_general(arrays: Mapping[str, NDArray[Any]]) -> Contents:
     )
 
 
-def _class_names(array: NDArray[Any]) -> tuple[str, ...]:
+def class_names_of(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """The names of the classes in label order, none where the file has none. Raises DataError."""
+    if "class_names" not in arrays:
+        return ()
+    array = arrays["class_names"]
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
     if array.ndim != 1 or array.dtype.kind != "U":

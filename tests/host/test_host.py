@@ -92,6 +92,7 @@ def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path:
     assert [host.state for host in hosts(store, "tiny")] == ["left"]
     assert len(leaderboard(store, "tiny")) == len(trial_reports(store, "tiny")) == len(trials)
     assert "6/6" in said.getvalue()
+    assert f"{complete[0].value:.4f} (best constant answer {report['best']['constant']['miou']:.4f})" in said.getvalue()
 
     again = work(store, order(tmp_path), quiet())
     assert (again.finished, len(trials_of(store))) == (6, len(trials))

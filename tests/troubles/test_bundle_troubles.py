@@ -272,6 +272,16 @@ def test_images_that_look_other_are_labelled_with_a_word(
     assert words in ended.stderr
 
 
+def test_other_class_names_are_told_of(marsearch: Command, tmp_path: Path, bundle: Path) -> None:
+    """kitzeslab/opensoundscape#312: labels mean what the training's names say, not what the new file's do."""
+    words = "names the classes sky, rock, sand; the labels written are those of ground, rock, sand"
+    for names, told in ((["ground ", "rock", "sand"], False), (["sky", "rock", "sand"], True)):
+        np.savez(tmp_path / "new.npz", test_images=scenes(6, seed=5)[0], class_names=np.array(names))
+        ended = marsearch("predict", bundle, "new.npz", "masks.npz")
+        assert ended.returncode == 0
+        assert (words in ended.stderr) == told
+
+
 def test_the_same_pixels_in_another_type_are_labelled_without_a_word(
     marsearch: Command, tmp_path: Path, bundle: Path
 ) -> None:

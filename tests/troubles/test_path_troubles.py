@@ -33,6 +33,16 @@ def marsearch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     return command_here(tmp_path, capsys)
 
 
+def test_a_home_behind_an_equals_sign_is_the_persons(marsearch: Command, tmp_path: Path) -> None:
+    """rpminspect/rpminspect#22: a shell expands `--out ~/x` and leaves `--out=~/x`, which made a folder called ~."""
+    home = tmp_path / "home"
+    home.mkdir()
+    assert marsearch("data", "synth", "data.npz", "--train", 12, "--test", 0, "--size", "16x16").returncode == 0
+    assert marsearch("data", "inspect", "data.npz", "--out=~/pictures", HOME=str(home)).returncode == 0
+    assert list((home / "pictures").iterdir())
+    assert not (tmp_path / "~").exists()
+
+
 @pytest.fixture
 def tiny(tmp_path: Path, tiny_data: Path, inputs: Callable[..., Inputs]) -> Callable[[str], Path]:
     """A maker of a home of this name with a study in it; it returns the home's path."""
