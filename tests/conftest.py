@@ -12,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from support.leaks import held, leaks
-
-pytest_plugins = ["support.driver", "support.searches"]
+pytest_plugins = ["support.driver", "support.leaks", "support.searches"]
 
 BUCKET = "mars-artifacts"
-LEAVE_NOTHING = ("dashboard",)  # rooms whose tests share no process or thread that one of them starts for others
 ABSENT_IN_CI = ("needs a GPU", "MARSEARCH_TEST_DATA")
 START_PROCESSES = ("chaos", "cluster", "cli", "commands", "host", "reproduction", "security", "studies", "worker")
 
@@ -35,17 +32,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if os.environ.get("CI") and report.skipped and not any(absent in reason for absent in ABSENT_IN_CI):
         report.outcome, report.longrepr = "failed", f"skipped in CI: {reason}"
     return report
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """The test that leaves a thread, a child process or an open file of its folder is the one that fails."""
-    if request.path.parent.name not in LEAVE_NOTHING:
-        yield
-        return
-    before = held(tmp_path)
-    yield
-    assert not (left := leaks(before, tmp_path)), left
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
     """A worker for the tests that leave it alive."""
     log = tmp_path_factory.mktemp("logs") / "worker.log"
     with WorkerProcess(DeviceSlot(name="slot 1", device="cpu", log=log)) as worker:
+        worker.start()
         yield worker
 
 
