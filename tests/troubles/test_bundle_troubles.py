@@ -441,11 +441,13 @@ def font(path: Path, signs: str) -> Path:
 
 
 @pytest.mark.usefixtures("unseen")
-def test_names_in_any_script_are_drawn_where_a_font_has_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_names_in_any_script_are_drawn_where_a_font_has_them(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
     """ultralytics/yolov5#6522: a name in another script is a row of boxes, which all look the same."""
     from matplotlib.font_manager import fontManager
 
-    fontManager.addfont(font(tmp_path / "signs.ttf", "岩砂"))
+    fontManager.addfont(font(tmp_path_factory.mktemp("fonts") / "signs.ttf", "岩砂"))  # which stays open
     assert drawn(tmp_path / "a.png", "岩", "a") != drawn(tmp_path / "b.png", "砂", "a")
     assert caplog.messages == []
 

@@ -181,6 +181,7 @@ def test_more_recipes_to_begin_with_than_trials_are_told(marsearch: Command, tin
     assert "go beyond --trials 2" in made.stderr
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("output", ["terminal", "file"])
 def test_a_terminal_that_is_closed_ends_a_host_in_order(
     store: Store, inputs: Callable[..., Inputs], tmp_path: Path, output: str
@@ -227,6 +228,7 @@ def test_a_terminal_that_is_closed_ends_a_host_in_order(
     assert first.user_attrs["reason"] == "the host was stopped during the training"
 
 
+@pytest.mark.whole
 def test_a_host_that_shall_outlive_its_terminal_does(
     store: Store, inputs: Callable[..., Inputs], tmp_path: Path
 ) -> None:
