@@ -96,7 +96,7 @@ class Job:
     checkpoint: Checkpoint
     out: Path
 
-    def broken(self, reason: str, fault: Literal["own", "host"], trace: str = "") -> Retry | Failed:
+    def broken(self, reason: str, fault: Literal["own", "host", "place"], trace: str = "") -> Retry | Failed:
         """The outcome of an attempt that broke off: a retry, as long as the trial has one left."""
         outcome = Retry if may_retry(self.frozen, own_fault=fault == "own") else Failed
         return outcome(reason=reason, fault=fault, traceback=trace[-TRACE:])
@@ -180,7 +180,7 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
         case protocol.Failed(kind="diverged"):
             return Failed(reason=message.reason)
         case protocol.Failed():
-            return job.broken(message.reason, "own", message.detail)
+            return job.broken(message.reason, "place" if message.kind == "room" else "own", message.detail)
         case protocol.Stopped() if reporter.verdict:
             describe(job.trial, context.opened, reporter.epochs, reporter.best())
             return Pruned(reason=reporter.verdict, value=reporter.reported)

@@ -130,7 +130,10 @@ def _clean_up(context: HostContext, study: Study, job: Job, outcome: Outcome) ->
 
 
 def _count_failures(context: HostContext, outcome: Outcome) -> None:
-    """Give up when attempts only fail by themselves, since the next would too. Raises TrainingFailed then."""
+    """Give up where the next attempt would fail, too: when all do by themselves, or the place has no room.
+
+    Raises TrainingFailed then.
+    """
     match outcome:
         case Completed() | Pruned():
             context.failures = 0
@@ -138,3 +141,5 @@ def _count_failures(context: HostContext, outcome: Outcome) -> None:
             context.failures += 1
             if context.failures >= MOST_FAILURES:
                 raise TrainingFailed(f"{MOST_FAILURES} trainings in a row failed, the last one with: {reason}")
+        case Retry(fault="place", reason=reason):
+            raise TrainingFailed(reason)

@@ -94,7 +94,9 @@ def _failed(job: int, error: Exception, remedy: str = "") -> Failed:
     from search.training.fit import Diverged
 
     text, name = " ".join(str(error).split()) or "no message", type(error).__name__
-    kind: Literal["diverged", "memory", "error"] = "diverged" if isinstance(error, Diverged) else "error"
+    kind: Literal["diverged", "memory", "room", "error"] = "diverged" if isinstance(error, Diverged) else "error"
+    if remedy:
+        kind = "room"
     if out_of_memory(error):
         kind, name = "memory", "out of memory"
     return Failed(

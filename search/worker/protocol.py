@@ -156,12 +156,13 @@ class Stopped(JobMessage):
 class Failed(JobMessage):
     """The job ended by an error of its own; reason is one sentence, detail the traceback.
 
-    kind: "diverged" for a loss that is no number, "memory" for too little of it on device or host.
+    kind: "diverged" for a loss that is no number, "memory" for too little of it on device or host, "room"
+    for a full disk where the job leaves its files.
     """
 
     reason: str
     detail: str
-    kind: Literal["diverged", "memory", "error"] = "error"
+    kind: Literal["diverged", "memory", "room", "error"] = "error"
 
 
 Message = Ready | Train | Stop | EpochEnd | Resumed | Saved | Note | Finished | Stopped | Failed

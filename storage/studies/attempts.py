@@ -72,7 +72,8 @@ class Ending:
     """How an attempt is to be settled.
 
     value: the objective, of a pruned one its last report; None for none. fault: of an attempt that broke off: "own" if
-    the training failed by itself, which counts towards the limit of retries, "host" if its host left.
+    the training failed by itself, which counts towards the limit of retries, "host" if its host
+    left, "place" if that has no room for the files of any training.
     """
 
     state: State
@@ -81,7 +82,7 @@ class Ending:
     value: float | None = None
     parameters: int = 0
     weights_artifact: str = ""
-    fault: Literal["own", "host", ""] = ""
+    fault: Literal["own", "host", "place", ""] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
 
 from search.cluster.hosts import HostProcess
-from search.errors import UsageError
+from search.errors import TrainingFailed, UsageError
 from search.host import trial_loop
 from search.host.attempt import Lost
 from search.host.context import HostContext, Timing, WorkOptions
+from search.host.host import work
 from search.host.state import HostState
-from search.studies.create import Created
+from search.studies.create import Created, create
 from search.studies.study import open_study
 from search.worker.devices import DeviceSlot, Gpu, device_slots, visible_gpus
 from search.worker.process import WorkerProcess
@@ -31,8 +33,11 @@ from storage.store import Store
 from storage.studies.liveness import stale_attempts
 from storage.studies.studies import create_study
 from storage.temporary_folder import check_temporary_folder, remedy_for, temporary_folder
+from storage.trials.queries import count
+from storage.trials.retries import OWN_FAILURES
 from support.commands import command_here
-from support.studies import add_host, begin, fall_silent, study_row
+from support.hosts import order, quiet, trials_of
+from support.studies import Inputs, add_host, begin, fall_silent, study_row
 
 Driver = Callable[..., None]
 
@@ -157,6 +162,20 @@ def test_a_full_place_for_passing_files_is_named_with_its_remedy(
     remedy = f"; {tmp_path} is full: set TMPDIR to a folder that can be written and has room"
     assert remedy_for(full, tmp_path / "marsearch-x") == remedy
     assert remedy_for(OSError(errno.EACCES, "Permission denied"), tmp_path / "marsearch-x") == ""
+
+
+def test_a_place_that_fills_up_costs_no_trial(
+    store: Store, inputs: Callable[..., Inputs], break_child: Callable[[str], None], tmp_path: Path
+) -> None:
+    """huggingface/open-r1#488: the same host would fail with every trial, until none has a retry left."""
+    create(store, *inputs(trials=2))
+    break_child("raise OSError(28, 'No space left on device')")
+    with pytest.raises(TrainingFailed, match=r"is full: set TMPDIR to a folder"):
+        work(store, order(tmp_path), quiet())
+    trials = trials_of(store)
+    assert len([trial for trial in trials if trial.state is TrialState.WAITING]) * 2 == len(trials)
+    assert not any(trial.system_attrs.get(OWN_FAILURES, 0) for trial in trials)
+    assert count(trials).finished == 0
 
 
 def test_a_host_begins_nothing_without_a_place_for_passing_files(
