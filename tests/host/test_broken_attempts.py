@@ -50,6 +50,7 @@ def test_a_training_that_fails_by_itself_is_tried_twice_more_and_says_where_it_f
     assert (outcome.finished, count(trials).failed) == (1, 1)
 
 
+@pytest.mark.whole
 def test_a_child_that_hangs_is_killed_and_its_trial_goes_on(
     store: Store, inputs: Callable[..., Inputs], gate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from .waiting import wait_for
 
 GOES_S = 20.0  # what is on its way out may take so long on a busy machine
+OF_LIBRARIES = ("tqdm_monitor",)  # threads that a library begins once and keeps
 SHARED: set[str] = set()
 """The threads and children of fixtures that outlive a test."""
 
@@ -52,7 +53,8 @@ class Held(NamedTuple):
 
 def held(folder: Path | None = None) -> Held:
     """Threads, children that are no zombies, and open files below the folder, each by a name of its own."""
-    threads = [f"thread {t.name} ({t.native_id})" for t in threading.enumerate() if t.is_alive()]
+    alive = [thread for thread in threading.enumerate() if thread.is_alive() and thread.name not in OF_LIBRARIES]
+    threads = [f"thread {thread.name} ({thread.native_id})" for thread in alive]
     files = [] if folder is None else _files(folder)
     return Held(frozenset(threads), frozenset(_children()), frozenset(files))
 
