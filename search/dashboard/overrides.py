@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bottle import HTTPResponse, Route, request, response
+from optuna.exceptions import StorageInternalError
 
 from search.dashboard.authentication import WRITING
 from search.dashboard.exclusive import Busy
@@ -21,6 +22,7 @@ from search.dashboard.response import JSON, document, refusal
 from search.dashboard.view import ViewStorage
 from search.errors import SearchError, UsageError
 from search.outcome.spreadsheet import safe_csv
+from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError
 from storage.studies.studies import check_name
 
@@ -177,5 +179,9 @@ def _error_response(error: Exception) -> HTTPResponse:
     if isinstance(error, StorageError | SearchError):
         _logger.warning("%s %s: %s", request.method, request.path, error)
         return refusal(503 if isinstance(error, DatabaseError) else 409, str(error))
+    if isinstance(error, StorageInternalError):  # Optuna's, such as for a database that one may only read
+        why = f"the database does not take this: {reason(error.__cause__ or error)}"
+        _logger.warning("%s %s: %s", request.method, request.path, why)
+        return refusal(503, why)
     _logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return refusal(500, "internal server error")

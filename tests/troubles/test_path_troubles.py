@@ -8,7 +8,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -238,11 +240,25 @@ def test_a_dashboard_shows_a_study_in_a_folder_that_one_may_only_read(shown: Pat
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     command = [*modest(), *marsearch_command("dashboard", "--port", address.rpartition(":")[2])]
-    with Running(command, cwd=tmp_path / "mine", env=environment(MARSEARCH_HOME=str(shown))) as server:
+    password = "for-reading-and-writing"
+    login = {"Authorization": f"Basic {b64encode(f'marsearch:{password}'.encode()).decode()}"}
+    places = environment(MARSEARCH_HOME=str(shown), MARSEARCH_DASHBOARD_PASSWORD=password)
+    with Running(command, cwd=tmp_path / "mine", env=places) as server:
         server.wait_for_text(f"http://{address}")
         for page in ("board/1", "api/studies"):
-            with urllib.request.urlopen(f"http://{address}/{page}") as answer:
+            with urllib.request.urlopen(urllib.request.Request(f"http://{address}/{page}", headers=login)) as answer:
                 assert b"tiny" in answer.read()
+        note = urllib.request.Request(
+            f"http://{address}/api/studies/1/note",
+            b'{"body": "well", "version": 1}',
+            login | {"Content-Type": "application/json", "Origin": f"http://{address}"},
+            method="PUT",
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(note)
+        with refused.value as answer:
+            assert answer.status == 503
+            assert b"the database does not take this: attempt to write a readonly database" in answer.read()
         server.stop()
 
 
