@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import tempfile
 import time
 import warnings
@@ -32,6 +33,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if os.environ.get("CI") and report.skipped and not any(absent in reason for absent in ABSENT_IN_CI):
         report.outcome, report.longrepr = "failed", f"skipped in CI: {reason}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hang_ups() -> Iterator[None]:
+    """Processes that the tests start are not deaf to SIGHUP, as those under `nohup` are, though the tests may be."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)  # a program that is started begins with the usual answer
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")
