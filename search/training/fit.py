@@ -21,7 +21,7 @@ from search.training.arrays import TrainingData
 from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, stream
 from search.training.checkpoint import Snapshot
 from search.training.confusion import confusion_matrix
-from search.training.device import image_batch, peak_memory_mb
+from search.training.device import autocast, image_batch, peak_memory_mb
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
 from search.training.setup import Setup, prepare
@@ -165,7 +165,7 @@ def _measure_statistics(setup: Setup) -> None:
     """Set batch normalisation's running statistics to those of training images (docs/decisions/0012).
 
     A moving average still holds its initial values after a few steps, and lags behind weights that move fast. The
-    images are the same ones each time, evenly spread, without augmentation and dropout, in float32 as validation is.
+    images are the same ones each time, evenly spread, without augmentation and dropout, in the precision of a step.
     """
     layers = [layer for layer in setup.network.modules() if isinstance(layer, nn.BatchNorm2d)]
     if not layers:
@@ -178,9 +178,10 @@ def _measure_statistics(setup: Setup) -> None:
         for layer in layers:
             layer.momentum = 1 / number  # a cumulative average that, unlike torch's own, never waits for the device
         images = image_batch(setup.samples.images, rows, setup.memory_format)
-        setup.network.outputs(images)
-        if setup.network.background is not None:
-            setup.network.background_logit(images)
+        with autocast(setup.device):
+            setup.network.outputs(images)
+            if setup.network.background is not None:
+                setup.network.background_logit(images)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
 
