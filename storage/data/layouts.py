@@ -93,13 +93,13 @@ def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
     pairs = arrays["training_set"]
     if pairs.ndim != 4 or pairs.shape[1] != 2:
         raise DataError(f"'training_set' has shape {pairs.shape}; expected (N, 2, H, W) = image and mask")
-    names = class_names_of(arrays) or HOMEWORK_CLASSES
-    background = "background" if "background" in names else names[0]
+    names = class_names_of(arrays) if "class_names" in arrays else HOMEWORK_CLASSES
+    background = ("background",) if "background" in names else names[:1]
     return Contents(
         images=pairs[:, 0],
         masks=pairs[:, 1],
         class_names=names,
-        excluded=_excluded(arrays, names, default=(background,)),
+        excluded=_excluded(arrays, names, default=background),
         ignore_label=_ignore_label(arrays),
         group=arrays.get("group"),
         test_images=arrays.get("test_set"),

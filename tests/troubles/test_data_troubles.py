@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from storage.data.dataset import Dataset, build_dataset, read_dataset
+from storage.data.layouts import from_arrays
 from storage.data.quality.examination import examine
 from storage.data.quality.examination import inspect as report_on
 from storage.data.quality.outliers import contamination
@@ -327,6 +328,15 @@ REFUSALS = {
     "an unnamed label": ({"masks": np.full((4, 8, 8), 255, np.uint8)}, "ignore_label=255"),
     "NaN": ({"images": np.full((4, 8, 8), np.nan)}, "np.nan_to_num(images)"),
 }
+
+
+def test_class_names_that_name_nothing_are_refused_in_either_layout() -> None:
+    """milesial/Pytorch-UNet#88: an empty list is no list of usual names."""
+    masks = np.zeros((4, 8, 8), np.uint8)
+    empty = np.array([], dtype=np.str_)
+    for arrays in ({"training_set": np.stack((masks, masks), axis=1)}, {"images": masks, "masks": masks}):
+        with pytest.raises(DataError, match="has 0 class names; expected 2 to 255"):
+            build_dataset(**from_arrays({**arrays, "class_names": empty}))
 
 
 @pytest.mark.parametrize("name", REFUSALS)
