@@ -195,8 +195,9 @@ def _as_text(report: dict[str, Any]) -> str:
 
 def _constant(report: dict[str, Any]) -> str:
     """What the best constant answer has in the objective; "" where the study does not say."""
-    value = report["best"]["constant"][report["objective"] or "miou"]
-    return "" if value is None else f" (best constant answer {value:.4f})"
+    from search.training.metrics import beside
+
+    return beside(report["best"]["constant"][report["objective"] or "miou"])
 
 
 def _held_out(held: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from search.training.metrics import Constant
+from search.training.metrics import Constant, beside
 from search.worker.job_files import panel_samples, samples_of
 from search.worker.protocol import Samples
 from spaces import DataFacts, Recipe, Space, SpaceError, load_space
@@ -63,7 +63,7 @@ class Study:
     @property
     def constant_note(self) -> str:
         """The same in words that stand behind a score; "" where the study does not say."""
-        return "" if self.best_constant is None else f" (best constant answer {self.best_constant:.4f})"
+        return beside(self.best_constant)
 
     @property
     def pixel_bytes(self) -> int:

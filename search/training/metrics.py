@@ -62,6 +62,11 @@ class Constant:
         return f"best constant answer {self.miou:.4f} (strict {self.miou_strict:.4f})"
 
 
+def beside(constant: float | None) -> str:
+    """Words on the best constant answer that stand behind a score; "" where it is not known."""
+    return "" if constant is None else f" (best constant answer {constant:.4f})"
+
+
 def intersection_over_union(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """IoU per class (K,) of a confusion matrix (K, K): hits / (truth + predicted - hits); NaN where that is 0/0."""
     hits = np.diagonal(confusion).astype(np.float64)
