@@ -222,7 +222,9 @@ def _loss(
     """A step's forward pass and its losses, all alive at once as they are in search.training.step."""
     loss = build_loss(recipe.loss, torch.ones(facts.classes), facts, None)
     outputs = _autocast(half, network.outputs, images)
-    total = _levels(loss, outputs, _Blank(labels=_counted(loss, labels), weights=loss.weights))
+    weights, foreground = loss.weights, loss.foreground
+    blank = _Blank(labels=_counted(loss, labels), weights=weights, region_weights=weights, foreground=foreground)
+    total = _levels(loss, outputs, blank)
     if discriminator is not None:
         fake, real = outputs.high.softmax(dim=1), torch.empty_like(outputs.high)
         for masks in (real, fake.detach(), fake):  # two for the discriminator's own step, one for the generator's

@@ -86,7 +86,7 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
         device=device,
         memory_format=memory_format,
         network=network,
-        loss=build_loss(recipe.loss, weights, data.facts, data.ignore_label).to(device),
+        loss=_loss(recipe, weights, data).to(device),
         optimizers=_optimizer_states(recipe, network, total),
         adversary=_adversary(recipe, data, device, total),
         augment=build_augment(recipe.augment, data.facts, std=std, donors=donors),
@@ -100,6 +100,10 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
 def total_steps(samples: Samples, section: Optimisation) -> int:
     """The steps of all epochs; epochs that repeat rare images are longer."""
     return sum(steps_per_epoch(samples.count(e), section.batch_size) for e in range(1, section.epochs + 1))
+
+
+def _loss(recipe: Recipe, weights: Tensor, data: TrainingData) -> SupervisedLoss:
+    return build_loss(recipe.loss, weights, data.facts, data.ignore_label, regions=recipe.class_weights.regions)
 
 
 def _optimizer_states(recipe: Recipe, network: Network, total: int) -> tuple[OptimizerState, ...]:

@@ -30,6 +30,11 @@ class Dice(Term):
         choice("per_class", "pooled", reports="B E"),
         Field(description="mean over the classes, or one ratio over all of them (B eq. 2, E table 2)"),
     ] = "per_class"
+    excluded: Annotated[
+        bool,
+        choice(True, False, searched=False, reports="A B E"),
+        Field(description="count the classes excluded from the mean as regions, too (nnU-Net: not)"),
+    ] = True
 
 
 class Focal(Term):
@@ -112,7 +117,11 @@ class Loss(Level):
 
 
 class ClassWeights(Part):
-    """How much each class counts in the loss; scaled to mean 1 over the classes that count."""
+    """How much each class counts in the loss; scaled to mean 1 over the classes that count.
+
+    They weigh pixels. Dice, Tversky, Lovász and boundary loss balance the classes already: weighed once more, they
+    hardly see any but the rarest.
+    """
 
     scheme: Annotated[
         Literal["none", "inverse_frequency", "explicit", "adaptive"],
@@ -133,6 +142,11 @@ class ClassWeights(Part):
     background: Annotated[
         float, floats(0.0, 1.0, reports="B E"), Field(description="factor on the classes excluded from the mean")
     ] = 1.0
+    regions: Annotated[
+        bool,
+        choice(True, False, searched=False, reports="A B E"),
+        Field(description="weigh the classes in the terms that compare regions, too (Dice, Tversky, Lovász, boundary)"),
+    ] = False
     factors: dict[str, Annotated[float, floats(0.0, 1000.0, searched=False, reports="E")]] = Field(
         default_factory=dict, description="factor per class name; with scheme explicit the weights, all classes named"
     )

@@ -249,8 +249,11 @@ def test_each_term_stays_in_its_range(case: Case) -> None:
     logits, target, weights = tensors(case)
     for name, term in TERMS.items():
         value = term(logits, target, weights).item()
-        lowest = -1 if name == "boundary" else 0
-        highest = {"mae": 2 / logits.shape[1], "cross_entropy": 40, "bce": 200}.get(name, 40 if "focal" in name else 1)
+        edge = math.hypot(*target.shape[1:])
+        lowest = -edge if name == "boundary" else 0
+        highest = {"mae": 2 / logits.shape[1], "cross_entropy": 40, "bce": 200, "boundary": edge}.get(
+            name, 40 if "focal" in name else 1
+        )
         assert lowest - 1e-9 <= value <= highest + 1e-9, name
 
 

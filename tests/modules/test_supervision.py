@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def boundary_by_hand(p: np.ndarray, labels: np.ndarray, k: int) -> float:
     for image, here in zip(p, labels, strict=True):
         inside, others = here == k, (here > 0) & (here != k)
         phi = np.where(inside, 1 - distance_transform_edt(~others), distance_transform_edt(~inside))
-        total += (image * phi)[here > 0].sum() / math.hypot(*here.shape)
+        total += (image * phi)[here > 0].sum()
     return total / (labels > 0).sum()
 
 
@@ -119,12 +119,44 @@ def test_report_a_is_expressed_exactly(
     outputs: Outputs,
     target: Tensor,
 ) -> None:
-    loss = build_loss(SECTIONS[name], torch.tensor(WEIGHTS), facts, None)
+    loss = build_loss(SECTIONS[name], torch.tensor(WEIGHTS), facts, None, regions=True)
     logits = {"high": outputs.high, "inter": outputs.inter[0], "low": outputs.low[0]}
     labels = target.numpy()
     expected = sum(levels[level] * by_hand(table[level], logits[level], labels) for level in levels)
     assert loss(outputs, target).item() == pytest.approx(expected, rel=1e-6)
     assert loss(outputs.high, target).item() == pytest.approx(by_hand(table["high"], outputs.high, labels), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dice", "tversky", "lovasz", "boundary"])
+def test_class_weights_weigh_pixels_and_regions_only_if_asked(
+    name: str, facts: DataFacts, outputs: Outputs, target: Tensor
+) -> None:
+    """Kervadec et al. and Berman et al. take the mean over classes: weighed, big rock alone was 95 % of the loss."""
+
+    def value(weights: Tensor, *, regions: bool) -> float:
+        section = Loss.model_validate({"cross_entropy": None, name: {}})
+        return build_loss(section, weights, facts, None, regions=regions)(outputs.high, target).item()
+
+    weights = torch.tensor(WEIGHTS)
+    assert value(weights, regions=False) == value(torch.ones(4), regions=True) != value(weights, regions=True)
+    left_out = torch.tensor([1.0, 0.0, 1.0, 1.0])  # a class that weighs nothing is left out of both
+    assert value(left_out * weights, regions=False) == value(left_out, regions=True)
+
+
+@pytest.mark.parametrize("average", ["per_class", "pooled"])
+def test_dice_can_leave_out_the_classes_that_the_mean_leaves_out(
+    average: Literal["per_class", "pooled"], facts: DataFacts, outputs: Outputs, target: Tensor
+) -> None:
+    """nnU-Net's `do_bg: False`: no region is compared for the background, whose pixels still count as claimed."""
+
+    def value(weights: Tensor, *, excluded: bool) -> float:
+        section = Loss(cross_entropy=None, dice=Dice(average=average, excluded=excluded), ignore_excluded=False)
+        return build_loss(section, weights, facts, None, regions=True)(outputs.high, target).item()
+
+    foreground = torch.tensor([0.0, 1.0, 1.0, 1.0])
+    assert (
+        value(torch.ones(4), excluded=False) == value(foreground, excluded=True) != value(torch.ones(4), excluded=True)
+    )
 
 
 def test_several_heads_at_a_level_count_as_their_mean(facts: DataFacts, outputs: Outputs, target: Tensor) -> None:
@@ -136,7 +168,7 @@ def test_several_heads_at_a_level_count_as_their_mean(facts: DataFacts, outputs:
 
 
 def test_a_level_without_outputs_has_no_share(facts: DataFacts, outputs: Outputs, target: Tensor) -> None:
-    loss = build_loss(SECTIONS["table 3"], torch.tensor(WEIGHTS), facts, None)
+    loss = build_loss(SECTIONS["table 3"], torch.tensor(WEIGHTS), facts, None, regions=True)
     labels = target.numpy()
     high, low = by_hand(TABLE_3["high"], outputs.high, labels), by_hand(TABLE_3["low"], outputs.low[0], labels)
     found = loss(outputs._replace(inter=()), target).item()

@@ -15,8 +15,9 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 WIDE = """
 model: {widest: {low: 16, high: 1024}, kernel: [3, 5, 7], generator: {widest: {low: 16, high: 1024}, kernel: [3, 5, 7]}}
-loss: {low: {use: [true, false]}, inter: {use: [true, false]}}
-class_weights: {factors: {sand: {low: 0, high: 1000}, big rock: {low: 0, high: 1000}}}
+loss: {low: {use: [true, false], dice: {excluded: [true, false]}}, dice: {excluded: [true, false]},
+       inter: {use: [true, false], dice: {excluded: [true, false]}}}
+class_weights: {regions: [true, false], factors: {sand: {low: 0, high: 1000}, big rock: {low: 0, high: 1000}}}
 augment: {class_factors: {big rock: {low: 0, high: 3}}}
 optimisation: {momentum: {low: 0.8, high: 0.99}, epochs: {low: 1, high: 2000}, patience: {low: 1, high: 2000}}
 data: {cleaning: [none, mask, mahalanobis, mean]}

@@ -29,6 +29,7 @@ DIFFERENCES = {
         "class_weights.scheme",
         "class_weights.smoothing",
         "class_weights.background",
+        "class_weights.regions",
     },
     ("b1-squeeze", "b1-dice-focal"): {"model.squeeze"},
     # The rows of the dual U-Net each change one thing of the same network, which is no row itself.
@@ -39,6 +40,7 @@ DIFFERENCES = {
         "class_weights.scheme",
         "class_weights.smoothing",
         "class_weights.background",
+        "class_weights.regions",
     },
     ("b1-weighted", "report-b-dual-unet"): set(),
     ("c1-dice", "c1-focal"): {"loss.dice", "loss.focal"},
@@ -49,7 +51,7 @@ DIFFERENCES = {
     ("c1-background", "c1-ignore-adamw"): {"background"},
     ("c1-ignore-adamw", "report-c-unet"): set(),
     ("e3-cce", "e3-bce"): {"loss.cross_entropy", "loss.bce"},
-    ("e3-dice", "e3-bce"): {"loss.dice", "loss.bce"},
+    ("e3-dice", "e3-bce"): {"loss.dice", "loss.bce", "class_weights.regions"},
     ("e3-focal", "e3-bce"): {"loss.focal", "loss.bce"},
 }
 

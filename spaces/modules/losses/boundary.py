@@ -5,46 +5,54 @@ Shapes: B images, K classes, H and W pixels.
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional
 
 from spaces.modules.losses.targets import IGNORED, class_shares, one_hot
 
-
-def _image_distances(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """Signed distances (K, H, W) in pixels of one image's labels (H, W)."""
-    distances = np.full((classes, *labels.shape), np.inf, dtype=np.float32)
-    for k in range(classes):
-        elsewhere = labels != k
-        if not elsewhere.all():
-            distances[k] = distance_transform_edt(elsewhere)
-    # Inside a class, the nearest pixel of any other is the nearest of the other classes' nearest.
-    inside = distances == 0
-    nearest_other = np.where(inside, np.float32(np.inf), distances).min(axis=0)
-    signed = np.where(inside, 1 - nearest_other, distances)
-    return np.where(np.isfinite(signed), signed, np.float32(0))
+_FAR = 1e6  # pixels: no image is as large, and its square is still a float32
 
 
 @torch.no_grad()
 def signed_distances(target: Tensor, classes: int) -> Tensor:
-    """Signed distance of each pixel to the boundary of each class (B, K, H, W) float32, in image diagonals, -1 .. 1.
+    """Signed distance of each pixel to the boundary of each class (B, K, H, W) float32, in pixels.
 
     target (B, H, W) int64 with labels 0 .. K-1 or IGNORED. Outside class k: the distance to its nearest pixel,
     above 0. Inside: 1 pixel less than the distance to the nearest pixel of another class, negated, so 0 on the
     inner side of the boundary (the convention of the paper's authors and of MONAI).
     A class that an image lacks, or that alone fills it, has no boundary there: 0, and the other classes teach those
     pixels. Pixels that do not count belong to no class: no distance is measured to them.
-    In diagonals, not pixels, so that the term is on the scale of the others at any image size. Computed on the CPU.
+    Exact, on the target's device, which is not waited for.
     """
-    labels = target.cpu().numpy()
-    maps = np.stack([_image_distances(image, classes) for image in labels])
-    return torch.from_numpy(maps / np.float32(math.hypot(*labels.shape[1:]))).to(target.device)
+    here = one_hot(target, classes)
+    distances = _distances(here)
+    # Inside a class, the nearest pixel of any other is the nearest of the other classes' nearest.
+    nearest_other = torch.where(here, _FAR, distances).amin(dim=1, keepdim=True)
+    signed = torch.where(here, 1 - nearest_other, distances)
+    return torch.where(signed.abs() < _FAR - 1, signed, 0.0)
+
+
+def _distances(here: Tensor) -> Tensor:
+    """Distance of each pixel to the nearest True one (B, K, H, W) float32, in pixels; _FAR where there is none.
+
+    One axis after the other (Felzenszwalb and Huttenlocher, Theory of Computing 8, 2012): along the longer one by
+    running extremes, along the shorter one by trying each offset, O(pixels * shorter edge).
+    """
+    if here.shape[-2] > here.shape[-1]:
+        return _distances(here.transpose(-1, -2)).transpose(-1, -2)
+    place = torch.arange(here.shape[-1], device=here.device, dtype=torch.float32)
+    before = torch.where(here, place, -_FAR).cummax(-1).values
+    after = torch.where(here, place, 2 * _FAR).flip(-1).cummin(-1).values.flip(-1)
+    rows = torch.minimum(place - before, after - place).clamp_max(_FAR).square()
+    nearest = rows.clone()
+    for offset in range(1, here.shape[-2]):
+        for found, other in (
+            (nearest[..., offset:, :], rows[..., :-offset, :]),
+            (nearest[..., :-offset, :], rows[..., offset:, :]),
+        ):
+            torch.minimum(found, other + offset * offset, out=found)
+    return nearest.sqrt().clamp_max(_FAR)
 
 
 def boundary(logits: Tensor, target: Tensor, weights: Tensor, distances: Tensor) -> Tensor:
@@ -52,8 +60,8 @@ def boundary(logits: Tensor, target: Tensor, weights: Tensor, distances: Tensor)
 
     logits (B, K, H, W) float, target (B, H, W) int64 with labels 0 .. K-1 or IGNORED, weights (K,) at or above zero
     (see targets), distances (B, K, H, W) from signed_distances. p is the softmax; s_k is w_k over the sum of the
-    weights of the classes that occur. Between -1 and 1, least where every pixel is right, which is below 0 for
-    regions with an inside. 0 with zero gradients when nothing counts.
+    weights of the classes that occur. In pixels, within the image's diagonal on either side of 0; least where every
+    pixel is right, which is below 0 for regions with an inside. 0 with zero gradients when nothing counts.
     """
     counts = one_hot(target, logits.shape[1]).sum((0, 2, 3))
     shares = class_shares(counts, weights)[:, None, None]

@@ -25,15 +25,17 @@ class Targets:
     """What the logits of one batch are compared with.
 
     labels: (B, H, W) int64, IGNORED where a pixel does not count.
-    weights: (K,), of each class.
+    weights: (K,), of each class's pixels. region_weights: (K,), of each class in the terms that compare regions.
     """
 
     labels: Tensor
     weights: Tensor
+    region_weights: Tensor
+    foreground: Tensor
 
     @cached_property
     def distances(self) -> Tensor:
-        """The boundary term's distance maps (B, K, H, W): slow, so made on the first use and kept for all levels."""
+        """The boundary term's distance maps (B, K, H, W), made on the first use and kept for all levels."""
         return signed_distances(self.labels, len(self.weights)).to(self.weights.dtype)
 
 
@@ -63,36 +65,47 @@ class LevelLoss:
         return torch.stack([share * term(logits, targets) for share, term in self.terms]).sum()
 
 
-def _term(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
-    """A term that needs no more than logits, labels and weights."""
+def _of_pixels(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
+    """A term that is a mean over pixels, each of which weighs as much as its class."""
     return lambda logits, targets: term(logits, targets.labels, targets.weights)
 
 
+def _of_regions(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
+    """A term that is a mean over classes, however many pixels each has."""
+    return lambda logits, targets: term(logits, targets.labels, targets.region_weights)
+
+
 def _build_dice(section: Dice) -> LossTerm:
-    return _term(partial(dice, average=section.average))
+    def term(logits: Tensor, targets: Targets) -> Tensor:
+        weights = targets.region_weights if section.excluded else targets.region_weights * targets.foreground
+        return dice(logits, targets.labels, weights, average=section.average)
+
+    return term
 
 
 def _build_focal(section: Focal) -> LossTerm:
-    return _term(partial(focal, gamma=section.gamma))
+    return _of_pixels(partial(focal, gamma=section.gamma))
 
 
 def _build_tversky(section: Tversky) -> LossTerm:
-    return _term(partial(tversky, false_positives=section.false_positives, false_negatives=section.false_negatives))
+    return _of_regions(
+        partial(tversky, false_positives=section.false_positives, false_negatives=section.false_negatives)
+    )
 
 
 def _boundary_term(logits: Tensor, targets: Targets) -> Tensor:
-    return boundary(logits, targets.labels, targets.weights, targets.distances)
+    return boundary(logits, targets.labels, targets.region_weights, targets.distances)
 
 
 _BUILDERS: dict[str, Callable[[Any], LossTerm]] = {
-    "cross_entropy": lambda _: _term(cross_entropy),
-    "bce": lambda _: _term(bce),
+    "cross_entropy": lambda _: _of_pixels(cross_entropy),
+    "bce": lambda _: _of_pixels(bce),
     "dice": _build_dice,
     "focal": _build_focal,
     "boundary": lambda _: _boundary_term,
-    "lovasz": lambda _: _term(lovasz),
+    "lovasz": lambda _: _of_regions(lovasz),
     "tversky": _build_tversky,
-    "mae": lambda _: _term(mae),
+    "mae": lambda _: _of_pixels(mae),
 }
 """How each term is built from its section of the recipe, by the name of its field there."""
 

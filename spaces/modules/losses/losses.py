@@ -20,10 +20,13 @@ class SupervisedLoss(nn.Module):
 
     high: the loss at the network's output; inter, low: at the heads below it, None where there are none.
     weights: (K,), of each class; a buffer, so that reweight survives a checkpoint.
+    excluded: labels of the classes excluded from the mean.
+    regions: whether the weights also weigh the terms that compare regions; else all classes of a weight count alike.
     uncounted: labels of pixels that do not count.
     """
 
     weights: Tensor
+    foreground: Tensor
 
     def __init__(
         self,
@@ -32,12 +35,17 @@ class SupervisedLoss(nn.Module):
         inter: LevelLoss | None,
         low: LevelLoss | None,
         weights: Tensor,
+        regions: bool,
+        excluded: tuple[int, ...],
         uncounted: tuple[int, ...],
     ) -> None:
         super().__init__()
+        self.regions = regions
         self.high, self.inter, self.low = high, inter, low
         self.uncounted = uncounted
         self.register_buffer("weights", weights.to(torch.float32))
+        foreground = torch.tensor([label not in excluded for label in range(len(weights))], dtype=torch.float32)
+        self.register_buffer("foreground", foreground, persistent=False)
 
     def forward(self, outputs: Outputs | Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar, of a network's outputs against labels target (B, H, W) int64.
@@ -49,7 +57,11 @@ class SupervisedLoss(nn.Module):
         if isinstance(outputs, Tensor):
             outputs = Outputs(high=outputs)
         dtype = torch.promote_types(outputs.high.dtype, torch.float32)
-        targets = Targets(labels=self._labels(target), weights=self.weights.to(dtype))
+        weights = self.weights.to(dtype)
+        regions = weights if self.regions else (weights > 0).to(dtype)
+        foreground = self.foreground.to(dtype)
+        labels = self._labels(target)
+        targets = Targets(labels=labels, weights=weights, region_weights=regions, foreground=foreground)
         levels = ((self.high, (outputs.high,)), (self.inter, outputs.inter), (self.low, outputs.low))
         active = [(level, logits) for level, logits in levels if level is not None and logits]
         total = sum(level.level_weight for level, _ in active)
@@ -74,11 +86,13 @@ class SupervisedLoss(nn.Module):
         return target
 
 
-def build_loss(loss: Loss, weights: Tensor, facts: DataFacts, ignore_label: int | None) -> SupervisedLoss:
+def build_loss(
+    loss: Loss, weights: Tensor, facts: DataFacts, ignore_label: int | None, *, regions: bool = False
+) -> SupervisedLoss:
     """The recipe's loss, from the logits of every level and labels (B, H, W) int64 to a scalar.
 
-    weights: per class (K,), see class_weights. Pixels with ignore_label never count, and with
-    loss.ignore_excluded neither do those of the excluded classes.
+    weights: per class (K,), see class_weights. regions: see `SupervisedLoss`. Pixels with ignore_label never count,
+    and with loss.ignore_excluded neither do those of the excluded classes.
     Raises ValueError when weights are not one per class.
     """
     if weights.shape != (facts.classes,):
@@ -89,5 +103,7 @@ def build_loss(loss: Loss, weights: Tensor, facts: DataFacts, ignore_label: int 
         inter=None if loss.inter is None else build_level_loss(loss.inter),
         low=None if loss.low is None else build_level_loss(loss.low),
         weights=weights,
+        regions=regions,
+        excluded=facts.excluded_labels,
         uncounted=ignored + (facts.excluded_labels if loss.ignore_excluded else ()),
     )
