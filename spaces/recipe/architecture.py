@@ -103,7 +103,9 @@ class Architecture(Part):
         Field(description="non-linearity after each normalisation"),
     ] = "relu"
     dropout: Annotated[
-        float, floats(0.0, 0.6, reports="A B D"), Field(description="share of channels dropped after a block")
+        float,
+        floats(0.0, 0.6, reports="A B D"),
+        Field(description="share of channels dropped after a block, but not before the head"),
     ] = 0.0
     dropout_place: Annotated[
         Literal["every_block", "encoder", "bottleneck", "decoder"],
@@ -247,8 +249,8 @@ Generator = Annotated[
 class Pix2Pix(Part):
     """Pix2Pix (arXiv 1611.07004, report D): a generator of masks against a PatchGAN on (image, mask) pairs.
 
-    The generator's loss is ``adversarial_weight * BCE + pixel_weight * loss``, with the recipe's own loss section
-    (cross entropy or MAE in report D). The discriminator exists during training only.
+    The generator's loss is the mean of BCE and loss by ``adversarial_weight`` and ``pixel_weight``, with the recipe's
+    own loss section (cross entropy or MAE in report D). The discriminator exists during training only.
     """
 
     reports: ClassVar[str] = "D"

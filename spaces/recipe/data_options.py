@@ -13,6 +13,9 @@ from spaces.recipe.part import Part
 class Geometry(Part):
     """Random distortions of image and mask together, bilinear for images, nearest for masks."""
 
+    probability: Annotated[
+        float, floats(0.1, 1.0), Field(description="share of the images that are distorted (nnU-Net: 0.2)")
+    ] = 1.0
     zoom: Annotated[
         float, floats(0.0, 0.5, reports="A"), Field(description="largest zoom: scales from 1 / (1 + zoom) to 1 + zoom")
     ] = 0.0
@@ -49,6 +52,11 @@ class Augment(Part):
     flip_vertical: Annotated[
         bool, choice(True, False, reports="B C D"), Field(description="mirror top and bottom, p = 0.5")
     ] = False
+    probability: Annotated[
+        float,
+        floats(0.1, 1.0),
+        Field(description="share of the images that each of noise, blur, and brightness with contrast changes"),
+    ] = 1.0
     noise: Annotated[
         float,
         floats(0.0, 0.3, reports="E"),

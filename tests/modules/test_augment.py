@@ -237,3 +237,25 @@ def test_class_factors_name_classes_of_the_data() -> None:
 def test_std_must_fit_the_channels() -> None:
     with pytest.raises(ValueError, match="std has 1 numbers for images of 3 channels"):
         build_augment(Augment(), data_facts(3), std=[1.0])
+
+
+CHANGES = {
+    "noise": Augment(flip_horizontal=False, noise=0.3, probability=0.25),
+    "blur": Augment(flip_horizontal=False, blur=1.5, probability=0.25),
+    "brightness": Augment(flip_horizontal=False, brightness=0.5, probability=0.25),
+    "geometry": Augment(flip_horizontal=False, geometry=Geometry(rotation=45.0, zoom=0.5, probability=0.25)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_share_of_the_images_is_changed_and_the_others_stay_to_the_bit(name: str) -> None:
+    """nnU-Net (arXiv 1809.10486, supplement) changes a tenth to a fifth of the images in each way, not all of them."""
+    images = torch.rand(2000, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 255
+    masks = torch.randint(0, 3, (2000, 8, 8), generator=torch.Generator().manual_seed(1))
+    facts = DataFacts(channels=1, height=8, width=8, class_names=("a", "b", "c"))
+    step = build_augment(CHANGES[name], facts, std=[50.0])
+    changed, labels = step(images.clone(), masks.clone(), torch.Generator().manual_seed(2))
+    moved = (changed != images).flatten(1).any(dim=1)
+    assert 0.2 < moved.float().mean().item() < 0.3
+    assert torch.equal(labels[~moved], masks[~moved])
+    assert (labels != masks).any().item() == (name == "geometry")

@@ -270,7 +270,7 @@ def test_squeeze_and_excitation_stands_where_the_recipe_says(squeeze: str, expec
     assert inside == min(1, expected)
 
 
-@pytest.mark.parametrize(("place", "expected"), [("every_block", 7), ("encoder", 3), ("bottleneck", 1), ("decoder", 3)])
+@pytest.mark.parametrize(("place", "expected"), [("every_block", 6), ("encoder", 3), ("bottleneck", 1), ("decoder", 2)])
 def test_channels_are_dropped_where_the_recipe_says(place: str, expected: int) -> None:
     body = build(UNet(filters=4, depth=3, dropout=0.2, dropout_place=place))
     assert sum(isinstance(m, nn.Dropout2d) and m.p == 0.2 for m in body.modules()) == expected

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
-from spaces.modules.layers.blocks import HEAD_SCALE
+from spaces.modules.layers.blocks import HEAD_SCALE, Head
 from spaces.modules.networks.background import TIE, background_label, merge_background
 from spaces.modules.networks.model import Outputs, SegmentationModel
 from spaces.modules.networks.network import Network, build_network, count_parameters, families
@@ -37,6 +37,19 @@ def data_facts(channels: int = 1, classes: int = 3, excluded: tuple[str, ...] = 
 
 def smallest(family: type[Architecture]) -> Architecture:
     return family(filters=4, depth=2, growth=1.0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_channel_is_dropped_directly_before_the_head(family: type[Architecture]) -> None:
+    """What is missing there is missing in the logits; Li et al. (arXiv 1801.05134) on the variance that shifts."""
+    model = family(filters=4, depth=3, growth=1.0, dropout=0.6, dropout_place="decoder", activation="elu")
+    network = build_network(Recipe(model=model), data_facts(), mean=[0.5], std=[0.3]).train()
+    read: list[Tensor] = []
+    heads = [module for module in network.modules() if isinstance(module, Head)]
+    heads[-1].register_forward_hook(lambda module, maps, logits: read.append(maps[0]))
+    network.outputs(torch.rand(16, 1, 16, 16))
+    (maps,) = read
+    assert maps.flatten(2).abs().amax(dim=2).min() > 0
 
 
 @pytest.mark.parametrize("channels", [1, 3])

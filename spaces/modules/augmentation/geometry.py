@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from spaces.modules.augmentation.random import either_way, shares
+from spaces.modules.augmentation.random import either_way, shares, some
 from spaces.recipe.data_options import Geometry
 
 Map = tuple[Tensor, Tensor]
@@ -141,8 +141,11 @@ def warp(
     *,
     strongest: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """Distort each image and its mask at random, by a map from `draw_map`."""
+    """Distort some of the images with their masks at random, by a map from `draw_map`; the others stay to the bit."""
     if not any((section.zoom, section.rotation, section.elastic, section.grid_distortion)):
         return images, masks
     height, width = masks.shape[-2:]
-    return resample(images, masks, draw_map(section, height, width, strength, generator, strongest=strongest))
+    chosen = some(len(images), section.probability, generator)
+    places = draw_map(section, height, width, strength, generator, strongest=strongest)
+    distorted, labels = resample(images, masks, places)
+    return torch.where(chosen, distorted, images), torch.where(chosen[:, 0], labels, masks)

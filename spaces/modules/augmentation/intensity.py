@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from spaces.modules.augmentation.random import either_way, shares
+from spaces.modules.augmentation.random import either_way, shares, some
 from spaces.recipe.data_options import Augment
 
 
@@ -45,19 +45,24 @@ def add_noise(images: Tensor, sigma: Tensor, generator: Generator) -> Tensor:
 def change_intensity(
     images: Tensor, augment: Augment, deviation: Tensor, strength: Tensor, generator: Generator
 ) -> Tensor:
-    """Blur, then contrast and brightness, then noise, each only where the section asks for it.
+    """Blur, then contrast and brightness, then noise, each only where the section asks for it and in some images.
 
     deviation: the data's standard deviation per channel (1, C, 1, 1), the unit of brightness and noise.
     strength: factor (B, 1, 1, 1) on what the section allows at most. Sigmas are drawn evenly from 0 to their
     largest, the shift and the change of contrast evenly to both sides; a contrast never falls below 0.
     """
     count = len(images)
+
+    def chosen() -> Tensor:
+        return strength * some(count, augment.probability, generator)
+
     if augment.blur > 0:
-        images = blur(images, augment.blur * strength * shares(count, generator))
+        images = blur(images, augment.blur * chosen() * shares(count, generator))
     if augment.contrast > 0 or augment.brightness > 0:
-        gain = (1 + augment.contrast * strength * either_way(count, generator)).clamp_min(0)
-        shift = augment.brightness * strength * deviation * either_way(count, generator)
+        most = chosen()
+        gain = (1 + augment.contrast * most * either_way(count, generator)).clamp_min(0)
+        shift = augment.brightness * most * deviation * either_way(count, generator)
         images = relight(images, gain, shift)
     if augment.noise > 0:
-        images = add_noise(images, augment.noise * strength * deviation * shares(count, generator), generator)
+        images = add_noise(images, augment.noise * chosen() * deviation * shares(count, generator), generator)
     return images

@@ -17,3 +17,10 @@ def shares(count: int, generator: Generator) -> Tensor:
 def either_way(count: int, generator: Generator) -> Tensor:
     """One number per image, drawn evenly from -1 .. 1: (B, 1, 1, 1)."""
     return 2 * shares(count, generator) - 1
+
+
+def some(count: int, probability: float, generator: Generator) -> Tensor:
+    """Which images are chosen, each with that probability: (B, 1, 1, 1) bool. With 1 nothing is drawn."""
+    if probability >= 1:
+        return torch.ones(count, 1, 1, 1, dtype=torch.bool, device=generator.device)
+    return shares(count, generator) < probability

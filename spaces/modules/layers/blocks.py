@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,14 @@ class Style:
     activation: str
     dropout: float
     squeeze: bool
+
+    @property
+    def undropped(self) -> Style:
+        """The same without dropout, for the block whose maps the head at the network's end reads.
+
+        A channel that is missing there is missing in the logits, and nothing after it makes up for its variance.
+        """
+        return replace(self, dropout=0.0)
 
 
 _norms: dict[str, Callable[[int], nn.Module]] = {

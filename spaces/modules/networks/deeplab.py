@@ -18,8 +18,9 @@ from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import DeepLab
 
-_rates: dict[str, tuple[int, int, int]] = {"small": (2, 4, 6), "paper": (6, 12, 18)}
-"""Dilation of the three atrous convolutions at stride 16: the paper's, and a third of them for images of 64 pixels."""
+_rates: dict[str, tuple[int, int, int]] = {"small": (1, 2, 4), "paper": (6, 12, 18)}
+"""Dilation of the three atrous convolutions at stride 16: the paper's, and those that fit maps of 4x8, of images of
+64x128 pixels; of wider ones all but the middle tap would see nothing but the border's zeros."""
 
 RATES_STRIDE = 16
 """The stride that the rates are meant for; at half of it they are doubled (arXiv 1706.05587, section 3.3)."""
@@ -99,7 +100,8 @@ class DeepLabModel(SegmentationModel):
         self.pyramid = AtrousPyramid(widths[-1], filters, style_at(model, "bottleneck"), rates=rates)
         reduced = min(LOW_CHANNELS, filters, widths[self.low_level])
         self.reduce = build_active(widths[self.low_level], reduced, decoder, kernel=1)
-        self.decoder = build_block("plain", reduced + filters, filters, decoder)
+        self.dropout = nn.Dropout2d(decoder.dropout)
+        self.decoder = build_block("plain", reduced + filters, filters, decoder.undropped)
         self.high = Head(filters, classes)
         self.inter = nn.ModuleList(Head(filters, classes) for _ in range(heads.inter))
         self.low = nn.ModuleList(Head(widths[-1], classes) for _ in range(heads.low))
@@ -112,8 +114,8 @@ class DeepLabModel(SegmentationModel):
             maps = levels[-1]
         context = self.pyramid(maps)
         fine = self.reduce(levels[self.low_level])
-        merged = self.decoder(torch.cat((fine, _enlarge(context, 2 ** (self.halvings - self.low_level))), dim=1))
-        high = _enlarge(self.high(merged), 2**self.low_level)
+        both = torch.cat((fine, _enlarge(context, 2 ** (self.halvings - self.low_level))), dim=1)
+        high = _enlarge(self.high(self.decoder(self.dropout(both))), 2**self.low_level)
         return Outputs(high, tuple(head(context) for head in self.inter), tuple(head(maps) for head in self.low))
 
 

@@ -180,8 +180,8 @@ class MarsSegModel(SegmentationModel):
         )
         self.pyramid = StripPyramid(sum(widths[self.halvings :]), filters[-1], style_at(model, "bottleneck"))
         self.decoder = nn.ModuleList(
-            build_block(kind, fine + below, fine, decoder)
-            for kind, (fine, below) in zip(kinds, pairwise(filters), strict=False)
+            build_block(kind, fine + below, fine, decoder if level else decoder.undropped)
+            for level, (kind, (fine, below)) in enumerate(zip(kinds, pairwise(filters), strict=False))
         )
         self.high = Head(filters[0], classes)
         decoded = filters[:0:-1] if heads.inter else ()

@@ -70,8 +70,9 @@ class Trunk(nn.Module):
         self.upsampling = nn.ModuleList(build_upsampling(kind, low, high) for kind, low, high in steps)
         skips = [build_skip(model.skip, high) for high in widths[1:]]
         self.skips = nn.ModuleList(skips)
-        merged = zip(level_kinds(block, model.depth), skips, widths[1:], strict=True)
-        self.decoder = nn.ModuleList(build_block(kind, skip.channels, high, style) for kind, skip, high in merged)
+        styles = (*[style] * (model.depth - 1), style.undropped)
+        merged = zip(level_kinds(block, model.depth), skips, widths[1:], styles, strict=True)
+        self.decoder = nn.ModuleList(build_block(kind, skip.channels, high, own) for kind, skip, high, own in merged)
 
     def forward(self, maps: Tensor) -> Features:
         """Map (B, channels, H, W) to features; H and W divide by 2 ** depth."""

@@ -95,7 +95,7 @@ class UNet3PlusModel(SegmentationModel):
                 build_scale(n, widths[0], decoder, rise=source - level, upsampling=model.full_scale_upsampling)
                 for source, n in enumerate(inputs)
             ]
-            return Node(scales, build_fusion(kinds[level], fused, decoder))
+            return Node(scales, build_fusion(kinds[level], fused, decoder if level else decoder.undropped))
 
         self.decoder = nn.ModuleList(node(level) for level in range(model.depth))
         self.high = Head(fused, classes)

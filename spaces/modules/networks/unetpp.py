@@ -58,7 +58,8 @@ class UNetPlusPlusModel(SegmentationModel):
 
         def node(row: int, column: int) -> Node:
             width = widths[row]
-            block = build_block(kinds[row], (column + 1) * width, width, decoder)
+            style = decoder.undropped if column == model.depth else decoder
+            block = build_block(kinds[row], (column + 1) * width, width, style)
             return Node(build_upsampling(ups[row], widths[row + 1], width), block)
 
         self.places = tuple(
