@@ -16,10 +16,10 @@ from search.errors import BundleError, TrainingFailed
 from search.outcome.bundle import check_target, keep_weights, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.pictures.figures import draw_trial
-from search.studies.objective import Objective, objective_for, objective_note
+from search.studies.objective import objective_for, objective_note
 from search.training.arrays import label_counts
 from search.training.fit import Diverged, fit
-from search.training.metrics import best_constant
+from search.training.metrics import Objective, best_constant
 from search.training.predict import predict_labels
 from search.worker.devices import device_slots
 from search.worker.job import TrainingJob, run_epochs

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from search.training.metrics import Constant
-
-Objective = Literal["miou", "miou_strict"]
+from search.training.metrics import Constant, Objective
 
 
 def objective_for(constant: Constant) -> Objective:

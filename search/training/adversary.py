@@ -39,6 +39,7 @@ class Adversary:
         section = recipe.optimisation.model_copy(update={"lr": recipe.optimisation.lr * model.discriminator_lr})
         self.optimizer = Adam(self.discriminator.parameters(), lr=section.lr, betas=BETAS)
         self.schedule = build_schedule(section, self.optimizer, total_steps)
+        self._paid: list[Tensor] = []  # each step's, of the discriminator and of the generator
 
     def learn(self, images: Tensor, truth: Tensor, logits: Tensor) -> None:
         """One step of the discriminator.
@@ -56,13 +57,27 @@ class Adversary:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.schedule.step()
+        self._paid.append(loss.detach())
 
     def generator_loss(self, images: Tensor, logits: Tensor, pixel_loss: Tensor) -> Tensor:
-        """adversarial_weight * BCE of passing for real + pixel_weight * pixel_loss, a scalar."""
+        """The mean of the BCE of passing for real and pixel_loss by adversarial_weight and pixel_weight, a scalar.
+
+        The paper adds them up (eq. 4), which Adam does not notice; SGD would take steps of 100 times the rate.
+        """
         self.discriminator.requires_grad_(False)
         with autocast(self.device):
             patches = self.discriminator(images, logits.softmax(dim=1)).float()
-        return self.model.adversarial_weight * _agreement(patches, real=True) + self.model.pixel_weight * pixel_loss
+        adversarial, pixel = self.model.adversarial_weight, self.model.pixel_weight
+        passing = _agreement(patches, real=True)
+        self._paid.append(passing.detach())
+        total: Tensor = (adversarial * passing + pixel * pixel_loss) / (adversarial + pixel)
+        return total
+
+    def mean_losses(self) -> tuple[float, float]:
+        """What generator and discriminator paid each other, means over the steps since the last call."""
+        discriminator, generator = torch.stack(self._paid).view(-1, 2).double().mean(dim=0).tolist()
+        self._paid.clear()
+        return generator, discriminator
 
     def relabel(self, network: Network, images: Tensor, masks: Tensor, epoch: int, kept: Tensor) -> Tensor:
         """Masks (B, H, W) of which the first ``generated`` share are the generator's own, late in the training.

@@ -31,6 +31,8 @@ class EpochRecord:
     memory_mb: the most memory taken so far, in MiB (GPU tensors, or the whole process on a CPU).
     parameters: trainable numbers of the network; 0 when unknown.
     last: no epoch follows, because all are done or patience has run out.
+    adversarial_loss, discriminator_loss: of an adversarial family the means over the epoch's steps of what the
+    generator pays for not passing for real, and of what the discriminator pays; None for others.
     """
 
     number: int
@@ -46,6 +48,8 @@ class EpochRecord:
     memory_mb: float
     parameters: int = field(default=0, metadata=_SHOWN)
     last: bool = False
+    adversarial_loss: float | None = None
+    discriminator_loss: float | None = None
 
     def point(self) -> dict[str, float | None]:
         """Its point of the learning curve, ready for JSON: the epoch's number and what was measured, NaN as None."""

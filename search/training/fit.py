@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,15 +22,13 @@ from search.training.checkpoint import Snapshot
 from search.training.confusion import confusion_matrix
 from search.training.device import autocast, image_batch, peak_memory_mb
 from search.training.epoch import EpochRecord
-from search.training.metrics import Scores, scores
+from search.training.metrics import Objective, Scores, scores
 from search.training.setup import Setup, prepare
 from search.training.state import State
 from search.training.step import ConfusionMeter, train_step
 from search.training.threshold import ThresholdSearch
 from spaces.modules.networks.network import count_parameters
 from spaces.recipe import Recipe
-
-Objective = Literal["miou", "miou_strict"]
 
 STATISTICS_IMAGES = 128
 """Training images on which batch normalisation's statistics are measured: more change no score (measured)."""
@@ -102,11 +99,12 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
         state.settled = False
         train_loss, lr = _train(setup, number)
         _measure_statistics(setup)
-        validation_loss, reached = _validate(setup, number)
+        validation_loss, reached = _validate(setup, number, objective)
         score = getattr(reached, objective)
         for schedule in setup.schedules:
             schedule.observe(score)
         improved = state.end(number, score)
+        adversarial, discriminator = (None, None) if setup.adversary is None else setup.adversary.mean_losses()
         record = EpochRecord(
             number=number,
             train_loss=train_loss,
@@ -121,6 +119,8 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
             memory_mb=peak_memory_mb(setup.device),
             parameters=parameters,
             last=state.last,
+            adversarial_loss=adversarial,
+            discriminator_loss=discriminator,
         )
         weights = state.best_weights if improved else None
         yield Epoch(record=record, weights=weights, snapshot=partial(state.snapshot, number))
@@ -195,7 +195,7 @@ def _statistics_rows(setup: Setup) -> tuple[Tensor, ...]:
 
 
 @torch.inference_mode()
-def _validate(setup: Setup, number: int) -> tuple[float, Scores]:
+def _validate(setup: Setup, number: int, objective: Objective) -> tuple[float, Scores]:
     """Loss and scores on the validation part, in float32: what a reloaded bundle will reproduce.
 
     With a background network, the threshold of this epoch is found here and kept in the network.
@@ -222,6 +222,6 @@ def _validate(setup: Setup, number: int) -> tuple[float, Scores]:
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
     if threshold is None:
         return loss, scores(meter.cpu(), facts)
-    found, reached = threshold.best()
+    found, reached = threshold.best(objective)
     setup.network.threshold.fill_(found)
     return loss, reached

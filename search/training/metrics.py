@@ -11,11 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spaces.facts import DataFacts
+
+Objective = Literal["miou", "miou_strict"]
+"""The score that a training and a study go by."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from search.training.arrays import TrainingData
 from search.training.checkpoint import BEST, NETWORK, CheckpointError, Snapshot, copied
 from search.training.setup import Setup
 from spaces.modules.optimizer import Optimizer
+from spaces.modules.schedule import ANNEALED
 from spaces.recipe import Recipe
 
 
@@ -56,7 +57,8 @@ class State:
         if improved:
             self.best, self.best_epoch = (-math.inf if math.isnan(score) else score), number
             self.best_weights = copy_weights(self._setup.network)
-        self.last = number == section.epochs or number - self.best_epoch >= section.patience
+        tired = section.schedule not in ANNEALED and number - self.best_epoch >= section.patience
+        self.last = number == section.epochs or tired
         return improved
 
     def snapshot(self, number: int) -> Snapshot:

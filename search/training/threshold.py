@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from search.training.metrics import Scores, scores
+from search.training.metrics import Objective, Scores, scores
 from spaces.facts import DataFacts
 
 CANDIDATES = 99
@@ -45,12 +45,17 @@ class ThresholdSearch:
         cell = torch.where(counted, (place * classes + truth) * classes + other, len(self._counts))
         self._counts += torch.bincount(cell.flatten(), minlength=len(self._counts) + 1)[:-1]
 
-    def best(self) -> tuple[float, Scores]:
-        """The candidate (a logit) with the highest strict mean IoU, the lowest of equals, and its scores."""
+    def best(self, objective: Objective) -> tuple[float, Scores]:
+        """The candidate (a logit) with the highest mean IoU, the lowest of equals, and its scores.
+
+        objective: what the training goes by. The lenient mean drops all pixels whose truth is background, so that to
+        call anything background can only cost.
+        """
         confusions = self.confusions()
         judged = [scores(confusion, self.facts) for confusion in confusions.cpu()]
-        strict = [-1.0 if math.isnan(found.miou_strict) else found.miou_strict for found in judged]
-        chosen = max(range(len(strict)), key=strict.__getitem__)
+        values: list[float] = [getattr(found, objective) for found in judged]
+        values = [-1.0 if math.isnan(value) else value for value in values]
+        chosen = max(range(len(values)), key=values.__getitem__)
         return float(self.candidates[chosen]), judged[chosen]
 
     def confusions(self) -> Tensor:

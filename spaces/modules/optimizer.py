@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import Parameter
+from torch.nn.utils import clip_grad_norm_
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
@@ -26,12 +27,15 @@ EPS = 1e-8
 class Optimizer(ABC):
     """Parameters that share a learning rate, and what is kept for each of them between two steps.
 
-    lr: the learning rate of the next step. parameters: those that may be moved. state: tensors by parameter and name,
-    of every parameter that has had a gradient.
+    lr: the learning rate of the next step. decay: the weight decay. parameters: those that may be moved. state:
+    tensors by parameter and name, of every parameter that has had a gradient. clip: the largest norm of all gradients
+    together, None for any. decay_all: whether norms and biases decay, too.
     """
 
-    def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
-        self.lr = lr
+    def __init__(self, parameters: Iterable[Parameter], lr: float, decay: float) -> None:
+        self.lr, self.decay = lr, decay
+        self.clip: float | None = None
+        self.decay_all = True
         self.parameters = list(parameters)
         self.state: dict[Tensor, dict[str, Tensor]] = {}
 
@@ -47,15 +51,23 @@ class Optimizer(ABC):
         for parameter in moved:
             if parameter not in self.state:
                 self.state[parameter] = self._begin(parameter)
-        gradients = [parameter.grad for parameter in moved if parameter.grad is not None]
-        self._move(list[Tensor](moved), gradients, [self.state[parameter] for parameter in moved])
+        if self.clip is not None:
+            clip_grad_norm_(moved, self.clip)
+        kernels = [parameter for parameter in moved if self.decay_all or parameter.ndim > 1]
+        others = [parameter for parameter in moved if not self.decay_all and parameter.ndim <= 1]
+        for group, decay in ((kernels, self.decay), (others, 0.0)):
+            gradients = [parameter.grad for parameter in group if parameter.grad is not None]
+            if group:
+                self._move(list[Tensor](group), gradients, [self.state[parameter] for parameter in group], decay)
 
     @abstractmethod
     def _begin(self, parameter: Parameter) -> dict[str, Tensor]:
         """What is kept for a parameter before its first step, in the parameter's order of memory."""
 
     @abstractmethod
-    def _move(self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]]) -> None:
+    def _move(
+        self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], decay: float
+    ) -> None:
         """Take one fused step."""
 
 
@@ -63,19 +75,21 @@ class Sgd(Optimizer):
     """Stochastic gradient descent with Nesterov momentum; the decay is added to the gradient."""
 
     def __init__(self, parameters: Iterable[Parameter], *, lr: float, momentum: float, decay: float) -> None:
-        super().__init__(parameters, lr)
-        self.momentum, self.decay = momentum, decay
+        super().__init__(parameters, lr, decay)
+        self.momentum = momentum
 
     def _begin(self, parameter: Parameter) -> dict[str, Tensor]:
         return {"momentum_buffer": _zeros(parameter)}
 
-    def _move(self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]]) -> None:
+    def _move(
+        self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], decay: float
+    ) -> None:
         sgd(
             parameters,
             gradients,
             [state["momentum_buffer"] for state in states],
             fused=True,
-            weight_decay=self.decay,
+            weight_decay=decay,
             momentum=self.momentum,
             lr=self.lr,
             dampening=0.0,
@@ -96,14 +110,16 @@ class Adam(Optimizer):
         decay: float = 0.0,
         decoupled: bool = False,
     ) -> None:
-        super().__init__(parameters, lr)
-        self.betas, self.decay, self.decoupled = betas, decay, decoupled
+        super().__init__(parameters, lr, decay)
+        self.betas, self.decoupled = betas, decoupled
 
     def _begin(self, parameter: Parameter) -> dict[str, Tensor]:
         steps = torch.zeros((), dtype=torch.float32, device=parameter.device)
         return {"step": steps, "exp_avg": _zeros(parameter), "exp_avg_sq": _zeros(parameter)}
 
-    def _move(self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]]) -> None:
+    def _move(
+        self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], decay: float
+    ) -> None:
         kept: dict[str, Any] = {name: [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")}
         move = adamw if self.decoupled else adam
         move(
@@ -118,7 +134,7 @@ class Adam(Optimizer):
             beta1=self.betas[0],
             beta2=self.betas[1],
             lr=self.lr,
-            weight_decay=self.decay,
+            weight_decay=decay,
             eps=EPS,
             maximize=False,
         )
@@ -126,10 +142,15 @@ class Adam(Optimizer):
 
 def build_optimizer(section: Optimisation, parameters: Iterable[Parameter]) -> Optimizer:
     """SGD with Nesterov momentum, Adam (decay as L2) or AdamW (decay apart); fused: 4x quicker on CPU (measured)."""
+    optimizer: Optimizer
     if section.optimizer == "sgd":
-        return Sgd(parameters, lr=section.lr, momentum=section.momentum, decay=section.weight_decay)
-    betas, decoupled = (section.momentum, 0.999), section.optimizer == "adamw"
-    return Adam(parameters, lr=section.lr, betas=betas, decay=section.weight_decay, decoupled=decoupled)
+        optimizer = Sgd(parameters, lr=section.lr, momentum=section.momentum, decay=section.weight_decay)
+    else:
+        betas, decoupled = (section.momentum, 0.999), section.optimizer == "adamw"
+        optimizer = Adam(parameters, lr=section.lr, betas=betas, decay=section.weight_decay, decoupled=decoupled)
+    optimizer.clip = section.clip or None
+    optimizer.decay_all = section.decayed == "all"
+    return optimizer
 
 
 def _zeros(parameter: Parameter) -> Tensor:

@@ -70,6 +70,10 @@ _courses: dict[str, Callable[[int, int], float]] = {
 }
 
 
+ANNEALED = frozenset({"one_cycle", "cosine", "poly"})
+"""Courses that end low: cut short near its peak a training has not had the epochs that make it good."""
+
+
 class Schedule:
     """Sets the optimiser's learning rate: `step` after each of its steps, `observe` after each epoch."""
 

@@ -30,7 +30,9 @@ class Optimisation(Part):
     ] = 1e-3
     weight_decay: Annotated[float, floats(1e-6, 1e-1, log=True, reports="E"), Field(description="weight decay")] = 1e-4
     momentum: Annotated[
-        float, floats(0.8, 0.99, searched=False), Field(description="momentum of SGD, beta1 of Adam and AdamW")
+        float,
+        floats(0.0, 0.99, searched=False, reports="D"),
+        Field(description="momentum of SGD, beta1 of Adam and AdamW (Pix2Pix: 0.5)"),
     ] = 0.9
     schedule: Annotated[
         Literal["none", "plateau", "one_cycle", "cosine", "poly"],
@@ -51,8 +53,21 @@ class Optimisation(Part):
     patience: Annotated[
         int,
         integers(1, 2000, searched=False, reports="B C"),
-        Field(description="stop after this many epochs without a better validation score"),
+        Field(
+            description="stop after this many epochs without a better validation score; an annealed schedule"
+            " (one_cycle, cosine, poly) runs to its end"
+        ),
     ] = 30
+    clip: Annotated[
+        float,
+        floats(0.0, 100.0, searched=False),
+        Field(description="largest norm of the gradient over all weights, 0 for any (nnU-Net: 12)"),
+    ] = 0.0
+    decayed: Annotated[
+        Literal["kernels", "all"],
+        choice("kernels", "all", searched=False, reports="A B C D E"),
+        Field(description="what decays: kernels alone, or norms and biases, too, as torch does by itself"),
+    ] = "kernels"
 
 
 class Background(Part):

@@ -122,6 +122,8 @@ class EpochTable(Table):
     seconds: Mapped[float | None]
     memory_mb: Mapped[float | None]
     recorded: Mapped[datetime]
+    adversarial_loss: Mapped[float | None]
+    discriminator_loss: Mapped[float | None]
 
 
 class HoldoutTable(Table):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,7 +46,8 @@ def curve(store: Store, study: str, trial: int, kind: type[R]) -> tuple[R, ...]:
         select(*(_COLUMNS[name] for name in names)).where(EpochTable.trial_id == attempt).order_by(EpochTable.number)
     )
     rows = store.transact(lambda session: session.execute(epochs).mappings().all())
-    return tuple(kind(**_values(row)) for row in rows)
+    optional = {field.name for field in fields(kind) if field.default is None}
+    return tuple(kind(**_values(row, optional)) for row in rows)
 
 
 def stored_fields(kind: type[DataclassInstance]) -> tuple[str, ...]:
@@ -67,12 +68,13 @@ def _stored(value: Any) -> Any:
     return value
 
 
-def _values(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {name: _read(name, value) for name, value in row.items()}
+def _values(row: Mapping[Any, Any], optional: Container[str]) -> dict[str, Any]:
+    """The fields of a record. optional: those for which NULL means that there is none, and not that it is undefined."""
+    return {name: _read(name, value, name in optional) for name, value in row.items()}
 
 
-def _read(name: str, value: Any) -> Any:
-    if value is None and isinstance(_COLUMNS[name].type, Double):
+def _read(name: str, value: Any, optional: bool) -> Any:
+    if value is None and not optional and isinstance(_COLUMNS[name].type, Double):
         return math.nan
     return _frozen(value)
 

@@ -15,15 +15,15 @@ from spaces.recipe import Optimisation
 
 CASES: dict[str, tuple[Optimisation, Callable[[list[Parameter]], torch.optim.Optimizer]]] = {
     "sgd": (
-        Optimisation(optimizer="sgd", lr=0.05, momentum=0.95, weight_decay=1e-3),
+        Optimisation(optimizer="sgd", lr=0.05, momentum=0.95, weight_decay=1e-3, decayed="all"),
         lambda own: torch.optim.SGD(own, lr=0.05, momentum=0.95, weight_decay=1e-3, nesterov=True, fused=True),
     ),
     "adam": (
-        Optimisation(optimizer="adam", lr=0.01, momentum=0.85, weight_decay=1e-2),
+        Optimisation(optimizer="adam", lr=0.01, momentum=0.85, weight_decay=1e-2, decayed="all"),
         lambda own: torch.optim.Adam(own, lr=0.01, betas=(0.85, 0.999), weight_decay=1e-2, fused=True),
     ),
     "adamw": (
-        Optimisation(optimizer="adamw", lr=0.01, momentum=0.9, weight_decay=0.1),
+        Optimisation(optimizer="adamw", lr=0.01, momentum=0.9, weight_decay=0.1, decayed="all"),
         lambda own: torch.optim.AdamW(own, lr=0.01, betas=(0.9, 0.999), weight_decay=0.1, fused=True),
     ),
 }
@@ -62,6 +62,34 @@ def test_its_steps_are_torchs(name: str) -> None:
         assert optimizer.state[own].keys() == kept.keys()
         assert all(torch.equal(optimizer.state[own][key], value) for key, value in kept.items())
     assert ours[3] not in optimizer.state
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_norms_and_biases_do_not_decay_unless_asked(name: str) -> None:
+    section, torchs = CASES[name]
+    ours, theirs = parameters()[:3], parameters()[:3]
+    optimizer, reference = build_optimizer(section.model_copy(update={"decayed": "kernels"}), ours), torchs(theirs[1:])
+    reference.add_param_group({"params": [theirs[0]], "weight_decay": 0.0})
+    for own, other in zip(ours, theirs, strict=True):
+        own.grad, other.grad = torch.ones_like(own), torch.ones_like(other)
+    for _ in range(3):
+        optimizer.step()
+        reference.step()
+    assert all(torch.equal(own, other) for own, other in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.5, 1e3])
+def test_the_gradient_is_clipped_as_torch_does(clip: float) -> None:
+    section, torchs = CASES["sgd"]
+    ours, theirs = parameters()[:3], parameters()[:3]
+    optimizer, reference = build_optimizer(section.model_copy(update={"clip": clip}), ours), torchs(theirs)
+    for own, other in zip(ours, theirs, strict=True):
+        own.grad, other.grad = torch.full_like(own, 2.0), torch.full_like(other, 2.0)
+    norm = torch.nn.utils.clip_grad_norm_(theirs, clip or torch.inf)
+    assert norm > 0.5
+    optimizer.step()
+    reference.step()
+    assert all(torch.equal(own, other) for own, other in zip(ours, theirs, strict=True))
 
 
 def test_the_first_moment_of_the_discriminator_decays_as_the_paper_says() -> None:

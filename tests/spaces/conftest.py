@@ -19,7 +19,8 @@ loss: {low: {use: [true, false], dice: {excluded: [true, false]}}, dice: {exclud
        inter: {use: [true, false], dice: {excluded: [true, false]}}}
 class_weights: {regions: [true, false], factors: {sand: {low: 0, high: 1000}, big rock: {low: 0, high: 1000}}}
 augment: {class_factors: {big rock: {low: 0, high: 3}}}
-optimisation: {momentum: {low: 0.8, high: 0.99}, epochs: {low: 1, high: 2000}, patience: {low: 1, high: 2000}}
+optimisation: {momentum: {low: 0.0, high: 0.99}, epochs: {low: 1, high: 2000}, patience: {low: 1, high: 2000},
+               clip: {low: 0, high: 100}, decayed: [kernels, all]}
 data: {cleaning: [none, mask, mahalanobis, mean]}
 background: {use: [true, false]}
 """

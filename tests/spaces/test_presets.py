@@ -219,6 +219,11 @@ def test_nnunet_plans_the_homework_as_its_rules_say(mars: DataFacts) -> None:
     assert batch_size(mars, samples=20) == 4
     assert recipe.augment.geometry is not None
     assert recipe.augment.geometry.rotation == 15.0  # twice as wide as high
+    assert (recipe.augment.geometry.probability, recipe.augment.probability) == (0.2, 0.15)
+    assert (recipe.optimisation.clip, recipe.optimisation.momentum, recipe.optimisation.decayed) == (12.0, 0.99, "all")
+    assert recipe.loss.low is None  # the bottleneck is not supervised
+    assert recipe.loss.dice is not None
+    assert not recipe.loss.dice.excluded  # `do_bg: False`
 
 
 @pytest.mark.parametrize(("height", "width", "depth"), [(8, 8, 2), (31, 200, 3), (256, 256, 6), (1024, 700, 6)])

@@ -165,6 +165,14 @@ def test_patience_ends_it(grey: TrainingData) -> None:
     assert [epoch.record.last for epoch in epochs] == [False, False, False, True]
 
 
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "poly"])
+def test_patience_does_not_cut_an_annealed_rate_short(grey: TrainingData, schedule: str) -> None:
+    """The best epochs of such a training are its last ones; near the peak of the rate a score may stand for long."""
+    recipe = with_optimisation(SMALL, lr=1e-5, schedule=schedule, epochs=8, patience=2, batch_size=16)
+    constant = replace(grey, validation_masks=np.zeros_like(grey.validation_masks))  # the score never moves
+    assert [epoch.record.number for epoch in fit(recipe, constant)] == list(range(1, 9))
+
+
 def test_nan_images_diverge(grey: TrainingData) -> None:
     images = grey.train_images.astype(np.float32)
     images[3, 2, 2] = np.nan

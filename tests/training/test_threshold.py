@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from search.training.confusion import confusion_matrix
-from search.training.metrics import scores
+from search.training.metrics import Objective, scores
 from search.training.threshold import CANDIDATES, ThresholdSearch
 from spaces.facts import DataFacts
 from spaces.modules.networks.background import merge_background
@@ -45,14 +45,15 @@ def test_each_candidates_confusion_is_that_of_the_merged_prediction(seed: int) -
         assert torch.equal(found[place], expected)
 
 
-def test_the_best_candidate_has_the_highest_strict_score() -> None:
+@pytest.mark.parametrize("objective", ["miou", "miou_strict"])
+def test_the_best_candidate_has_the_highest_score_that_the_training_goes_by(objective: Objective) -> None:
     search = ThresholdSearch(FACTS, 3, CPU)
     for batch in random_batches(7):
         search.add(*batch)
-    threshold, reached = search.best()
-    all_strict = [scores(confusion, FACTS).miou_strict for confusion in search.confusions()]
-    assert reached.miou_strict == max(all_strict)
-    assert threshold == pytest.approx(float(search.candidates[all_strict.index(max(all_strict))]))
+    threshold, reached = search.best(objective)
+    values = [getattr(scores(confusion, FACTS), objective) for confusion in search.confusions()]
+    assert getattr(reached, objective) == max(values)
+    assert threshold == pytest.approx(float(search.candidates[values.index(max(values))]))
 
 
 def test_a_perfect_background_network_is_trusted() -> None:
@@ -61,7 +62,7 @@ def test_a_perfect_background_network_is_trusted() -> None:
     logits[:, 1, :, :2] = 5.0  # the multi-class network takes background for soil
     search = ThresholdSearch(FACTS, None, CPU)
     search.add(logits, torch.where(truth == 0, 4.0, -4.0), truth)
-    threshold, reached = search.best()
+    threshold, reached = search.best("miou_strict")
     assert reached.miou_strict == 1.0
     assert -4.0 < threshold < 4.0
 
