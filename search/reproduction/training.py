@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,9 +106,8 @@ def read_result(folder: Path, task: Task) -> Result | None:
     """The result of exactly this training; None when there is none, or when its file is not whole."""
     try:
         kept = json.loads(result_path(folder, task).read_text("utf-8"))
-        curve = [{name: math.nan if value is None else value for name, value in e.items()} for e in kept["curve"]]
         known = {name: kept[name] for name in ("device", "best_epoch", "failure")}
-        return Result(task=task, epochs=read_records(curve), **known) if kept["digest"] == task.digest else None
+        return Result(task=task, epochs=read_records(kept["curve"]), **known) if kept["digest"] == task.digest else None
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -67,7 +67,7 @@ SUMMARY = tuple(known.name for known in fields(EpochRecord) if known.metadata.ge
 
 
 def read_records(history: object) -> tuple[EpochRecord, ...]:
-    """The records of epochs 1, 2, ... from the JSON that a checkpoint holds of them.
+    """The records of epochs 1, 2, ... from the JSON that is kept of them, in which null may stand for NaN.
 
     Fields that are missing take their defaults, unknown ones are left out: the checkpoint may be of another version.
     Raises ValueError for anything else, such as a gap.
@@ -81,9 +81,11 @@ def read_records(history: object) -> tuple[EpochRecord, ...]:
 
 
 def _record(values: Mapping[str, Any]) -> EpochRecord:
-    known = {field.name for field in fields(EpochRecord)}
+    known = {field.name: field for field in fields(EpochRecord)}
+    optional = {name for name, field in known.items() if field.default is None}
+    whole = {n: math.nan if value is None and n not in optional else value for n, value in values.items()}
     try:
-        return EpochRecord(**{name: _frozen(value) for name, value in values.items() if name in known})
+        return EpochRecord(**{name: _frozen(value) for name, value in whole.items() if name in known})
     except TypeError as error:
         raise ValueError(f"the record of an epoch has other fields: {error}") from error
 
