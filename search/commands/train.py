@@ -137,4 +137,5 @@ def _draw(
         ignore_label=contents.ignore_label,
         epochs=contents.curve,
         scores=contents.scores,
+        kept=contents.epoch,
     )

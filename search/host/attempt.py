@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
 class Completed:
     """Trained to its end.
 
-    epochs: all of them, in order. best: the number of the best one. value: the study's objective at that one.
+    epochs: all of them, in order. best: the number of the one that counts. value: the study's objective at that one.
     """
 
     recipe: Recipe
@@ -137,7 +137,7 @@ def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> str:
 def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
     """Train to the end, or until the pruner, a command, the host or the worker itself ends it."""
     worker, state = job.worker, context.state
-    reporter = TrialReporter(context.store, context.opened, job.trial)
+    reporter = TrialReporter(context.store, context.opened, job.trial, recipe.optimisation.kept)
     order = _order(context, job, recipe)
     job.training.kill = worker.kill
     try:
@@ -182,7 +182,7 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
         case protocol.Failed():
             return job.broken(message.reason, "place" if message.kind == "room" else "own", message.detail)
         case protocol.Stopped() if reporter.verdict:
-            describe(job.trial, context.opened, reporter.epochs, reporter.best())
+            describe(job.trial, context.opened, reporter.epochs, reporter.counted())
             return Pruned(reason=reporter.verdict, value=reporter.reported)
         case protocol.Stopped():
             return _interrupted(context, job)

@@ -9,7 +9,7 @@ from optuna.trial import Trial
 
 from search.studies.pruners import rungs
 from search.studies.study import OpenStudy
-from search.training.epoch import EpochRecord
+from search.training.epoch import EpochRecord, counting
 from storage.database.optuna_schema import trial_id_of
 from storage.store import Store
 from storage.studies.epochs import add_epoch
@@ -23,13 +23,15 @@ class TrialReporter:
     Every method raises UpdateFinishedTrialError when the trial is not running any more.
     """
 
-    def __init__(self, store: Store, opened: OpenStudy, trial: Trial) -> None:
+    def __init__(self, store: Store, opened: OpenStudy, trial: Trial, kept: str) -> None:
+        """Begin before the first epoch. kept: the recipe's `optimisation.kept`, which says what epoch counts."""
         self.trial = trial
         self.epochs: list[EpochRecord] = []
         self.verdict = ""
         self.reported: float | None = None
         self._store = store
         self._opened = opened
+        self._kept = kept
 
     def add(self, epoch: EpochRecord) -> None:
         """Write one epoch; at a rung report, and ask the pruner."""
@@ -50,24 +52,25 @@ class TrialReporter:
         """The study's objective after the epoch, NaN where it is undefined."""
         return epoch.miou_strict if self._opened.config.objective == "miou_strict" else epoch.miou
 
-    def best(self) -> EpochRecord:
-        """The epoch of the best value, the first of equals. There must be one."""
-        return max(self.epochs, key=lambda epoch: _known(self.value(epoch)))
+    def counted(self) -> EpochRecord:
+        """The epoch whose value is the trial's so far. There must be one."""
+        return self.epochs[counting(self._kept, [self.value(epoch) for epoch in self.epochs])]
 
     def _tell(self, epoch: EpochRecord, *, heed: bool) -> None:
-        """Write the epoch and, at a rung, report the best one so far: single epochs swing by 0.3 (measured)."""
+        """Write the epoch and, at a rung, report the one that counts: single epochs swing by 0.3 (measured)."""
         self.epochs.append(epoch)
         add_epoch(self._store, trial_id_of(self.trial), epoch)
         if epoch.number not in rungs(self._opened.config) and not epoch.last:
             return
-        self.reported = max(0.0, _known(self.value(self.best())))
+        value = self.value(self.counted())
+        self.reported = 0.0 if math.isnan(value) else value
         self.trial.report(self.reported, epoch.number)
         if not epoch.last and self.trial.should_prune() and heed:
             self.verdict = f"pruned at epoch {epoch.number}: {self.reported:.4f} at its rung"
 
 
 def describe(trial: Trial, opened: OpenStudy, epochs: Sequence[EpochRecord], best: EpochRecord) -> None:
-    """Note at the trial what people and `export` want to know of its training and its best epoch."""
+    """Note at the trial what people and `export` want to know of its training and the epoch that counts."""
     names = opened.space.facts.class_names
     numbers = {
         **best.summary(),
@@ -79,11 +82,6 @@ def describe(trial: Trial, opened: OpenStudy, epochs: Sequence[EpochRecord], bes
         if not math.isnan(value):
             trial.set_user_attr(name, value)
     trial.set_user_attr("confusion", [list(row) for row in best.confusion])
-
-
-def _known(value: float) -> float:
-    """The value, or less than any where it is undefined."""
-    return -1.0 if math.isnan(value) else value
 
 
 def _reported(trial: Trial) -> set[int]:

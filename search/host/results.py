@@ -88,6 +88,7 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
         ignore_label=opened.dataset.ignore_label,
         epochs=result.epochs,
         scores=scores(best.confusion, opened.space.facts),
+        kept=best.number,
     )
     (out / RECIPE).write_text(dump_recipe(result.recipe), "utf-8")
     np.savetxt(out / CONFUSION_CSV, best.confusion, fmt="%d", delimiter=",")

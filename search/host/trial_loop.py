@@ -112,7 +112,8 @@ def _adopt(context: HostContext, study: Study, job: Job, result: Completed) -> b
     if retry is None:
         return False
     try:
-        TrialReporter(context.store, context.opened, retry).catch_up(result.epochs, final=True)
+        reporter = TrialReporter(context.store, context.opened, retry, result.recipe.optimisation.kept)
+        reporter.catch_up(result.epochs, final=True)
     except UpdateFinishedTrialError:
         return False
     return _settled(context, study, retry, job.out, result)

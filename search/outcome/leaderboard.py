@@ -30,7 +30,7 @@ class Row:
     number: of the trial, from 0.
     state: complete, pruned, running, waiting or fail.
     value: the study's objective, 0 to 1; of a pruned trial the last one reported.
-    miou, miou_strict: both forms of the mean IoU of the best epoch, 0 to 1.
+    miou, miou_strict: both forms of the mean IoU of the epoch that counts, 0 to 1.
     epochs: trained so far.
     parameters: trainable numbers of the network.
     seconds: of training.

@@ -69,14 +69,20 @@ def _scores(contents: BundleContents) -> str:
         for label, name in enumerate(contents.facts.class_names)
     ]
     return (
-        f"## Scores\n\nOn {len(contents.validation_images):,} validation images, which also chose the epoch "
-        "(so a little optimistic); measured again from this bundle when it was written.\n\n"
+        f"## Scores\n\nOn {len(contents.validation_images):,} validation images{_chosen(contents)};"
+        " measured again from this bundle when it was written.\n\n"
         "| class | IoU | IoU strict | pixels in the truth |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
         f"| **mean** | **{_score(scores.miou)}** | **{_score(scores.miou_strict)}** | |\n"
         f"| best constant answer | {_score(constant.miou)} | {_score(constant.miou_strict)} | |\n\n"
         f"Pixel accuracy {_score(scores.accuracy)}. IoU drops the pixels whose truth is a class left out of the mean; "
         "IoU strict counts all pixels. A dash means undefined."
     )
+
+
+def _chosen(contents: BundleContents) -> str:
+    """What the validation images chose, so that scores on them are no estimate for other images."""
+    by_score = "epoch" if contents.recipe.optimisation.kept == "best" else "trial" if contents.study is not None else ""
+    return f", which also chose the {by_score} (so a little optimistic)" if by_score else ""
 
 
 def _holdout(contents: BundleContents) -> str:

@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 FORMAT = "marsearch-checkpoint-1"
-NETWORK, BEST = "network/", "best/"
-"""What the names of the network's tensors begin with, as they are now and as they were at its best."""
+NETWORK, AVERAGE, KEPT = "network/", "average/", "best/"
+"""What the names of tensors begin with: of the network and its average as they are now, and of what is kept."""
 
 
 class CheckpointError(ValueError):
@@ -38,13 +38,15 @@ class Snapshot:
     document: Mapping[str, Any]
 
     @property
-    def best_epoch(self) -> int:
-        """Number of the best epoch so far."""
-        return int(self.document["best_epoch"])
+    def kept_epoch(self) -> int:
+        """Number of the epoch whose weights count so far; checkpoints from before there was a choice have the best."""
+        return int(self.document.get("kept_epoch", self.document["best_epoch"]))
 
-    def best_weights(self) -> dict[str, Tensor]:
-        """The network's state by name at the best epoch; kept once where that is the snapshot's own."""
-        return self.below(NETWORK if self.best_epoch == self.epoch else BEST)
+    def kept_weights(self) -> dict[str, Tensor]:
+        """The state by name of the network scored at that epoch; stored once where it is the snapshot's own."""
+        if self.kept_epoch != self.epoch:
+            return self.below(KEPT)
+        return self.below(AVERAGE) or self.below(NETWORK)
 
     def below(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with prefix, by the rest of their names."""

@@ -2,13 +2,13 @@
 
 A further field needs a default, so that checkpoints from before it are still read. What is measured is set in
 `search.training.fit`; a field that is stored beside the curve has a column in `storage/database/schema.py`; one that a
-trial shows of its best epoch is marked `shown`.
+trial shows of the epoch that counts is marked `shown`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -58,12 +58,23 @@ class EpochRecord:
         return {"number": self.number, **known}
 
     def summary(self) -> dict[str, float]:
-        """The numbers that a trial shows of its best epoch."""
+        """The numbers that a trial shows of the epoch that counts: the best one, unless the recipe keeps the last."""
         return {"best_epoch": self.number} | {name: getattr(self, name) for name in SUMMARY}
 
 
 SUMMARY = tuple(known.name for known in fields(EpochRecord) if known.metadata.get("shown"))
-"""The fields that a trial shows of its best epoch, in every list and table of trials."""
+"""The fields that a trial shows of the epoch that counts, in every list and table of trials."""
+
+
+def counting(kept: str, scores: Sequence[float]) -> int:
+    """The place, from 0, of the epoch whose weights and score count for a training, of its epochs' scores until now.
+
+    kept: the recipe's `optimisation.kept`. scores: at least one, NaN where undefined; of equal ones the first counts.
+    The training keeps its weights by this rule, and a trial gets its value by it.
+    """
+    if kept == "last":
+        return len(scores) - 1
+    return max(range(len(scores)), key=lambda place: -math.inf if math.isnan(scores[place]) else scores[place])
 
 
 def read_records(history: object) -> tuple[EpochRecord, ...]:

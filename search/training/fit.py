@@ -27,7 +27,7 @@ from search.training.setup import Setup, prepare
 from search.training.state import State
 from search.training.step import ConfusionMeter, train_step
 from search.training.threshold import ThresholdSearch
-from spaces.modules.networks.network import count_parameters
+from spaces.modules.networks.network import Network, count_parameters
 from spaces.recipe import Recipe
 
 STATISTICS_IMAGES = 128
@@ -46,10 +46,10 @@ class Diverged(ArithmeticError):
 class Epoch:
     """What `fit` yields: the record of one epoch, and what a caller may keep of the training after it.
 
-    weights: the network's state by name, copied to the CPU, when the objective is the best so far (the first epoch
-        always is); otherwise None.
-    snapshot: gives all that a training needs to go on from here, and the best weights so far; to be called before
-        the next epoch is asked for, else it raises RuntimeError.
+    weights: the state by name of the network that was scored, copied to the CPU, when this epoch counts from now on
+        (`search.training.epoch.counting`; the first always does); otherwise None.
+    snapshot: gives all that a training needs to go on from here, and the weights that count so far; to be called
+        before the next epoch is asked for, else it raises RuntimeError.
     """
 
     record: EpochRecord
@@ -57,8 +57,8 @@ class Epoch:
     snapshot: Callable[[], Snapshot]
 
     @property
-    def improved(self) -> bool:
-        """Whether the objective is the best so far."""
+    def counts(self) -> bool:
+        """Whether this epoch's weights and score are the training's from now on."""
         return self.weights is not None
 
 
@@ -79,7 +79,7 @@ def fit(
 
     objective: the score that early stop, the plateau schedule and the kept weights go by.
     should_stop: asked before every batch; True ends the training with Stopped.
-    resume: go on after this snapshot's epoch, as if the training had never been cut. What was best until then stands
+    resume: go on after this snapshot's epoch, as if the training had never been cut. What counted until then stands
         in the snapshot: no later epoch may improve on it, and after a last epoch none is yielded.
     At once raises SpaceError for class weights that do not fit the data and CheckpointError for a snapshot of another
     training; later Stopped, or Diverged for a NaN or infinite loss.
@@ -98,12 +98,14 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
         started = time.perf_counter()
         state.settled = False
         train_loss, lr = _train(setup, number)
-        _measure_statistics(setup)
-        validation_loss, reached = _validate(setup, number, objective)
+        measure_statistics(setup, setup.scored)
+        if setup.scored is not setup.network and setup.adversary is not None:  # which labels images by the network
+            measure_statistics(setup, setup.network)
+        validation_loss, reached = validate(setup, setup.scored, number, objective)
         score = getattr(reached, objective)
         for schedule in setup.schedules:
             schedule.observe(score)
-        improved = state.end(number, score)
+        counts = state.end(number, score)
         adversarial, discriminator = (None, None) if setup.adversary is None else setup.adversary.mean_losses()
         record = EpochRecord(
             number=number,
@@ -122,7 +124,7 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
             adversarial_loss=adversarial,
             discriminator_loss=discriminator,
         )
-        weights = state.best_weights if improved else None
+        weights = state.kept_weights if counts else None
         yield Epoch(record=record, weights=weights, snapshot=partial(state.snapshot, number))
 
 
@@ -161,17 +163,17 @@ def _finite_mean(losses: Tensor, number: int) -> float:
 
 
 @torch.no_grad()
-def _measure_statistics(setup: Setup) -> None:
-    """Set batch normalisation's running statistics to those of training images (docs/decisions/0012).
+def measure_statistics(setup: Setup, network: Network) -> None:
+    """Set the running statistics of a network's batch normalisation to those of training images (docs/decisions/0012).
 
     A moving average still holds its initial values after a few steps, and lags behind weights that move fast. The
     images are the same ones each time, evenly spread, without augmentation and dropout, in the precision of a step.
     """
-    layers = [layer for layer in setup.network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    setup.network.eval()
+    network.eval()
     for layer in layers:
         layer.train()
     for number, rows in enumerate(_statistics_rows(setup), start=1):
@@ -179,9 +181,9 @@ def _measure_statistics(setup: Setup) -> None:
             layer.momentum = 1 / number  # a cumulative average that, unlike torch's own, never waits for the device
         images = image_batch(setup.samples.images, rows, setup.memory_format)
         with autocast(setup.device):
-            setup.network.outputs(images)
-            if setup.network.background is not None:
-                setup.network.background_logit(images)
+            network.outputs(images)
+            if network.background is not None:
+                network.background_logit(images)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
 
@@ -195,33 +197,33 @@ def _statistics_rows(setup: Setup) -> tuple[Tensor, ...]:
 
 
 @torch.inference_mode()
-def _validate(setup: Setup, number: int, objective: Objective) -> tuple[float, Scores]:
-    """Loss and scores on the validation part, in float32: what a reloaded bundle will reproduce.
+def validate(setup: Setup, network: Network, number: int, objective: Objective) -> tuple[float, Scores]:
+    """Loss and scores of a network on the validation part, in float32: what a reloaded bundle will reproduce.
 
     With a background network, the threshold of this epoch is found here and kept in the network.
     """
     facts, ignored = setup.data.facts, setup.data.ignore_label
     samples = len(setup.validation_images)
     meter = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
-    threshold = None if setup.network.background is None else ThresholdSearch(facts, ignored, setup.device)
+    threshold = None if network.background is None else ThresholdSearch(facts, ignored, setup.device)
     total = torch.zeros((), device=setup.device)
-    setup.network.eval()
+    network.eval()
     for index in torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size):
         if setup.should_stop():
             raise Stopped(f"stopped in the validation of epoch {number}")
         images = image_batch(setup.validation_images, index, setup.memory_format)
         truth = setup.validation_masks.index_select(0, index)
-        logits = setup.network.outputs(images).high
+        logits = network.outputs(images).high
         total += setup.loss(logits, truth.long()) * len(index)
         if threshold is None:
             meter += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
         else:
-            threshold.add(logits, setup.network.background_logit(images), truth)
+            threshold.add(logits, network.background_logit(images), truth)
     loss = float(total) / samples
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
     if threshold is None:
         return loss, scores(meter.cpu(), facts)
     found, reached = threshold.best(objective)
-    setup.network.threshold.fill_(found)
+    network.threshold.fill_(found)
     return loss, reached

@@ -173,20 +173,21 @@ def training_bytes(recipe: Recipe, facts: DataFacts, network: Network, resident:
     """About how many bytes of a GPU a training of the recipe takes at its worst moment, rather too many than too few.
 
     network: from `meta_network`. half: the GPU computes in bfloat16 (`search.training.device.autocast_dtype`).
-    Counted: weights, gradients, the optimiser's moments, data, and every tensor that is alive at the worst
-    moment of a step forward and backward, the loss and a discriminator with it. Not counted: augmentation, which is
-    over before. Workspaces, fragmentation and the process itself are MARGIN and CONTEXT, which are experience and not
-    measured here.
+    Counted: weights, their moving average, gradients, the optimiser's moments, data, and every tensor that is alive at
+    the worst moment of a step forward and backward, the loss and a discriminator with it. Not counted: augmentation,
+    which is over before. Workspaces, fragmentation and the process itself are MARGIN and CONTEXT, which are experience
+    and not measured here.
     """
     discriminator = _discriminator(recipe, facts)
     weights = 4 * count_parameters(network)
     moments = weights * MOMENTS[recipe.optimisation.optimizer]
     if network.background is not None:  # its own optimiser is AdamW
         moments += 4 * count_parameters(network.background) * (2 - MOMENTS[recipe.optimisation.optimizer])
+    average = weights if recipe.optimisation.ema else 0
     if discriminator is not None:
         weights, moments = _with_adam(weights, moments, discriminator)
     step = step_bytes(recipe, facts, network, discriminator, half=half)
-    return round(MARGIN * (weights + moments + step + resident.size(recipe, facts))) + CONTEXT
+    return round(MARGIN * (weights + average + moments + step + resident.size(recipe, facts))) + CONTEXT
 
 
 def step_bytes(

@@ -17,6 +17,7 @@ from search.training.samples import Samples, build_donors, build_samples, rarest
 from spaces.modules.augmentation.augment import Step, build_augment
 from spaces.modules.losses.class_weights import class_weights
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
+from spaces.modules.networks.average import WeightAverage
 from spaces.modules.networks.network import Network, build_network
 from spaces.modules.optimizer import Optimizer, build_optimizer
 from spaces.modules.schedule import Schedule, build_schedule
@@ -43,6 +44,8 @@ class Setup:
 
     optimizers: the network's own first; a background network has one of its own.
     adversary: the discriminator of Pix2Pix; None for every other family.
+    average: the moving average of the network's weights, a background network's among them; None where the recipe has
+        none. A discriminator is not averaged: nothing of it is kept.
     """
 
     recipe: Recipe
@@ -53,11 +56,17 @@ class Setup:
     loss: SupervisedLoss
     optimizers: tuple[OptimizerState, ...]
     adversary: Adversary | None
+    average: WeightAverage | None
     augment: Step
     samples: Samples
     validation_images: Tensor
     validation_masks: Tensor
     should_stop: Callable[[], bool]
+
+    @property
+    def scored(self) -> Network:
+        """The network that is scored and kept: the average, or the one that is trained."""
+        return self.network if self.average is None else self.average.network
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -89,6 +98,7 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
         loss=_loss(recipe, weights, data).to(device),
         optimizers=_optimizer_states(recipe, network, total),
         adversary=_adversary(recipe, data, device, total),
+        average=WeightAverage(network, recipe.optimisation.ema) if recipe.optimisation.ema else None,
         augment=build_augment(recipe.augment, data.facts, std=std, donors=donors),
         samples=samples,
         validation_images=resident_images(data.validation_images, device),

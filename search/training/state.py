@@ -3,12 +3,15 @@
 The random numbers of an epoch depend on the recipe's seed and the epoch's number alone (`search.training.batches`),
 so no generator's state is part of it. A snapshot holds
 
-    network/NAME, best/NAME       the network's state now, and at its best where that was another epoch
+    network/NAME                  the network's state now
+    average/NAME                  the state of its moving average, where there is one
+    best/NAME                     the state that is kept, of the one that is scored, where it is from another epoch
     loss/NAME                     buffers of the loss: class weights that follow the training
     discriminator/NAME            the adversary's, where there is one
     optimizer/I/NAME/KEY          what the I-th optimiser keeps for the parameter of that name
-    document                      identity (of recipe, data and objective), best score and epoch, whether it was the
-                                  last, schedules; for people: device, threads, torch
+    document                      identity (of recipe, data and objective), best score and its epoch, the epoch whose
+                                  weights are kept, whether it was the last, schedules, the steps of the average; for
+                                  people: device, threads, torch
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from search.training.arrays import TrainingData
-from search.training.checkpoint import BEST, NETWORK, CheckpointError, Snapshot, copied
+from search.training.checkpoint import AVERAGE, KEPT, NETWORK, CheckpointError, Snapshot, copied
+from search.training.epoch import counting
 from search.training.setup import Setup
 from spaces.modules.optimizer import Optimizer
 from spaces.modules.schedule import ANNEALED
@@ -33,9 +37,11 @@ from spaces.recipe import Recipe
 
 
 class State:
-    """Which epoch was the best so far, and everything that changes while a setup is trained.
+    """Which epoch counts so far, and everything that changes while a setup is trained.
 
     epoch: the last one that has ended, 0 for none. last: none follows. settled: no epoch is under way.
+    best, best_epoch: the highest score and its epoch, for patience. kept_epoch, kept_weights: the epoch whose weights
+    count, and these.
     """
 
     def __init__(self, setup: Setup, objective: str) -> None:
@@ -47,19 +53,21 @@ class State:
         self.settled = True
         self.best = -math.inf
         self.best_epoch = 0
-        self.best_weights: Mapping[str, Tensor] = {}
+        self.kept_epoch = 0
+        self.kept_weights: Mapping[str, Tensor] = {}
 
     def end(self, number: int, score: float) -> bool:
-        """Take the score of an epoch that has ended; whether it is the best so far (the first always is)."""
+        """Take the score of an epoch that has ended; whether its weights count from now on (the first's always do)."""
         section = self._setup.recipe.optimisation
         self.epoch, self.settled = number, True
-        improved = number == 1 or score > self.best
-        if improved:
+        counts = number == 1 or counting(section.kept, (self.best, score)) == 1
+        if counts:
+            self.kept_epoch, self.kept_weights = number, copy_weights(self._setup.scored)
+        if number == 1 or score > self.best:
             self.best, self.best_epoch = (-math.inf if math.isnan(score) else score), number
-            self.best_weights = copy_weights(self._setup.network)
         tired = section.schedule not in ANNEALED and number - self.best_epoch >= section.patience
         self.last = number == section.epochs or tired
-        return improved
+        return counts
 
     def snapshot(self, number: int) -> Snapshot:
         """The state after that epoch. Raises RuntimeError once the training has gone on."""
@@ -87,11 +95,14 @@ class State:
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
         setup = self._setup
-        if self.best_epoch == self.epoch:
-            yield from _prefixed(NETWORK, self.best_weights)
-        else:
+        if setup.average is not None:
             yield from _prefixed(NETWORK, _copies(setup.network))
-            yield from _prefixed(BEST, self.best_weights)
+        scored = NETWORK if setup.average is None else AVERAGE
+        if self.kept_epoch == self.epoch:
+            yield from _prefixed(scored, self.kept_weights)
+        else:
+            yield from _prefixed(scored, _copies(setup.scored))
+            yield from _prefixed(KEPT, self.kept_weights)
         yield from _prefixed("loss/", _copies(setup.loss))
         if setup.adversary is not None:
             yield from _prefixed("discriminator/", _copies(setup.adversary.discriminator))
@@ -106,8 +117,10 @@ class State:
             "identity": self.identity,
             "best": None if math.isinf(self.best) else self.best,
             "best_epoch": self.best_epoch,
+            "kept_epoch": self.kept_epoch,
             "last": self.last,
             "schedules": [schedule.state() for schedule in self._setup.schedules],
+            "averaged": 0 if self._setup.average is None else self._setup.average.steps,
             "device": self._setup.device.type,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
@@ -115,22 +128,26 @@ class State:
 
     def _restore(self, snapshot: Snapshot) -> None:
         setup, document = self._setup, snapshot.document
-        if not 1 <= snapshot.best_epoch <= snapshot.epoch <= setup.recipe.optimisation.epochs:
-            raise ValueError(f"epoch {snapshot.epoch} with the best one {snapshot.best_epoch} is none of its epochs")
+        best, kept = int(document["best_epoch"]), snapshot.kept_epoch
+        if not (min(best, kept) >= 1 and max(best, kept) <= snapshot.epoch <= setup.recipe.optimisation.epochs):
+            raise ValueError(f"epoch {snapshot.epoch} with the best one {best} and {kept} kept is none of its epochs")
         setup.network.load_state_dict(snapshot.below(NETWORK))  # into the tensors there are, in their order of memory
+        if setup.average is not None:
+            setup.average.network.load_state_dict(snapshot.below(AVERAGE))
+            setup.average.steps = int(document["averaged"])
         setup.loss.load_state_dict(snapshot.below("loss/"))
         if setup.adversary is not None:
             setup.adversary.discriminator.load_state_dict(snapshot.below("discriminator/"))
         for prefix, optimizer, module in _optimizers(setup):
             _restore_optimizer(optimizer, module, snapshot.below(prefix))
-        for schedule, kept in zip(setup.schedules, document["schedules"], strict=True):
-            schedule.restore(kept)
+        for schedule, course in zip(setup.schedules, document["schedules"], strict=True):
+            schedule.restore(course)
         self.epoch, self.last = snapshot.epoch, bool(document["last"])
         self.best = -math.inf if document["best"] is None else float(document["best"])
-        self.best_epoch, self.best_weights = snapshot.best_epoch, snapshot.best_weights()
+        self.best_epoch, self.kept_epoch, self.kept_weights = best, kept, snapshot.kept_weights()
         expected = {name: tensor.shape for name, tensor in setup.network.state_dict().items()}
-        if {name: tensor.shape for name, tensor in self.best_weights.items()} != expected:
-            raise ValueError("the best weights are incomplete")
+        if {name: tensor.shape for name, tensor in self.kept_weights.items()} != expected:
+            raise ValueError("the weights that are kept are incomplete")
 
 
 def copy_weights(network: nn.Module) -> dict[str, Tensor]:

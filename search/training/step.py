@@ -99,3 +99,5 @@ def _take_step(setup: Setup, total: Tensor) -> None:
     total.backward()  # type: ignore[no-untyped-call]
     for state in setup.optimizers:
         state.step()
+    if setup.average is not None:
+        setup.average.step()

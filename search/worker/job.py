@@ -29,7 +29,7 @@ class TrainingJob:
     """A training under way.
 
     epochs: those to come. start: the checkpoint it continues from. history: the record of each epoch until now.
-    best, weights: number and weights of the best epoch until now, maybe one from before the start.
+    best, weights: number and weights of the epoch that counts until now, maybe one from before the start.
     """
 
     epochs: Iterator[Epoch]
@@ -88,7 +88,7 @@ def begin_or_resume(job: Train, begin: Callable[[Snapshot | None], Iterator[Epoc
         send(Note(job=job.job, text=f"the training starts at its first epoch: {error}"))
         return TrainingJob(epochs=begin(None))
     send(Resumed(job=job.job, history=history))
-    return TrainingJob(epochs, start, list(history), start.best_epoch, start.best_weights())
+    return TrainingJob(epochs, start, list(history), start.kept_epoch, start.kept_weights())
 
 
 def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None, send: Send) -> None:

@@ -82,7 +82,7 @@ def panel_samples(dataset: Dataset, validation: Sequence[int], count: int = 6) -
 
 
 def save_weights(job: Train, best: Mapping[str, Tensor]) -> None:
-    """Write the best epoch's weights into the job's directory: before all else, since nothing may cost them."""
+    """Write the weights that count into the job's directory: before all else, since nothing may cost them."""
     from safetensors.torch import save
 
     weights = {name: tensor.contiguous() for name, tensor in best.items()}
@@ -90,7 +90,7 @@ def save_weights(job: Train, best: Mapping[str, Tensor]) -> None:
 
 
 def save_panel(job: Train, recipe: Recipe, dataset: Dataset, facts: DataFacts, best: Mapping[str, Tensor]) -> None:
-    """Write the best epoch's predictions of the panel into the job's directory."""
+    """Write the predictions of the panel by these weights into the job's directory."""
     from search.training.predict import predict_labels
     from spaces.modules.networks.network import build_network
 

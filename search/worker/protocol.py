@@ -84,7 +84,7 @@ class Train(JobMessage):
     recipe: YAML text.
     out: existing directory for the weights and predictions.
     device: as torch names it.
-    objective: the score that the best epoch is chosen by.
+    objective: the score that the epoch whose weights are kept is chosen by.
     """
 
     recipe: str
@@ -138,10 +138,10 @@ class Note(JobMessage):
 
 @dataclass(frozen=True, kw_only=True)
 class Finished(JobMessage):
-    """The training is complete; `weights.safetensors` of the best epoch is in the job's `out`.
+    """The training is complete; `weights.safetensors` of the epoch that counts is in the job's `out`.
 
     So is `panel.npz`, unless a `Note` has said why not.
-    best: number of the best epoch, which may be one from before a resume.
+    best: number of that epoch, which may be one from before a resume.
     """
 
     best: int

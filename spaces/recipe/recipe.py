@@ -68,6 +68,19 @@ class Optimisation(Part):
         choice("kernels", "all", searched=False, reports="A B C D E"),
         Field(description="what decays: kernels alone, or norms and biases, too, as torch does by itself"),
     ] = "kernels"
+    ema: Annotated[
+        float,
+        floats(0.0, 0.9999, searched=False),
+        Field(
+            description="decay per step of the moving average of the weights that is scored and kept, 0 for none;"
+            " less in the first 9 / (1 - ema) steps, which makes it the mean over about the last tenth of them"
+        ),
+    ] = 0.0
+    kept: Annotated[
+        Literal["best", "last"],
+        choice("best", "last", searched=False),
+        Field(description="the epoch whose weights and score count: the one of the best validation score, or the last"),
+    ] = "best"
 
 
 class Background(Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from storage.trials.queries import count
 from storage.trials.retries import earlier_attempts
 from support.commands import kept_handlers
 from support.processes import workers_of
-from support.studies import Inputs
+from support.studies import TINY_SPACE, Inputs
 from support.waiting import meanwhile, wait_for
 
 FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
@@ -96,6 +97,25 @@ def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path:
 
     again = work(store, order(tmp_path), quiet())
     assert (again.finished, len(trials_of(store))) == (6, len(trials))
+
+
+@pytest.mark.whole
+def test_the_value_is_that_of_the_weights_that_are_kept(
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path
+) -> None:
+    """Of a moving average at the last epoch: in trial, leaderboard and bundle, whose proof scores the weights."""
+    space = TINY_SPACE.replace("schedule: none", "schedule: none, kept: last, ema: 0.9")
+    create(store, *inputs(space=space, trials=2, pruner="none"))
+    work(store, order(tmp_path), quiet())
+    for trial in trials_of(store):
+        points = curve(store, "tiny", trial.number, EpochRecord)
+        assert trial.value == points[-1].miou == trial.user_attrs["miou"]
+        assert trial.user_attrs["best_epoch"] == len(points)
+    best = max(trials_of(store), key=lambda t: t.value or 0.0)
+    export_trial(store, "tiny", tmp_path / "bundle", trial=best.number, home=tmp_path)
+    metrics = json.loads((tmp_path / "bundle" / "metrics.json").read_text())
+    assert metrics["epoch"] == 3
+    assert metrics["miou"] == leaderboard(store, "tiny")[0].miou == best.value
 
 
 @pytest.mark.whole

@@ -77,6 +77,7 @@ def test_a_trial_has_its_four_files_and_none_is_blank(tmp_path, points, channels
         ignore_label=None,
         epochs=points,
         scores=scored(truth, prediction, facts),
+        kept=1,
     )
     assert [path.name for path in drawn] == ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv"]
     assert sorted((tmp_path / "new").iterdir()) == sorted(drawn)
@@ -136,6 +137,7 @@ def test_threads_draw_the_same_bytes_as_one_alone(tmp_path, mars, points):
             ignore_label=None,
             epochs=points,
             scores=scored(truth, prediction, mars),
+            kept=1,
         )
         return [path.read_bytes() for path in drawn]
 
@@ -159,8 +161,8 @@ def test_curves_are_drawn_for_any_number_of_epochs_and_with_gaps(tmp_path, count
         )
         for n in range(1, count + 1)
     ]
-    for objective in ("miou", "miou_strict"):
-        draw_curves(tmp_path / "curves.png", points, title="t", objective=objective)
+    for kept in (0, count):
+        draw_curves(tmp_path / "curves.png", points, title="t", kept=kept)
         assert pixels(tmp_path / "curves.png").shape == (400, 1080, 3)
 
 
@@ -253,7 +255,7 @@ def test_a_picture_that_fails_leaves_the_old_one_and_nothing_beside(tmp_path, po
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
     with pytest.raises(OSError, match="No space left"):
-        draw_curves(path, points, title="t")
+        draw_curves(path, points, title="t", kept=1)
     assert [p.name for p in tmp_path.iterdir()] == ["curves.png"]
     assert path.read_bytes() == b"old"
 

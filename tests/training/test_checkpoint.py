@@ -63,7 +63,8 @@ CASES: dict[str, dict[str, Any]] = {
             "discriminator_filters": 8,
             "generated": 0.25,
         }
-    },
+    }
+    | optimised(ema=0.9),
     "everything at once": DROPOUT
     | {
         "augment": BUSY_AUGMENT,
@@ -72,7 +73,10 @@ CASES: dict[str, dict[str, Any]] = {
         "data": {"oversample": {"copies": 2, "phase": 0.6}},
         "loss": {"low": {"cross_entropy": {"weight": 1.0}}, "inter": {"cross_entropy": {"weight": 1.0}}},
     }
-    | optimised(schedule="plateau"),
+    | optimised(schedule="plateau", ema=0.9),
+    "a moving average": optimised(ema=0.9),
+    "the last weights": optimised(kept="last", schedule="none"),
+    "the last of a moving average": optimised(kept="last", ema=0.5, optimizer="sgd"),
     **{name: family(name) for name in ("wnet", "unetpp", "unet3plus", "dual_unet", "deeplab", "marsseg")},
 }
 
@@ -89,7 +93,7 @@ def one_thread() -> None:
 def told(epoch: Epoch) -> tuple[Any, ...]:
     """All that an epoch says and that time has no part in."""
     known = {"seconds": 0.0, "memory_mb": 0.0, "miou": 0.0, "miou_strict": 0.0}  # which may be NaN; see the confusion
-    return replace(epoch.record, **known), epoch.improved
+    return replace(epoch.record, **known), epoch.counts
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -136,7 +140,7 @@ def must_continue(wanted: Recipe, data: TrainingData, folder: Path, cuts: Iterat
         assert following == epochs[cut:]
         assert same(dict(final.tensors), dict(snapshots[-1].tensors))
         assert json.dumps(final.document) == json.dumps(snapshots[-1].document)
-        assert same(final.best_weights(), snapshots[-1].best_weights())
+        assert same(final.kept_weights(), snapshots[-1].kept_weights())
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -177,26 +181,34 @@ def test_patience_is_counted_across_the_cut(grey: TrainingData, tmp_path: Path) 
     must_continue(wanted, nowhere, tmp_path, iter((1, 2, 3)))
 
 
-@pytest.mark.parametrize("objective", ["miou", "miou_strict"])
+@pytest.mark.parametrize(("objective", "ema"), [("miou", 0.0), ("miou", 0.9), ("miou_strict", 0.0)])
 def test_the_best_weights_survive_where_no_later_epoch_improves(
-    objective: str, grey: TrainingData, tmp_path: Path
+    objective: str, ema: float, grey: TrainingData, tmp_path: Path
 ) -> None:
     """The validation part has both classes the wrong way round: the more is learnt, the worse the score."""
     swapped = np.array([0, 2, 1], np.uint8)[grey.validation_masks]
     data = replace(grey, validation_masks=swapped)
-    wanted = recipe(**optimised(schedule="none", epochs=8, batch_size=4))
+    wanted = recipe(**optimised(schedule="none", epochs=8, batch_size=4, ema=ema))
     best: dict[int, dict[str, torch.Tensor]] = {}
     last = None
     for epoch in fit(wanted, data, objective=objective):  # type: ignore[arg-type]
         if epoch.weights is not None:
             best[epoch.record.number] = {name: tensor.clone() for name, tensor in epoch.weights.items()}
         kept = through_a_file(epoch.snapshot(), tmp_path)
-        assert kept.best_epoch == max(best)
-        assert same(kept.best_weights(), best[max(best)])
+        assert kept.kept_epoch == max(best)
+        assert same(kept.kept_weights(), best[max(best)])
         last = kept
     assert last is not None
-    assert last.best_epoch < 6, "the case does not show what it is for"
-    must_continue(wanted, data, tmp_path, iter((last.best_epoch, 7)), objective=objective)
+    assert last.kept_epoch < 6, "the case does not show what it is for"
+    must_continue(wanted, data, tmp_path, iter((last.kept_epoch, 7)), objective=objective)
+
+
+def test_a_checkpoint_from_before_there_was_a_choice_goes_on(grey: TrainingData, tmp_path: Path) -> None:
+    wanted = recipe()
+    epochs, snapshots = uncut(wanted, grey)
+    later = {"kept_epoch", "averaged"}
+    old = replace(snapshots[1], document={k: v for k, v in snapshots[1].document.items() if k not in later})
+    assert [told(epoch) for epoch in fit(wanted, grey, resume=through_a_file(old, tmp_path))] == epochs[2:]
 
 
 def test_after_the_last_epoch_nothing_is_left_to_do(grey: TrainingData, tmp_path: Path) -> None:
@@ -296,6 +308,7 @@ DAMAGE: dict[str, Callable[[Snapshot], Snapshot]] = {
     "an epoch after the last": lambda s: replace(s, epoch=99),
     "a best epoch to come": lambda s: replace(s, document={**s.document, "best_epoch": 2}),
     "no best weights": lambda s: replace(s, epoch=2),
+    "a kept epoch to come": lambda s: replace(s, document={**s.document, "kept_epoch": 2}),
 }
 
 
@@ -319,7 +332,7 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
     assert same(dict(again.tensors), dict(snapshot.tensors))
     assert json.dumps(again.document) == json.dumps(snapshot.document)
     assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.safetensors"]
-    assert again.best_weights().keys() == {"a"}
+    assert again.kept_weights().keys() == {"a"}
 
 
 def contents(**metadata: str) -> bytes:

@@ -65,8 +65,8 @@ def test_strict_score_is_learnt_when_the_background_counts(grey: TrainingData) -
     epochs = list(fit(recipe, grey, objective="miou_strict"))
     best = max(epochs, key=lambda epoch: epoch.record.miou_strict)
     assert best.record.miou_strict > 0.7
-    assert best.improved
-    assert [e.record.number for e in epochs if e.improved][-1] == best.record.number
+    assert best.counts
+    assert [e.record.number for e in epochs if e.counts][-1] == best.record.number
 
 
 def test_the_same_seed_gives_the_same_bits(grey: TrainingData) -> None:
@@ -99,8 +99,8 @@ def test_epochs_say_what_happened(grey: TrainingData) -> None:
     epochs = list(fit(with_optimisation(SMALL, epochs=6), grey))
     best = -math.inf
     for epoch in epochs:
-        assert epoch.improved == (epoch.record.miou > best)
-        assert (epoch.weights is not None) == epoch.improved
+        assert epoch.counts == (epoch.record.miou > best)
+        assert (epoch.weights is not None) == epoch.counts
         best = max(best, epoch.record.miou)
         assert epoch.record.seconds > 0
         assert epoch.record.memory_mb > 0
@@ -154,7 +154,7 @@ def test_plateau_lowers_the_rate_in_training(grey: TrainingData) -> None:
     epochs = list(fit(recipe, nowhere))
     assert [epoch.record.lr for epoch in epochs] == [1e-2] * 6 + [5e-3] * 3
     assert math.isnan(epochs[0].record.miou)
-    assert [epoch.improved for epoch in epochs] == [True] + [False] * 8
+    assert [epoch.counts for epoch in epochs] == [True] + [False] * 8
 
 
 def test_patience_ends_it(grey: TrainingData) -> None:
@@ -171,6 +171,21 @@ def test_patience_does_not_cut_an_annealed_rate_short(grey: TrainingData, schedu
     recipe = with_optimisation(SMALL, lr=1e-5, schedule=schedule, epochs=8, patience=2, batch_size=16)
     constant = replace(grey, validation_masks=np.zeros_like(grey.validation_masks))  # the score never moves
     assert [epoch.record.number for epoch in fit(recipe, constant)] == list(range(1, 9))
+
+
+def test_the_last_epoch_counts_where_the_recipe_says_so(grey: TrainingData) -> None:
+    """The more is learnt, the worse the score: both classes of the validation part are the wrong way round."""
+    data = replace(grey, validation_masks=np.array([0, 2, 1], np.uint8)[grey.validation_masks])
+    for schedule, patience, ends in (("cosine", 2, 7), ("none", 2, 3)):  # patience goes by the best score all the same
+        recipe = with_optimisation(SMALL, kept="last", epochs=7, schedule=schedule, patience=patience, lr=3e-2)
+        epochs = list(fit(recipe, data))
+        assert [epoch.counts for epoch in epochs] == [True] * ends
+        assert epochs[-1].record.miou < epochs[0].record.miou
+        network = build_network(recipe, data.facts, mean=[0.0], std=[1.0])
+        network.load_state_dict(final_weights(epochs))
+        labels = predict_labels(network, data.validation_images, batch_size=8)
+        counts = confusion_matrix(torch.tensor(labels), torch.tensor(data.validation_masks), 3)
+        assert scores(counts, data.facts).confusion == epochs[-1].record.confusion
 
 
 def test_nan_images_diverge(grey: TrainingData) -> None:

@@ -76,6 +76,13 @@ def test_the_optimisers_moments_are_counted() -> None:
     assert adam - sgd == pytest.approx(MARGIN * one, rel=1e-3)
 
 
+@pytest.mark.parametrize("preset", ["baseline", "c1-background", "report-d-pix2pix"])
+def test_a_moving_average_is_another_copy_of_the_weights_that_are_kept(preset: str) -> None:
+    recipe = load_preset(preset)
+    one = 4 * count_parameters(meta_network(recipe, FACTS))
+    assert bytes_of(changed(recipe, ema=0.99)) - bytes_of(recipe) == pytest.approx(MARGIN * one, rel=1e-3)
+
+
 def test_a_second_network_and_a_discriminator_are_counted() -> None:
     recipe = load_preset("c1-background")
     assert bytes_of(recipe) > bytes_of(recipe.model_copy(update={"background": None}))

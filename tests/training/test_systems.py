@@ -33,7 +33,7 @@ def prepared(wanted: Recipe, data: TrainingData) -> Any:
 
 
 def reloaded(wanted: Recipe, data: TrainingData, epochs: list[Epoch]) -> Any:
-    best = [epoch for epoch in epochs if epoch.improved][-1]
+    best = [epoch for epoch in epochs if epoch.counts][-1]
     network = build_network(wanted, data.facts, mean=[0.0], std=[1.0])
     network.load_state_dict(dict(best.weights or {}))
     return network.eval(), best

@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 _TRAIN, _VALIDATION, _STRICT = "#8A8A8A", "#0072B2", "#D55E00"
 
 
-def draw_curves(
-    path: Path, points: Sequence[EpochRecord], *, title: str, objective: Literal["miou", "miou_strict"] = "miou"
-) -> None:
-    """Draw the losses, both mean IoUs with the best epoch marked, and the learning rate; NaN leaves a gap."""
+def draw_curves(path: Path, points: Sequence[EpochRecord], *, title: str, kept: int) -> None:
+    """Draw the losses, both mean IoUs and the learning rate; NaN leaves a gap.
+
+    kept: the number of the epoch whose weights count, which is marked; 0 for none.
+    """
     figure = blank(1080, 400)
     figure.suptitle(plain(title, 120), x=0.015, ha="left", fontsize=13, fontweight="bold", color=INK)
     grid = figure.add_gridspec(1, 3, width_ratios=(4, 4, 3), left=0.05, right=0.985, top=0.8, bottom=0.13, wspace=0.2)
     losses, scores, rates = (figure.add_subplot(grid[0, column]) for column in range(3))
     _losses(losses, points)
-    _scores(scores, points, objective)
+    _scores(scores, points, kept)
     _rates(rates, points)
     for axes in (losses, scores, rates):
         _epochs(axes, points)
@@ -39,23 +40,21 @@ def _losses(axes: Axes, points: Sequence[EpochRecord]) -> None:
     _legend(axes)
 
 
-def _scores(axes: Axes, points: Sequence[EpochRecord], objective: Literal["miou", "miou_strict"]) -> None:
+def _scores(axes: Axes, points: Sequence[EpochRecord], kept: int) -> None:
     tidy(axes, "mean IoU on validation")
     lenient, strict = [point.miou for point in points], [point.miou_strict for point in points]
     _line(axes, points, lenient, _VALIDATION, "mIoU")
     _line(axes, points, strict, _STRICT, "mIoU strict")
-    sought = lenient if objective == "miou" else strict
-    finite = [(value, point.number) for value, point in zip(sought, points, strict=True) if math.isfinite(value)]
-    if finite:
-        value, number = max(finite, key=lambda pair: (pair[0], -pair[1]))
-        axes.plot([number], [value], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, zorder=5)
+    reached = [value for point in points if point.number == kept for value in (point.miou, point.miou_strict)]
+    for value in filter(math.isfinite, reached):
+        axes.plot([kept], [value], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, zorder=5)
         axes.margins(y=0.15)
         axes.annotate(
-            f"best {value:.4f}",
-            (number, value),
+            f"kept {value:.4f}",
+            (kept, value),
             xytext=(0, 9),
             textcoords="offset points",
-            ha="right" if number > points[0].number + 0.5 * (points[-1].number - points[0].number) else "left",
+            ha="right" if kept > points[0].number + 0.5 * (points[-1].number - points[0].number) else "left",
             fontsize=9,
             color=INK,
         )

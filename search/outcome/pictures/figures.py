@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +60,13 @@ def draw_trial(
     ignore_label: int | None,
     epochs: Sequence[EpochRecord],
     scores: Scores,
-    objective: Literal["miou", "miou_strict"] = "miou",
+    kept: int,
 ) -> tuple[Path, ...]:
     """Draw panel, curves, confusion matrix and IoU table into ``directory``; return their paths in name order.
 
     images: (N, H, W) or (N, H, W, 3), the first `PANEL_IMAGES` are drawn. truth, prediction: labels (N, H, W).
     title: stands above each picture, for example ``study demo, trial 7, mIoU 0.6123``.
-    epochs: the training's curve, in order. scores: over the whole validation part.
+    epochs: the training's curve, in order. scores: over the whole validation part. kept: the epoch that they are of.
     Raises OSError when the directory cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def draw_trial(
         ignore_label=ignore_label,
         title=title,
     )
-    draw_curves(curves, epochs, title=title, objective=objective)
+    draw_curves(curves, epochs, title=title, kept=kept)
     draw_confusion(confusion, np.asarray(scores.confusion, dtype=np.int64), facts, title=title)
     write_iou_csv(iou, scores, facts)
     return panel, curves, confusion, iou
