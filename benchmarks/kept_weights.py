@@ -68,11 +68,12 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """The weights of one epoch and how they did on the validation part."""
+    """The weights of one epoch, how they did on the validation part, and the scores of all epochs until then."""
 
     epoch: int
     reached: Scores
     weights: dict[str, Tensor]
+    curve: tuple[float, ...]
 
 
 def shrunk(dataset: Dataset, scale: int) -> Dataset:
@@ -112,23 +113,23 @@ def train(recipe: Recipe, dataset: Dataset, split: Split, settings: Settings, de
     data = training_data(dataset, recipe.data.cleaning, samples_of(split, Path(), ()))
     judge = prepare(recipe, data, torch.device(device), lambda: False)  # for the weights that the product scores not
     kept: dict[str, Kept] = {}
+
+    def note(name: str, number: int, reached: Scores, weights: dict[str, Tensor]) -> None:
+        last, score = kept.get(f"last {name}"), getattr(reached, settings.objective)
+        curve = (*(last.curve if last else ()), score)
+        found = Kept(epoch=number, reached=reached, weights=weights, curve=curve)
+        if counting("best", curve) == number - 1:
+            kept[f"best {name}"] = found
+        kept[f"last {name}"] = found
+
     for epoch in fit(recipe, data, device=device, objective=settings.objective):
         number, snapshot = epoch.record.number, epoch.snapshot()
-        averaged = scores(epoch.record.confusion, data.facts)
-        _note(kept, "average", Kept(epoch=number, reached=averaged, weights=snapshot.kept_weights()), settings)
+        note("average", number, scores(epoch.record.confusion, data.facts), snapshot.kept_weights())
         judge.network.load_state_dict(snapshot.below(NETWORK))
         measure_statistics(judge, judge.network)
         _, reached = validate(judge, judge.network, number, settings.objective)
-        _note(kept, "raw", Kept(epoch=number, reached=reached, weights=copy_weights(judge.network)), settings)
+        note("raw", number, reached, copy_weights(judge.network))
     return kept
-
-
-def _note(kept: dict[str, Kept], name: str, found: Kept, settings: Settings) -> None:
-    best = kept.get(f"best {name}")
-    two = [getattr(one.reached, settings.objective) for one in (best, found) if one is not None]
-    if best is None or counting("best", two) == 1:
-        kept[f"best {name}"] = found
-    kept[f"last {name}"] = found
 
 
 def rows(recipe: Recipe, dataset: Dataset, split: Split, kept: dict[str, Kept], device: str) -> list[dict[str, Any]]:
@@ -151,6 +152,7 @@ def rows(recipe: Recipe, dataset: Dataset, split: Split, kept: dict[str, Kept], 
                 "heldout_strict": heldout.scores.miou_strict,
                 **{f"heldout_iou_{name}": v for name, v in zip(facts.class_names, heldout.scores.iou, strict=True)},
                 "confusion": json.dumps(heldout.scores.confusion),
+                "curve": json.dumps([round(score, 4) for score in kept[f"last {rule.split()[1]}"].curve]),
             }
         )
     return found
@@ -247,7 +249,9 @@ def main() -> None:
     told = parser.parse_args()
     try:
         if told.table:
-            table = pd.concat([pd.read_csv(path) for path in told.table], ignore_index=True)
+            table = pd.concat([pd.read_csv(path) for path in told.table], ignore_index=True).drop_duplicates()
+            if table.settings.nunique() > 1:
+                raise ValueError(f"the files have different settings: {' and '.join(table.settings.unique())}")
             print(report(table, facts_of(read_dataset(told.data)), told.objective))
         elif told.out is None:
             raise ValueError("--out FILE.csv is needed, where the scores are kept")
