@@ -21,6 +21,7 @@ from search.errors import BundleError
 from search.outcome import bundle as module
 from search.outcome import target
 from search.outcome.bundle import check_target, load_bundle, read_bundle, write_bundle
+from search.outcome.model_card import write_card
 from search.outcome.proof import as_batch, measure
 
 FILES = ["README.md", "manifest.json", "metrics.json", "model.onnx", "recipe.yaml", "weights.safetensors"]
@@ -168,6 +169,20 @@ def test_the_model_card_says_what_a_reader_needs(bundle, contents):
     assert "![00_panel](pictures/00_panel.png)" in card
     assert (bundle / "recipe.yaml").read_text() in card
     assert "d" * 64 in card
+
+
+@pytest.mark.parametrize(
+    ("kept", "study", "words"),
+    [
+        ("best", "demo", "validation images, which also chose the epoch (so a little optimistic);"),
+        ("last", "demo", "validation images, which also chose the trial (so a little optimistic);"),
+        ("last", None, "validation images; measured"),
+    ],
+)
+def test_the_model_card_says_what_the_validation_images_chose(contents, kept, study, words):
+    optimisation = contents.recipe.optimisation.model_copy(update={"kept": kept})
+    recipe = contents.recipe.model_copy(update={"optimisation": optimisation})
+    assert words in write_card(dataclasses.replace(contents, recipe=recipe, study=study), 1)
 
 
 def test_load_bundle_is_found_in_search_and_takes_text(bundle):

@@ -161,9 +161,12 @@ def test_curves_are_drawn_for_any_number_of_epochs_and_with_gaps(tmp_path, count
         )
         for n in range(1, count + 1)
     ]
+    drawn = []
     for kept in (0, count):
         draw_curves(tmp_path / "curves.png", points, title="t", kept=kept)
-        assert pixels(tmp_path / "curves.png").shape == (400, 1080, 3)
+        drawn.append(pixels(tmp_path / "curves.png"))
+        assert drawn[-1].shape == (400, 1080, 3)
+    assert (drawn[0] != drawn[1]).any() == (count > 0)  # the epoch that is kept is marked
 
 
 @pytest.mark.parametrize(("classes", "side"), [(2, 514), (12, 1400), (13, 1000), (255, 1000)])

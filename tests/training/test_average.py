@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from search.training.arrays import TrainingData
 from search.training.batches import stream
@@ -74,6 +75,27 @@ def test_a_short_training_keeps_nothing_of_its_initial_weights(grey: TrainingDat
         average.step()
     for parameter in average.network.parameters():
         torch.testing.assert_close(parameter, torch.full_like(parameter, 3.0), rtol=1e-5, atol=1e-5)
+
+
+class Operations(TorchDispatchMode):
+    """Notes the name of every operation under it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(func.name())
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_is_one_operation_on_the_device(grey: TrainingData) -> None:
+    """No number is read back and nothing is copied between host and device, for which the step would have to wait."""
+    average = WeightAverage(build_network(recipe(0.0), grey.facts, mean=[0.0], std=[1.0]), 0.9)
+    with Operations() as seen:
+        average.step()
+        average.step()
+    assert seen.names == ["aten::_foreach_lerp_.Scalar"] * 2
 
 
 @pytest.mark.parametrize(
