@@ -61,7 +61,7 @@ fix: $(VENV)/.installed ## repair what can be repaired by machine
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed ## each benchmark prints one table; with the dashboard it takes half an hour
-	@set -e; for name in training_step storage_load cold_study dashboard; do \
+	@set -e; for name in training_step storage_load cold_study status dashboard; do \
 		echo "== $$name"; $(BIN)/python "benchmarks/$$name.py"; \
 	done
 

@@ -22,12 +22,13 @@ from sqlalchemy.orm import Session
 from search.studies.checkpoints import remove_study
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import StudyError
+from storage.garbage import uncollected
 from storage.store import Store
 from storage.studies.liveness import stale_attempts
 from storage.studies.studies import check_name, study_id
 from storage.trials.queries import STALE, best_of
 from storage.trials.retries import database_of, earlier_attempts
-from storage.trials.trial_rows import Distributions, identity, read_trials, uncollected
+from storage.trials.trial_rows import Distributions, identity, read_trials
 
 POINTS = 12  # of a curve, which is enough to see where it goes
 FRESH_S = 1.0  # so long the trials read from the database are served to all clients

@@ -16,6 +16,7 @@ from search.studies.study import Study
 from search.training.epoch import SUMMARY
 from search.training.metrics import Constant
 from spaces import Recipe, SpaceError
+from storage.database.optuna_schema import trial_id_of
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import shown
@@ -23,7 +24,7 @@ from storage.studies.control import Command, command
 from storage.studies.holdout import looks
 from storage.studies.hosts import Host
 from storage.studies.liveness import Presence, attending, presences
-from storage.studies.studies import load_config, trials_of
+from storage.studies.studies import load_config, outcomes, trials_of
 from storage.studies.summaries import study_summaries
 from storage.trials.queries import best_of, count
 from storage.trials.retries import earlier_attempts
@@ -35,7 +36,7 @@ State = Literal["running", "idle", "paused", "stopped", "finished"]
 def study_report(store: Store, name: str) -> dict[str, Any]:
     """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
     study = Study(load_config(store, name))
-    trials = trials_of(store, name)
+    trials = outcomes(store, name)
     counts, best = count(trials), best_of(trials)
     known = presences(store, name)
     there = [each.host for each in known if each.state == "working"]
@@ -46,7 +47,7 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
         "target": study.config.trials,
         "finished": counts.finished,
         "trials": asdict(counts),
-        "best": _best(study, best) if best is not None else None,
+        "best": _best(study, store.trials.get_trial(trial_id_of(best))) if best is not None else None,
         "holdout": _holdout(store, study),
         "workers": [worker_report(each) for each in known],
     }

@@ -21,6 +21,7 @@ from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared, differences, refusal, shown
 from storage.trials.enqueue import enqueue_trials
+from storage.trials.trial_rows import read_outcomes
 
 METRIC = "val mIoU"
 LONGEST_NAME = 500  # characters of a study's name; Optuna's column takes 512
@@ -170,3 +171,9 @@ def _config(row: StudyTable) -> StudyConfig:
 def trials_of(store: Store, study: str) -> list[FrozenTrial]:
     """The trials of a study in order of their numbers, not to be changed. Raises KeyError for an unknown study."""
     return optuna.load_study(study_name=study, storage=store.trials).get_trials(deepcopy=False)
+
+
+def outcomes(store: Store, study: str) -> list[FrozenTrial]:
+    """The same with no more than what counting and ranking takes, see `read_outcomes`. Raises StudyError (unknown)."""
+    number = study_id(store, study)
+    return store.transact(lambda session: read_outcomes(session, number))

@@ -12,6 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
 
+PARAMETERS = "parameters"  # user attribute of a complete trial: how many its network has
+CONSTRAINTS = "constraints"  # how Optuna's names of a trial's constraints begin
 STALE = "marsearch:stale"  # system attribute by which a view marks a lost trial that it shows as failed
 
 
@@ -35,7 +37,8 @@ def count(trials: Sequence[FrozenTrial]) -> Counts:
     """Count the trials of a study."""
     replaced = {number for trial in trials for number in earlier_attempts(trial)}
     lost = {trial.number for trial in trials if STALE in trial.system_attrs}
-    states = [t.state for t in trials if t.state is not TrialState.FAIL or t.number not in replaced | lost]
+    gone = replaced | lost
+    states = [t.state for t in trials if t.state is not TrialState.FAIL or t.number not in gone]
     return Counts(
         complete=states.count(TrialState.COMPLETE),
         pruned=states.count(TrialState.PRUNED),
@@ -59,7 +62,7 @@ def ranked(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> list[Froz
     """The complete trials that keep every limit, by `rank`."""
     scored = [t for t in trials if t.state is TrialState.COMPLETE and t.values and feasible(t)]
     sign = 1 if maximise else -1
-    return sorted(scored, key=lambda t: rank(sign * t.values[0], t.user_attrs.get("parameters"), t.number))
+    return sorted(scored, key=lambda t: rank(sign * t.values[0], t.user_attrs.get(PARAMETERS), t.number))
 
 
 def best_of(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> FrozenTrial | None:

@@ -6,18 +6,16 @@ tuples, each distribution is parsed once, and of a long curve only some points a
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import String, select, type_coerce
+from sqlalchemy import Select, String, and_, null, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from storage.database.optuna_schema import (
@@ -31,7 +29,10 @@ from storage.database.optuna_schema import (
     TrialUserAttributeModel,
     TrialValueModel,
 )
+from storage.garbage import uncollected
 from storage.trials.idempotency import remove_keys
+from storage.trials.queries import CONSTRAINTS, PARAMETERS
+from storage.trials.retries import HISTORY
 from storage.trials.trial_times import local_time
 
 MOST_IDS = 5000  # in one statement; databases take a bounded number of parameters
@@ -47,12 +48,21 @@ _STEP: Any = TrialIntermediateValueModel
 _USER: Any = TrialUserAttributeModel
 _SYSTEM: Any = TrialSystemAttributeModel
 _COLUMNS = (_TRIAL.trial_id, _TRIAL.number, _TRIAL.state, TRIAL_STARTED_UTC, TRIAL_COMPLETED_UTC)
-_PARTS = {
-    _PARAM: (_PARAM.param_id, _PARAM.param_name, _PARAM.param_value, _PARAM.distribution_json),
-    _VALUE: (_VALUE.objective, _VALUE.value, type_coerce(_VALUE.value_type, String)),
-    _STEP: (_STEP.step, _STEP.intermediate_value, type_coerce(_STEP.intermediate_value_type, String)),
-    _USER: (_USER.key, _USER.value_json),
-    _SYSTEM: (_SYSTEM.key, _SYSTEM.value_json),
+_PARTS: dict[Any, Select[Any]] = {
+    _PARAM: select(_PARAM.trial_id, _PARAM.param_id, _PARAM.param_name, _PARAM.param_value, _PARAM.distribution_json),
+    _VALUE: select(_VALUE.trial_id, _VALUE.objective, _VALUE.value, type_coerce(_VALUE.value_type, String)),
+    _STEP: select(
+        _STEP.trial_id, _STEP.step, _STEP.intermediate_value, type_coerce(_STEP.intermediate_value_type, String)
+    ),
+    _USER: select(_USER.trial_id, _USER.key, _USER.value_json),
+    _SYSTEM: select(_SYSTEM.trial_id, _SYSTEM.key, _SYSTEM.value_json),
+}
+_OUTCOMES = {  # what `storage.trials.queries` counts and ranks by
+    _VALUE: _PARTS[_VALUE],
+    _USER: _PARTS[_USER].where(_USER.key == PARAMETERS),
+    _SYSTEM: _PARTS[_SYSTEM]
+    .join(_TRIAL, _TRIAL.trial_id == _SYSTEM.trial_id)
+    .where(or_(_SYSTEM.key == HISTORY, and_(_TRIAL.state == TrialState.COMPLETE, _SYSTEM.key.startswith(CONSTRAINTS)))),
 }
 
 
@@ -77,6 +87,18 @@ def read_trials(
         return _assembled(session, rows, [row.trial_id for row in rows], known, points)
     with uncollected():
         return _assembled(session, rows, study_id, known, points)
+
+
+def read_outcomes(session: Session, study_id: int) -> list[FrozenTrial]:
+    """The study's trials in order of their ids, with no more than what counting and ranking them takes.
+
+    That is number, state, end, values, earlier attempts, the size of the network and the constraints of complete ones:
+    neither parameters nor curves, which are nearly all that a study holds.
+    """
+    asked = select(_TRIAL.trial_id, _TRIAL.number, _TRIAL.state, null(), TRIAL_COMPLETED_UTC)
+    with uncollected():
+        rows = _rows(session, asked.where(_TRIAL.study_id == study_id), -1, ())
+        return _assembled(session, rows, study_id, {}, 0, _OUTCOMES)
 
 
 def read_trial(session: Session, trial_id: int, known: Distributions) -> FrozenTrial:
@@ -108,23 +130,27 @@ def _rows(session: Session, asked: Any, after: int, among: Collection[int]) -> l
 
 
 def _assembled(
-    session: Session, rows: Sequence[Any], of: int | list[int], known: Distributions, points: int
+    session: Session,
+    rows: Sequence[Any],
+    of: int | list[int],
+    known: Distributions,
+    points: int,
+    queries: Mapping[Any, Select[Any]] = _PARTS,
 ) -> list[FrozenTrial]:
-    """The trials of these rows with all their parts. of: their ids, or the id of the study that has them all."""
-    parts = {table: _parts(session, of, table, columns) for table, columns in _PARTS.items()}
+    """The trials of these rows with their parts. of: their ids, or the id of the study that has them all."""
+    parts = {table: _parts(session, of, table, query) for table, query in queries.items()}
     return [
-        _frozen(row, {table: found.pop(row.trial_id, []) for table, found in parts.items()}, known, points)
-        for row in rows
+        _frozen(row, {table: found.pop(row[0], []) for table, found in parts.items()}, known, points) for row in rows
     ]
 
 
-def _parts(session: Session, of: int | list[int], table: Any, columns: Sequence[Any]) -> _Parts:
-    """The rows of a table by their trial, without an order."""
+def _parts(session: Session, of: int | list[int], table: Any, query: Select[Any]) -> _Parts:
+    """The rows of a query on this table by their trial, which is their first column, without an order."""
     found: _Parts = defaultdict(list)
     of_study = select(_TRIAL.trial_id).where(_TRIAL.study_id == of)
     for some in [of_study] if isinstance(of, int) else _chunks(of):
-        query = select(table.trial_id, *columns).where(table.trial_id.in_(some))
-        for row in session.connection().execute(query).all():  # the session itself would look at every row
+        asked = query.where(table.trial_id.in_(some))
+        for row in session.connection().execute(asked).all():  # the session itself would look at every row
             found[row[0]].append(row)
     return found
 
@@ -134,43 +160,29 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[start : start + MOST_IDS]
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without Python's search for cycles, which takes a third of the time among a million new rows (measured).
-
-    One thread at a time.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def _frozen(row: Any, parts: Mapping[Any, list[Any]], known: Distributions, points: int) -> FrozenTrial:
+    trial_id, number, state, started, completed = row
     params, distributions = {}, {}
-    for _, _, name, value, text in sorted(parts[_PARAM], key=itemgetter(1)):
+    for _, _, name, value, text in sorted(parts.get(_PARAM, ()), key=itemgetter(1)):
         distribution = known.get(text) or known.setdefault(text, json_to_distribution(text))
         params[name], distributions[name] = distribution.to_external_repr(value), distribution
     values = [_STORED.get(kind, value) for _, _, value, kind in sorted(parts[_VALUE], key=itemgetter(1))]
     system = {key: json.loads(text) for _, key, text in parts[_SYSTEM]}
     remove_keys(system)
-    curve = thin([(step, _STORED.get(kind, value)) for _, step, value, kind in parts[_STEP]], points)
+    curve = thin([(step, _STORED.get(kind, value)) for _, step, value, kind in parts.get(_STEP, ())], points)
     return FrozenTrial(
-        number=row.number,
-        state=row.state,
+        number=number,
+        state=state,
         value=None,
         values=values or None,
-        datetime_start=local_time(row[3]),
-        datetime_complete=local_time(row[4]),
+        datetime_start=local_time(started),
+        datetime_complete=local_time(completed),
         params=params,
         distributions=distributions,
         user_attrs={key: json.loads(text) for _, key, text in parts[_USER]},
         system_attrs=system,
         intermediate_values=dict(curve),
-        trial_id=row.trial_id,
+        trial_id=trial_id,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -129,3 +130,22 @@ def end(store: Store, trial: optuna.Trial, host: str = "w", **ending: Any) -> bo
     """Settle the trial as its host; whether it still was its host's."""
     frozen = store.trials.get_trial(trial_id_of(trial))
     return settle(store, trial.study, frozen, host, Ending(**ending))
+
+
+def add_every_kind(study: optuna.Study) -> None:
+    """Nine trials, one of each kind that is counted or ranked in its own way; the second is the best one."""
+    complete, failed, waiting = TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING
+    first = len(study.get_trials(deepcopy=False))
+    kinds: tuple[dict[str, Any], ...] = (
+        {"state": complete, "value": 0.5, "user_attrs": {"parameters": 200}, "constraints": {"params": -1.0}},
+        {"state": complete, "value": 0.5, "user_attrs": {"parameters": 100, "miou": 0.5}},
+        {"state": complete, "value": 0.9, "constraints": {"params": -1.0, "gpu_gb": 0.5}},
+        {"state": TrialState.PRUNED, "intermediate_values": {1: 0.7, 3: 0.8}},
+        {"state": failed, "user_attrs": {"reason": "its host died"}},
+        {"state": failed, "user_attrs": {"reason": "diverged"}},
+        {"state": waiting, "system_attrs": {"retry_history": [first + 4]}},
+        {"state": TrialState.RUNNING, "intermediate_values": {1: 0.4}},
+        {"state": waiting, "system_attrs": {"fixed_params": {}}},
+    )
+    for kind in kinds:
+        study.add_trial(optuna.create_trial(**kind))
