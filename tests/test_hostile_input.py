@@ -208,8 +208,9 @@ def test_names_of_studies_that_are_none(place, name):
 
 COMMANDS = """create s, run s, work s, enqueue s, status s, trials s, export s, data inspect, data clean, data synth,
               space show, predict, train, doctor, study list, study pause, data, , nonsense"""
-OPTIONS = """--trials --epochs --seed --sampler --keep --holdout --workers --timeout --device --size --train --channels
-             --format --trial --method --json --max-params --max-gpu-gb --pruner --space --data --x -"""
+OPTIONS = """--trials --for --patience --epochs --seed --sampler --keep --holdout --workers --timeout --device --size
+             --train --channels --format --trial --method --json --max-params --max-gpu-gb --pruner --space --data
+             --x -"""
 VALUES = ["-1", "0x", "1e400", "nan", "-inf", "9" * 5000, "", " ", "²", "1,5", "a\nb", "\x1b[2J", "cuda:-1", "x" * 300]
 pairs = st.tuples(st.sampled_from(OPTIONS.split()), st.sampled_from(VALUES))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
@@ -17,6 +16,7 @@ from search.log import is_json
 from search.settings import Settings, read_settings
 from storage.data.quality.rules import Rule
 from storage.studies.config import Declared, StudyConfig, declared
+from storage.studies.durations import read_duration
 
 if TYPE_CHECKING:
     from storage.store import Purpose, Store
@@ -25,12 +25,16 @@ PATIENCE_S = 20.0  # of a person who waits for an answer
 WORKER_S = 600.0  # of a worker: a restart, a failover, a reboot
 
 
-def seconds(text: str) -> float:
-    """``90s``, ``6m`` or ``2h`` in seconds. Raises UsageError for anything else."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh])", text)
-    if match is None or float(match[1]) == 0:
-        raise UsageError(f"--timeout {text}: a number with s, m or h was expected, such as 90s, 6m or 2h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+def seconds_of(option: str) -> Callable[[str], float]:
+    """What reads the seconds of a duration that is given to this option. It raises UsageError for anything else."""
+
+    def seconds(text: str) -> float:
+        try:
+            return read_duration(text)
+        except ValueError as error:
+            raise UsageError(f"{option} {error}") from error
+
+    return seconds
 
 
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
@@ -46,7 +50,8 @@ Workers = Annotated[
     typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or 2 cores"),
 ]
 Timeout = Annotated[
-    float | None, typer.Option(parser=seconds, metavar="TIME", help="leave after this long: 90s, 6m, 2h")
+    float | None,
+    typer.Option(parser=seconds_of("--timeout"), metavar="TIME", help="leave after this long: 90s, 6m, 2h"),
 ]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:0,2", help="where to train")]
 On = Annotated[Literal["local", "ray"], typer.Option("--on", help="this machine, or the Ray cluster of RAY_ADDRESS")]
@@ -87,7 +92,9 @@ def _parameter(field: Declared) -> inspect.Parameter:
     setting, kind, default = field.setting, field.type, field.default
     if setting.from_file:
         kind, default = Path | None, None
-    option = typer.Option(field.option, metavar=setting.metavar or None, min=field.low, max=field.high, help=field.help)
+    known: dict[str, Any] = {"metavar": setting.metavar or None, "help": field.help}
+    reads = {"parser": seconds_of(field.option)} if setting.duration else {"min": field.low, "max": field.high}
+    option = typer.Option(field.option, **known | reads)
     either = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Parameter(field.name, either, default=default, annotation=Annotated[kind, option])
 

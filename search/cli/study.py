@@ -126,9 +126,13 @@ def enqueue(
 def _held_up(store: Store, study: str) -> str:
     """Why nobody takes up what waits, and what helps; "" where somebody does."""
     from search.studies.reports import study_report
+    from storage.studies.ends import End
 
     known = study_report(store, study)
     match known["state"]:
+        case "finished" if known["end"] is not None:
+            end = End(**known["end"])
+            return f": the study has ended, {end.reason}, {end.remedy}"
         case "finished":
             enough = known["finished"] + known["trials"]["waiting"]
             command = f"marsearch work {study} --trials {enough}"
@@ -191,9 +195,11 @@ def serve_on_ray(order: WorkOptions) -> bool:
 
 def _report(study: str, outcome: WorkDone) -> bool:
     """Say what came of it; whether the study is finished. Raises TrainingFailed when it is, with nothing complete."""
-    known = {**asdict(outcome.counts), "finished": outcome.finished, "target": outcome.target, "reason": outcome.reason}
+    known = {**asdict(outcome.counts), "finished": outcome.finished, "target": outcome.target}
+    known |= {"reason": outcome.reason, "end": outcome.end.reason if outcome.end is not None else None}
     ended = "finished" if outcome.over else "stopped"
     tell(outcome.sentence(study), "work ended", study=study, ended=ended, **known)
     if outcome.fruitless:
-        raise TrainingFailed(f"no trial is complete; the most frequent reason: {outcome.reason or 'none is known'}")
+        reason = outcome.reason or (outcome.end.reason if outcome.end is not None else "none is known")
+        raise TrainingFailed(f"no trial is complete; the most frequent reason: {reason}")
     return outcome.over

@@ -173,6 +173,7 @@ def _of_all(report: Callable[[Store], list[dict[str, Any]]]) -> list[dict[str, A
 
 def _as_text(report: dict[str, Any]) -> str:
     from search.host.progress import clock
+    from storage.studies.ends import End
 
     counts = ", ".join(f"{number} {state}" for state, number in report["trials"].items() if number)
     name, state, best = report["study"], report["state"], report["best"]
@@ -180,6 +181,11 @@ def _as_text(report: dict[str, Any]) -> str:
         f"study {name}: {state}, {report['finished']} of {report['target']} trials finished ({counts or 'none yet'})",
         f"  best  {best['value']:.4f}, trial {best['number']}{_constant(report)}" if best else NO_TRIAL,
     ]
+    if report["budget_s"] is not None:
+        lines.append(f"  time  {clock(report['worked_s'])} of {clock(report['budget_s'])}")
+    if report["end"] is not None:
+        end = End(**report["end"])
+        lines.append(f"  ends  {end.reason}: {end.remedy}")
     if held := report["holdout"]:
         lines.append(f"  held out  {_held_out(held)}")
     gone = {"left": 0, "lost": 0}

@@ -20,6 +20,7 @@ from search.studies.study import Study
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.control import command
+from storage.studies.ends import Ends, ends
 from storage.studies.studies import load_config, trials_of
 
 POLL_S = 0.25  # between two looks at signals and hosts
@@ -29,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class StudyWatch:
-    """The study as last seen; logs each trial that has ended. over: it reached the target, was stopped or deleted."""
+    """The study as last seen; logs each trial that has ended. over: it is finished, was stopped or deleted."""
 
     def __init__(self, store: Store, study: Study, target: int, exhausted: bool) -> None:
-        self.done = work_done((), target)
+        self.done = work_done((), target, Ends())
         self.over = False
         self._store = store
         self._study = study.config.study
@@ -44,11 +45,11 @@ class StudyWatch:
         """Read the study."""
         try:
             stopped = command(self._store, self._study) == "stop"
-            trials = trials_of(self._store, self._study)
+            limits, trials = ends(self._store, self._study), trials_of(self._store, self._study)
         except (StudyError, KeyError):
             self.over = True  # deleted
             return
-        self.done = work_done(trials, self.done.target, exhausted=self._exhausted)
+        self.done = work_done(trials, self.done.target, limits, exhausted=self._exhausted)
         self.over = stopped or self.done.over
         for _, line in self._endings.look(trials, self.done.target, self._constant):
             log.info("%s", line)

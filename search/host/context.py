@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from search.host.state import HostState
 from search.host.uploads import Outbox
@@ -21,7 +23,9 @@ from search.worker.process import WorkerProcess
 from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError, StudyError
 from storage.store import Store
+from storage.studies.ends import is_over
 from storage.studies.studies import load_config, trials_of
+from storage.trials.queries import count
 
 _logger = logging.getLogger(__name__)
 
@@ -96,6 +100,11 @@ class HostContext:
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however many attempts it has had."""
         return load_study(self.store, self.opened, smallest_gpu([worker.slot for worker in self.workers]))
+
+    def over(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether the study is finished. trials: all of it."""
+        counts, end = count(trials), self.state.ends.end(trials)
+        return is_over(finished=counts.finished, running=counts.running, target=self.target, end=end)
 
     def fail(self, error: BaseException) -> None:
         """Stop the host for what went wrong; once it leaves, trouble is only logged: its trials are reclaimed later."""

@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 
 
 def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing | None = None) -> WorkDone:
-    """Work on the study until its target, the timeout or a signal; trials under way then go back to the queue.
+    """Work on the study until its end, the timeout or a signal; trials under way then go back to the queue.
 
     Raises StudyError for an unknown study, and what went wrong for good after all trial loops have ended.
     """

@@ -17,9 +17,11 @@ from storage.artifacts.artifact_store import sweep_artifacts
 from storage.atomic_write import sweep
 from storage.errors import StudyError
 from storage.studies.control import command
+from storage.studies.ends import ends
 from storage.studies.hosts import TrainingProgress, heartbeat
 from storage.studies.reaper import reap
 from storage.studies.sightings import Sightings
+from storage.studies.worked_time import WorkedTime
 
 _logger = logging.getLogger(__name__)
 
@@ -28,10 +30,11 @@ class Maintenance:
     """The periodic tasks of one host. done: how the study stood when it was last seen."""
 
     def __init__(self, context: HostContext, progress: Progress) -> None:
-        self.done = work_done((), context.target)
+        self.done = work_done((), context.target, context.state.ends)
         self._context = context
         self._progress = progress
         self._study = context.study()
+        self._worked = WorkedTime(context.store, context.options.study)
 
     def tasks(self) -> tuple[PeriodicTask, ...]:
         """All of them, each with its name for messages and the seconds between two runs."""
@@ -45,6 +48,7 @@ class Maintenance:
             PeriodicTask("the look for trials of silent hosts", timing.reap, silent),
             PeriodicTask("the removal of files nobody needs", 60.0, self.tidy),
             PeriodicTask("the heartbeat", timing.heartbeat, self.heartbeat),
+            PeriodicTask("the count of the study's time", timing.heartbeat, self.count_time),
             PeriodicTask("the sending of files that wait", 30.0, self.send),
         )
 
@@ -52,7 +56,10 @@ class Maintenance:
         """Show how the study is, and note which of our trials other hosts have reclaimed."""
         trials = self._study.get_trials(deepcopy=False)
         context, state = self._context, self._context.state
-        self.done = work_done(trials, context.target, exhausted=context.exhausted)
+        ended, self.done = self.done.end, work_done(trials, context.target, state.ends, exhausted=context.exhausted)
+        if (end := self.done.end) != ended:
+            words = f"ends: {end.reason}" if end is not None else "goes on"
+            _logger.info("study %s %s", context.options.study, words)
         state.lose(t.number for t in trials if t.number in state.trainings and t.state is TrialState.FAIL)
         self._progress.refresh(trials, context)
 
@@ -63,11 +70,16 @@ class Maintenance:
         progress = [TrainingProgress(trial=t.trial, epoch=t.epoch, epochs=t.epochs) for t in trainings]
         heartbeat(context.store, context.host, progress, context.state.vouched(), limit_s=context.timing.heartbeat)
 
+    def count_time(self) -> None:
+        """Add the time that has passed to what was worked on the study, unless nothing goes on."""
+        if not self._context.state.held:
+            self._worked.count()
+
     def obey(self) -> None:
-        """Do what people have told the hosts of the study; one that was deleted is to be left at once."""
+        """Do what people have told the hosts of the study, and read what it may end by; leave one that was deleted."""
         state, name = self._context.state, self._context.options.study
         try:
-            told = command(self._context.store, name)
+            told, state.ends = command(self._context.store, name), ends(self._context.store, name)
         except StudyError:
             _logger.warning("study %s was deleted", name)
             state.shutdown.begin()

@@ -130,7 +130,7 @@ def render(trials: Sequence[FrozenTrial], context: HostContext) -> Group:
     """The table of a terminal: counts, best, time left, and a bar for each running trial."""
     name, state, target = context.options.study, context.state, context.target
     counts, best = count(trials), best_of(trials)
-    left = remaining_seconds(trials, target, len(context.workers))
+    left = state.ends.remaining_s(remaining_seconds(trials, target, len(context.workers)))
     head = Text.assemble(
         (f"study {name}  ", "bold"),
         f"{counts.finished} of {target} trials  ",
@@ -156,6 +156,8 @@ def _held(name: str, state: HostState) -> str:
     """Why nothing new begins here, and how it goes on; empty while it does."""
     if state.shutdown.begun:
         return "stopping: trials under way go back to the queue"
+    if state.ends.time_over:
+        return "the study's time is over: trials under way go back to the queue"
     if state.command == "run":
         return ""
     does = "waits" if state.command == "pause" else "leaves"

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search.host.shutdown import Shutdown
+from storage.studies.ends import Ends
 
 SILENCE_S = 600.0  # a worker without a message for so long hangs,
 SILENCE_EPOCHS = 20.0  # unless epochs are slow here: so many of the slowest
 VOUCH_S = 180.0  # beyond that time a trial is vouched for after its last step: its last upload may take a while
 
 INTERRUPTED = "the host was stopped during the training"
+TIME_OVER = "the study's time was over during the training"
 _HELD = {"pause": "the study was paused during the training", "stop": "the study was stopped during the training"}
 
 
@@ -45,13 +47,15 @@ class Training:
 class HostState:
     """Written by the trial loops and the periodic tasks of one host, read by all of its threads.
 
-    command: what a person has told all hosts of the study, honoured between two epochs. shutdown: whether and how the
+    command: what a person has told all hosts of the study, honoured between two epochs. ends: what the study may end
+    by, as last read. shutdown: whether and how the
     host leaves. trainings: by number, the trials that this host holds. trained: the numbers of all it ever held.
     epoch_limit: seconds that an epoch may take, None to go by the slowest.
     """
 
     def __init__(self, epoch_limit: float | None = None) -> None:
         self.command: Literal["run", "pause", "stop"] = "run"
+        self.ends = Ends()
         self.shutdown = Shutdown()
         self.trainings: dict[int, Training] = {}
         self.trained: set[int] = set()
@@ -96,4 +100,6 @@ class HostState:
     @property
     def held(self) -> str:
         """Why no training goes on beyond its epoch; empty while it may."""
-        return INTERRUPTED if self.shutdown.begun else _HELD.get(self.command, "")
+        if self.shutdown.begun:
+            return INTERRUPTED
+        return TIME_OVER if self.ends.time_over else _HELD.get(self.command, "")

@@ -35,7 +35,7 @@ def run_trials(context: HostContext) -> None:
     """Run trials until the study is finished or the host leaves; what goes wrong for good stops the host."""
     try:
         study = context.study()
-        while not context.state.shutdown.begun and count(study.get_trials(deepcopy=False)).finished < context.target:
+        while not context.state.shutdown.begun and not context.over(study.get_trials(deepcopy=False)):
             if context.state.command == "stop":
                 return
             with suppress(UpdateFinishedTrialError):  # at whatever step a trial is taken from a host, it takes the next
@@ -79,8 +79,9 @@ def _claim(context: HostContext, study: Study, device: str) -> Trial | None:
         ours = context.state.trainings.keys()
         # A trial that was reclaimed from us, but that we have not let go of yet, may still be settled here.
         awaited = any(t.state is TrialState.WAITING and ours & set(earlier_attempts(t)[-1:]) for t in trials)
+        enough = counts.finished + counts.running >= context.target or context.state.ends.end(trials) is not None
         # The host may have begun to leave, or the study been paused, while this loop waited for a worker.
-        if context.state.held or counts.finished + counts.running >= context.target or awaited:
+        if context.state.held or enough or awaited:
             return None
         return claim_trial(study, Holder(host=context.host, device=device))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
+from storage.studies.ends import End, Ends, is_over
 from storage.trials.queries import Counts, count
 from storage.trials.retries import earlier_attempts
 
@@ -19,12 +20,14 @@ class WorkDone:
 
     target: finished trials that end it; fewer are finished when the host was stopped. exhausted: it leaves no
     recipe of the study's space untried. reason: the most frequent one for which trials ended without being complete.
+    end: why no new trial begins although the target is not reached, or not only because it is.
     """
 
     counts: Counts
     target: int
     exhausted: bool
     reason: str
+    end: End | None
 
     @property
     def finished(self) -> int:
@@ -33,8 +36,8 @@ class WorkDone:
 
     @property
     def over(self) -> bool:
-        """Whether the study has reached the target."""
-        return self.finished >= self.target
+        """Whether the study is finished."""
+        return is_over(finished=self.finished, running=self.counts.running, target=self.target, end=self.end)
 
     @property
     def fruitless(self) -> bool:
@@ -54,17 +57,20 @@ class WorkDone:
             parts.append("every recipe of its space is tried")
         if self.over and counts.waiting:
             waits = "1 more waits" if counts.waiting == 1 else f"{counts.waiting} more wait"
-            parts.append(f"{waits}: marsearch work {study} --trials {self.finished + counts.waiting}")
+            more = f": marsearch work {study} --trials {self.finished + counts.waiting}"
+            parts.append(f"{waits}{more if self.finished >= self.target else ''}")
+        if self.over and self.end is not None:
+            parts.append(f"{self.end.reason}: {self.end.remedy}")
         return "; ".join(parts)
 
 
-def work_done(trials: Sequence[FrozenTrial], target: int, *, exhausted: bool = False) -> WorkDone:
+def work_done(trials: Sequence[FrozenTrial], target: int, ends: Ends, *, exhausted: bool = False) -> WorkDone:
     """The state of a study. trials: all of it. exhausted: the target leaves no recipe of its space untried."""
     replaced = {number for trial in trials for number in earlier_attempts(trial)}
     last = [trial for trial in trials if trial.number not in replaced]
     failed = [t for t in last if t.state is TrialState.FAIL]
     reason = _most_frequent(failed or [t for t in last if t.state is TrialState.PRUNED])
-    return WorkDone(counts=count(trials), target=target, exhausted=exhausted, reason=reason)
+    return WorkDone(counts=count(trials), target=target, exhausted=exhausted, reason=reason, end=ends.end(trials))
 
 
 def _most_frequent(trials: Iterable[FrozenTrial]) -> str:

@@ -21,6 +21,7 @@ from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.config import shown
 from storage.studies.control import Command, command
+from storage.studies.ends import ends, is_over
 from storage.studies.holdout import looks
 from storage.studies.hosts import Host
 from storage.studies.liveness import Presence, attending, presences
@@ -40,12 +41,17 @@ def study_report(store: Store, name: str) -> dict[str, Any]:
     counts, best = count(trials), best_of(trials)
     known = presences(store, name)
     there = [each.host for each in known if each.state == "working"]
+    limits = ends(store, name)
+    end = limits.end(trials)
+    over = is_over(finished=counts.finished, running=counts.running, target=study.config.trials, end=end)
     return shown(study.config) | {
         "study": name,
         "data": json.loads(study.config.report or "null"),
-        "state": state_of(counts.finished, study.config.trials, command(store, name), there),
+        "state": state_of(command(store, name), there, over=over),
         "target": study.config.trials,
         "finished": counts.finished,
+        "end": asdict(end) if end is not None else None,
+        "worked_s": round(limits.worked_s, 3),
         "trials": asdict(counts),
         "best": _best(study, store.trials.get_trial(trial_id_of(best))) if best is not None else None,
         "holdout": _holdout(store, study),
@@ -58,8 +64,9 @@ def study_list(store: Store) -> list[dict[str, Any]]:
     reports = []
     for summary in study_summaries(store):
         there, given = attending(store, summary.study), command(store, summary.study)
+        seen = {"finished": summary.finished, "running": summary.running, "target": summary.target}
         known = {
-            "state": state_of(summary.finished, summary.target, given, there),
+            "state": state_of(given, there, over=is_over(**seen, end=summary.end)),
             "workers": len(there),
             "created": summary.created.isoformat(),
             "age_s": max(0.0, (datetime.now(UTC) - summary.created).total_seconds()),
@@ -68,9 +75,9 @@ def study_list(store: Store) -> list[dict[str, Any]]:
     return reports
 
 
-def state_of(finished: int, target: int, command: Command, there: Sequence[Host]) -> State:
-    """The state of a study in one word; "idle" when it is not finished and no host works on it."""
-    if finished >= target:
+def state_of(command: Command, there: Sequence[Host], *, over: bool) -> State:
+    """The state of a study in one word; "idle" when it is not over and no host works on it."""
+    if over:
         return "finished"
     if command != "run":
         return "paused" if command == "pause" else "stopped"

@@ -42,6 +42,8 @@ class StudyTable(Table):
     trials: Mapped[int]
     config: Mapped[dict[str, Any]] = mapped_column(JSON)
     created: Mapped[datetime]
+    worked_s: Mapped[float] = mapped_column(server_default="0")
+    worked_until: Mapped[datetime | None]
 
 
 class DatasetTable(Table):

@@ -27,13 +27,16 @@ class Setting:
     kind: "name" of the study; an option that is "fixed" for good, "changeable" by the same command with another value,
     or "initial", which only matters when the study is created; or "derived" from the data, the space and the options.
     metavar: what stands for the option's value in its help; "" for the names of the choices.
-    from_file: the option names a file, the field holds its text.
+    option: what the option is called where that is not the field's name.
+    from_file: the option names a file, the field holds its text. duration: it is a time, the field holds its seconds.
     shown: whether the value is shown with the study, in `status` and in Optuna's user attributes.
     """
 
     kind: Kind
     metavar: str = ""
+    option: str = ""
     from_file: bool = False
+    duration: bool = False
     shown: bool = False
 
 
@@ -70,6 +73,16 @@ class StudyConfig:
         Setting(kind="changeable", metavar="N", shown=True),
         Field(ge=1, description="finished trials over all workers"),
     ] = 100
+    budget_s: Annotated[
+        float | None,
+        Setting(kind="changeable", option="--for", metavar="TIME", duration=True, shown=True),
+        Field(gt=0, description="end when hosts have worked on it for so long: 8h, 90m, 1h30m; default no end"),
+    ] = None
+    patience_trials: Annotated[
+        int | None,
+        Setting(kind="changeable", option="--patience", metavar="N", shown=True),
+        Field(ge=1, le=2**31 - 1, description="end after so many finished trials without a better one; default no end"),
+    ] = None
     epochs: Annotated[
         int,
         Setting(kind="fixed", metavar="N", shown=True),
@@ -158,7 +171,7 @@ class Declared:
     @property
     def option(self) -> str:
         """The command line option: ``--max-params``."""
-        return f"--{self.name.replace('_', '-')}"
+        return self.setting.option or f"--{self.name.replace('_', '-')}"
 
 
 @cache

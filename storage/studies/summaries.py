@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, defer
 from storage.database.optuna_schema import StudyModel
 from storage.database.schema import StudyTable
 from storage.store import Store
+from storage.studies.ends import Ends
 from storage.trials.queries import best_of, count
 from storage.trials.trial_rows import read_outcomes
 
@@ -21,6 +22,7 @@ class StudySummary:
 
     study: its name. target, finished: trials; a failed one that has a retry is not finished.
     running: trials being trained. best: the highest value of a complete, feasible trial, None before there is one.
+    end: why no new one begins, other than that the target is reached; "" where there is no such reason.
     constant: what the best constant answer has, None where the study does not say. created: UTC.
     """
 
@@ -30,6 +32,7 @@ class StudySummary:
     running: int
     best: float | None
     constant: float | None
+    end: str
     created: datetime
 
 
@@ -45,7 +48,7 @@ def _summaries(session: Session) -> tuple[StudySummary, ...]:
         else_=told["constant_miou"].as_float(),
     )
     studies = (
-        select(StudyTable, constant)
+        select(StudyTable, constant, told["budget_s"].as_float(), told["patience_trials"].as_integer())
         .options(defer(StudyTable.config))
         .join(StudyModel, StudyModel.study_id == StudyTable.study_id)
         .where(StudyModel.study_name == StudyTable.study)
@@ -54,9 +57,12 @@ def _summaries(session: Session) -> tuple[StudySummary, ...]:
     return tuple(_summary(session, *row) for row in session.execute(studies).all())
 
 
-def _summary(session: Session, row: StudyTable, constant: float | None) -> StudySummary:
+def _summary(
+    session: Session, row: StudyTable, constant: float | None, budget_s: float | None, patience: int | None
+) -> StudySummary:
     trials = read_outcomes(session, row.study_id)
     counts, best = count(trials), best_of(trials)
+    end = Ends(budget_s=budget_s, patience_trials=patience, worked_s=row.worked_s).end(trials)
     return StudySummary(
         study=row.study,
         target=row.trials,
@@ -64,5 +70,6 @@ def _summary(session: Session, row: StudyTable, constant: float | None) -> Study
         running=counts.running,
         best=best.value if best is not None else None,
         constant=constant,
+        end=end.reason if end is not None else "",
         created=row.created,
     )

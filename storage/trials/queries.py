@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.trials.retries import earlier_attempts
-from storage.trials.trial_times import seconds_of
+from storage.trials.trial_times import seconds_of, utc
 
 PARAMETERS = "parameters"  # user attribute of a complete trial: how many its network has
 CONSTRAINTS = "constraints"  # how Optuna's names of a trial's constraints begin
+_BEGINNING = datetime.min.replace(tzinfo=UTC)  # of time, where a trial does not say when it ended
 STALE = "marsearch:stale"  # system attribute by which a view marks a lost trial that it shows as failed
 
 
@@ -74,6 +76,25 @@ def best_pruned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The pruned trials that were trained at all, best first."""
     pruned = [t for t in trials if t.state is TrialState.PRUNED and t.value is not None]
     return sorted(pruned, key=lambda t: rank(t.value, None, t.number))
+
+
+def without_better(trials: Sequence[FrozenTrial]) -> int:
+    """How many trials in a row, as they finished, brought no higher value than those before; up to the last one.
+
+    trials: all of the study. Those that `Counts.finished` counts; a value is a complete trial's that keeps every limit.
+    """
+    replaced = {number for trial in trials for number in earlier_attempts(trial)}
+    highest, row = -math.inf, 0
+    for trial in sorted((t for t in trials if t.state.is_finished()), key=_ended):
+        if trial.state is TrialState.COMPLETE and trial.values and trial.values[0] > highest and feasible(trial):
+            highest, row = trial.values[0], 0
+        elif trial.state is not TrialState.FAIL or not (trial.number in replaced or STALE in trial.system_attrs):
+            row += 1
+    return row
+
+
+def _ended(trial: FrozenTrial) -> tuple[datetime, int]:
+    return utc(trial.datetime_complete) if trial.datetime_complete else _BEGINNING, trial.number
 
 
 def params_of(trial: FrozenTrial) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Clocks that are wrong, or jump, cost no live host its trials, and no study at work can be deleted by one."""
+"""Clocks that are wrong, or jump, cost no live host its trials and no study its time or itself."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def shared(request, scene):
 
 @pytest.mark.parametrize(("at_first", "later"), [(120, 120), (-120, -120), (86400, 86400), (0, 10800), (0, -10800)])
 def test_a_wrong_clock_on_one_of_two_hosts_takes_nothing_from_either(shared, library, tmp_path, at_first, later):
-    shared.create("--trials", "6", "--epochs", "150", "--pruner", "none", "--keep", "6")
+    shared.create("--trials", "6", "--epochs", "150", "--pruner", "none", "--keep", "6", "--for", "2h")
     clock = tmp_path / "clock"
     clock.write_text(str(at_first))
     wrong = {"LD_PRELOAD": str(library), "WRONG_CLOCK": str(clock)}

@@ -46,7 +46,7 @@ def test_an_address_where_nobody_answers_is_one_sentence(refused, monkeypatch):
         (("--on", "slurm"), "'slurm' is not one of 'local', 'ray'"),
         (("--gpus-per-slot", "2"), "should be less than or equal to 1"),
         (("--gpus-per-slot", "0"), "--device cpu trains without a GPU"),
-        (("--on", "ray", "--timeout", "soon"), "a number with s, m or h was expected"),
+        (("--on", "ray", "--timeout", "soon"), "a time of at most 3650d was expected, such as 8h, 90m"),
     ],
 )
 def test_what_makes_no_sense_is_refused(refused, arguments, sentence):

@@ -101,6 +101,16 @@ def test_the_page_shows_trials_pictures_and_workers(
     assert "read-only" in " ".join(Text(client("GET", "/board/1", VIEWER).body).words)
 
 
+def test_a_study_that_has_ended_says_why(client: Client, store: Store, train: Train) -> None:
+    create_study(store, plan(patience_trials=2))
+    assert b"The study ends" not in client("GET", "/board/1", PASSWORD).body
+    for _ in range(2):
+        train(TrialState.PRUNED)
+    words = " ".join(Text(client("GET", "/board/1", PASSWORD).body).words)
+    assert "The study ends: no better trial in the last 2; go on with a larger --patience" in words
+    assert "finished" in words
+
+
 def test_no_name_becomes_part_of_the_page(client: Client, store: Store, train: Train) -> None:
     create_study(store, plan(study=EVIL))
     other = optuna.load_study(study_name=EVIL, storage=store.trials)

@@ -71,7 +71,8 @@ def test_a_created_study_is_a_plain_optuna_study(store: Store, plan: StudyConfig
     study = optuna.load_study(study_name="mars", storage=store.trials)
     assert study.direction == StudyDirection.MAXIMIZE
     assert study.metric_names == ["val mIoU"]
-    names = ("space_digest", "data_digest", "sampler", "pruner", "objective", "trials", "epochs", "clean", "seed")
+    shown = "space_digest, data_digest, sampler, pruner, objective, trials, epochs, clean, seed"
+    names = f"{shown}, budget_s, patience_trials".split(", ")
     assert study.user_attrs == {name: asdict(plan)[name] for name in names}
 
 
@@ -96,7 +97,7 @@ def test_every_field_is_declared_once_and_whole() -> None:
         StudyConfig.__dataclass_fields__
     )
     assert all(field.default is not MISSING for field in declared() if field.name != "study")
-    assert [field.name for field in declared("changeable")] == ["trials", "keep"]
+    assert [field.name for field in declared("changeable")] == ["trials", "budget_s", "patience_trials", "keep"]
 
 
 def test_every_fixed_setting_has_another_value_here() -> None:

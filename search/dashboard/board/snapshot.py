@@ -19,6 +19,7 @@ from storage.database.optuna_schema import study_id_of, trial_id_of
 from storage.errors import StudyError
 from storage.studies.config import StudyConfig
 from storage.studies.control import command
+from storage.studies.ends import End, ends, is_over
 from storage.studies.hosts import LEFT, Host
 from storage.studies.liveness import presences
 from storage.studies.studies import list_studies, load_config
@@ -58,10 +59,14 @@ class ScoredTrial:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a study is. state: as `search.studies.reports.state_of` has it. remaining_s: None without an estimate."""
+    """How far a study is. state: as `search.studies.reports.state_of` has it. remaining_s: None without an estimate.
+
+    end: why no new trial begins, None where one may.
+    """
 
     state: str
     counts: Counts
+    end: End | None
     remaining_s: float | None
 
 
@@ -137,10 +142,14 @@ class Board:
 
     def _progress(self, config: StudyConfig, trials: Sequence[FrozenTrial], there: Sequence[Host]) -> Progress:
         counts, slots = count(trials), sum(host.info.workers for host in there)
+        limits = ends(self._view.store, config.study)
+        end = limits.end(trials)
+        over = is_over(finished=counts.finished, running=counts.running, target=config.trials, end=end)
         return Progress(
-            state=state_of(counts.finished, config.trials, command(self._view.store, config.study), there),
+            state=state_of(command(self._view.store, config.study), there, over=over),
             counts=counts,
-            remaining_s=remaining_seconds(trials, config.trials, slots) if there else None,
+            end=end,
+            remaining_s=limits.remaining_s(remaining_seconds(trials, config.trials, slots)) if there else None,
         )
 
     def _entry(self, study: Study, study_id: int, trial: FrozenTrial) -> LeaderboardEntry:
