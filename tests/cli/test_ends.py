@@ -12,6 +12,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import update
 
+from search.host.state import TIME_OVER
 from search.studies.reports import study_report, trial_reports
 from search.studies.study import Study
 from search.training.epoch import EpochRecord
@@ -67,6 +68,7 @@ def test_time_ends_a_study_on_all_its_hosts_and_a_longer_one_goes_on(
             assert "study long ends: its 1h are over\n" in left.stderr
             assert "its 1h are over: go on with a larger --for, or without it" in left.stderr
         assert states(store) == ["complete", "fail", "fail", "waiting", "waiting"]
+        assert {trial["reason"] for trial in trial_reports(store, "long")[1:3]} == {TIME_OVER}
         late = start().ended()
         assert (late.returncode, len(states(store))) == (0, 5)
         assert "finished: 1 of 9 trials of study long: 1 complete" in late.stderr
