@@ -69,7 +69,7 @@ def main() -> None:
     status = answer(sys.argv[1:])
     if not status and (reason := lost_report()):
         status = _say(f"what was to be written to standard output is lost: {reason}", 1)
-    gc.freeze()  # all goes with the process: to look for cycles first takes a fifth of a short command (measured)
+    gc.freeze()  # all goes with the process: to look for cycles first takes a sixth of a short command (measured)
     raise SystemExit(status)
 
 

@@ -30,7 +30,7 @@ def status(
     as_json: options.AsJson = False,
 ) -> None:
     """Show state, trials, the best one, and what each worker trains."""
-    with uncollected():  # which is a quarter of it, and a health check asks every minute
+    with uncollected():  # a tenth of its time, and a health check asks every minute
         reports = _reports(study)
     if as_json:
         typer.echo(json.dumps(reports[0] if study is not None else {"studies": reports}))
