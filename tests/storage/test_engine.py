@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from storage.database.engine import engine_options, exclusive, read_url, redact, transaction
 from storage.errors import DatabaseError
-from storage.store import Store, open_store
+from storage.store import Purpose, Store, open_store
 
 OPEN = """
 import sys
@@ -127,6 +127,16 @@ def test_a_driver_that_hangs_is_reported_in_time(
     monkeypatch.setattr("storage.store.FIRST_ANSWER_S", 0.2)
     with pytest.raises(DatabaseError, match=r"me:\*\*\*@127.0.0.1:\d+/db.* did not answer within 0.2 s"):
         open_store(f"postgresql://me:secret@127.0.0.1:{mute_server}/db?connect_timeout=2", str(tmp_path))
+
+
+def test_a_file_is_looked_at_however_long_a_busy_machine_takes(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_store(sqlite_url, str(tmp_path / "artifacts")).close()
+    monkeypatch.setattr("storage.store.FIRST_ANSWER_S", 0.0)
+    purposes: tuple[Purpose, ...] = ("look", "change")
+    for purpose in purposes:
+        open_store(sqlite_url, str(tmp_path / "artifacts"), purpose=purpose).close()
 
 
 def test_sqlite_is_set_up_for_several_writers(sqlite_url: str, tmp_path: Path) -> None:
