@@ -77,7 +77,7 @@ def summarise(recipe: Recipe) -> str:
     terms = [name for name in recipe.loss.needs_one if getattr(recipe.loss, name) is not None]
     return (
         f"{family} d{network.depth} f{network.filters} {network.norm} {network.block}, {'+'.join(terms)}, "
-        f"{optimisation.optimizer} {optimisation.lr:.1e} b{optimisation.batch_size}"
+        f"{optimisation.optimizer} {optimisation.rate:.1e} b{optimisation.batch_size}"
     )
 
 

@@ -36,8 +36,9 @@ class Adversary:
         self.device = device
         self.epochs = recipe.optimisation.epochs
         self.discriminator = build_discriminator(model, facts, recipe.seed).to(device)
-        section = recipe.optimisation.model_copy(update={"lr": recipe.optimisation.lr * model.discriminator_lr})
-        self.optimizer = Adam(self.discriminator.parameters(), lr=section.lr, betas=BETAS)
+        rate = recipe.optimisation.lr * model.discriminator_lr  # it is Adam's, whatever the generator's SGD needs
+        section = recipe.optimisation.model_copy(update={"optimizer": "adam", "lr": rate})
+        self.optimizer = Adam(self.discriminator.parameters(), lr=rate, betas=BETAS)
         self.schedule = build_schedule(section, self.optimizer, total_steps)
         self._paid: list[Tensor] = []  # each step's, of the discriminator and of the generator
 

@@ -144,10 +144,10 @@ def build_optimizer(section: Optimisation, parameters: Iterable[Parameter]) -> O
     """SGD with Nesterov momentum, Adam (decay as L2) or AdamW (decay apart); fused: 4x quicker on CPU (measured)."""
     optimizer: Optimizer
     if section.optimizer == "sgd":
-        optimizer = Sgd(parameters, lr=section.lr, momentum=section.momentum, decay=section.weight_decay)
+        optimizer = Sgd(parameters, lr=section.rate, momentum=section.momentum, decay=section.weight_decay)
     else:
         betas, decoupled = (section.momentum, 0.999), section.optimizer == "adamw"
-        optimizer = Adam(parameters, lr=section.lr, betas=betas, decay=section.weight_decay, decoupled=decoupled)
+        optimizer = Adam(parameters, lr=section.rate, betas=betas, decay=section.weight_decay, decoupled=decoupled)
     optimizer.clip = section.clip or None
     optimizer.decay_all = section.decayed == "all"
     return optimizer

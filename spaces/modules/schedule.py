@@ -80,7 +80,7 @@ class Schedule:
     def __init__(self, section: Optimisation, optimizer: Optimizer, total_steps: int) -> None:
         """Plan total_steps steps (over all epochs) and set the rate of the first one."""
         self._optimizer = optimizer
-        self._highest = section.lr
+        self._highest = section.rate
         self._course = _courses[section.schedule]
         self._total = total_steps
         self._taken = 0

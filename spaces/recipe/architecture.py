@@ -117,6 +117,14 @@ class Architecture(Part):
         choice("nowhere", "bottleneck", "every_block", reports="A B"),
         Field(description="where squeeze-and-excitation (arXiv 1709.01507) weighs the channels"),
     ] = "nowhere"
+    shrink: Annotated[
+        Literal[1, 2, 4],
+        choice(1, 2, 4, searched=False),
+        Field(
+            description="the network works on the image at so many times smaller a size (means of pixels), its logits"
+            " are brought back bilinearly: at 2 a step costs about a quarter"
+        ),
+    ] = 1
 
     @property
     def network(self) -> Architecture:
@@ -271,7 +279,7 @@ class Pix2Pix(Part):
         Field(description="halvings of the PatchGAN before its last two layers: patches of 16, 34 or 70 pixels"),
     ] = 2
     discriminator_lr: Annotated[
-        float, floats(0.1, 2.0, log=True, reports="D"), Field(description="its learning rate over the generator's")
+        float, floats(0.1, 2.0, log=True, reports="D"), Field(description="its learning rate (Adam) over `lr`")
     ] = 1.0
     generated: Annotated[
         float,

@@ -28,6 +28,11 @@ class Optimisation(Part):
     lr: Annotated[
         float, floats(1e-5, 1e-1, log=True, reports="B"), Field(description="learning rate, at its highest")
     ] = 1e-3
+    sgd_rate: Annotated[
+        float,
+        floats(1.0, 100.0, log=True, searched=False),
+        Field(description="factor on the learning rate where the optimiser is SGD, whose good rates are higher"),
+    ] = 1.0
     weight_decay: Annotated[float, floats(1e-6, 1e-1, log=True, reports="E"), Field(description="weight decay")] = 1e-4
     momentum: Annotated[
         float,
@@ -81,6 +86,11 @@ class Optimisation(Part):
         choice("best", "last", searched=False),
         Field(description="the epoch whose weights and score count: the one of the best validation score, or the last"),
     ] = "best"
+
+    @property
+    def rate(self) -> float:
+        """The learning rate at its highest, of the optimiser that is used."""
+        return self.lr * self.sgd_rate if self.optimizer == "sgd" else self.lr
 
 
 class Background(Part):

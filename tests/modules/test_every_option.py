@@ -109,6 +109,8 @@ def recipe_with(path: Path, value: Any, family: str) -> Recipe:
         "class_weights": {"factors": {name: 1.0 + k for k, name in enumerate(NAMES)}},
         "optimisation": {"batch_size": 4},
     }
+    if path[-1] == "sgd_rate":
+        plain["optimisation"]["optimizer"] = "sgd"
     if path[1:2] and path[1] in LEVELS:
         plain["loss"][path[1]] = {"dice": {}}
     here = plain
@@ -227,4 +229,4 @@ def train_one_step(recipe: Recipe, network: nn.Module) -> None:
     schedule.observe(0.5)
     assert all(parameter.isfinite().all() for parameter in network.parameters())
     assert any(not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
-    assert 0 <= schedule.lr <= recipe.optimisation.lr
+    assert 0 <= schedule.lr <= recipe.optimisation.rate

@@ -64,6 +64,18 @@ def test_a_course_without_a_warm_up_is_torchs(
     assert rates(Optimisation(schedule=name, lr=0.02, epochs=6), 10) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("schedule", ["none", "one_cycle", "cosine", "poly", "plateau"])
+def test_the_rate_of_sgd_has_a_factor_of_its_own(schedule: Literal["none", "one_cycle", "cosine", "poly"]) -> None:
+    factored, plain, other = (
+        rates(Optimisation(schedule=schedule, epochs=4, optimizer=optimizer, lr=lr, sgd_rate=factor), 5)
+        for optimizer, lr, factor in (("sgd", 1e-3, 30.0), ("sgd", 3e-2, 1.0), ("adamw", 1e-3, 30.0))
+    )
+    assert factored == pytest.approx(plain, rel=1e-12)
+    assert max(factored) == pytest.approx(30 * max(other))
+    section = Optimisation(optimizer="sgd", lr=1e-3, sgd_rate=30.0)
+    assert build_optimizer(section, [parameter()]).lr == pytest.approx(3e-2)
+
+
 def test_no_schedule_is_constant() -> None:
     assert set(rates(Optimisation(schedule="none", lr=0.02, epochs=3), 4)) == {0.02}
 

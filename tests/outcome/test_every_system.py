@@ -52,6 +52,18 @@ def test_a_bundle_with_max_unpooling_proves_itself(contents: BundleContents, tmp
     write_bundle(tmp_path / "bundle", of(contents, model=model))
 
 
+@pytest.mark.parametrize("shrink", [2, 4])
+def test_a_network_that_works_at_a_smaller_size_proves_itself(
+    shrink: int, contents: BundleContents, tmp_path: Path
+) -> None:
+    model = {"family": "unet", "filters": 4, "depth": 2, "shrink": shrink}
+    wanted = of(contents, model=model, background={"filters": 4, "depth": 2})
+    write_bundle(tmp_path / "bundle", wanted)
+    read = read_bundle(tmp_path / "bundle")
+    assert read.network.shrink == read.recipe.model.network.shrink == shrink
+    assert measure(read.network, wanted).confusion == wanted.scores.confusion
+
+
 def test_a_background_network_travels_with_its_threshold(contents: BundleContents, tmp_path: Path) -> None:
     recipe = Recipe.model_validate(
         {"model": {"family": "unet", "filters": 4, "depth": 2}, "background": {"filters": 4}}

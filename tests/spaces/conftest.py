@@ -14,16 +14,17 @@ from spaces import DataFacts, Recipe, Space
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 WIDE = """
-model: {widest: {low: 16, high: 1024}, kernel: [3, 5, 7], generator: {widest: {low: 16, high: 1024}, kernel: [3, 5, 7]}}
+model: {%s, generator: {%s}}
 loss: {low: {use: [true, false], dice: {excluded: [true, false]}}, dice: {excluded: [true, false]},
        inter: {use: [true, false], dice: {excluded: [true, false]}}}
 class_weights: {regions: [true, false], factors: {sand: {low: 0, high: 1000}, big rock: {low: 0, high: 1000}}}
 augment: {class_factors: {big rock: {low: 0, high: 3}}}
 optimisation: {momentum: {low: 0.0, high: 0.99}, epochs: {low: 1, high: 2000}, patience: {low: 1, high: 2000},
-               clip: {low: 0, high: 100}, decayed: [kernels, all], ema: {low: 0, high: 0.9999}, kept: [best, last]}
+               sgd_rate: {low: 1, high: 100}, clip: {low: 0, high: 100}, decayed: [kernels, all],
+               ema: {low: 0, high: 0.9999}, kept: [best, last]}
 data: {cleaning: [none, mask, mahalanobis, mean]}
 background: {use: [true, false]}
-"""
+""" % (("widest: {low: 16, high: 1024}, kernel: [3, 5, 7], shrink: [1, 2, 4]",) * 2)
 
 
 class Draws:

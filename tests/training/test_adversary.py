@@ -78,6 +78,15 @@ def test_the_losses_are_means_over_the_steps(grey: TrainingData) -> None:
     assert generator == pytest.approx(sum(paid) / 3, rel=1e-5)
 
 
+def test_the_discriminators_rate_is_adams_whatever_the_generators_optimiser(grey: TrainingData) -> None:
+    model = MODEL.model_copy(update={"discriminator_lr": 0.5})
+    for optimizer, factor in (("adam", 1.0), ("sgd", 1.0), ("sgd", 30.0)):
+        changes = {"optimizer": optimizer, "sgd_rate": factor, "schedule": "none"}
+        recipe = RECIPE.model_copy(update={"optimisation": RECIPE.optimisation.model_copy(update=changes)})
+        opponent = Adversary(model, recipe, grey.facts, CPU, 40)
+        assert opponent.optimizer.lr == opponent.schedule.lr == pytest.approx(0.5 * 1e-2)
+
+
 def test_the_generator_labels_its_share_in_the_second_half_only(grey: TrainingData) -> None:
     opponent = adversary(grey, MODEL.model_copy(update={"generated": 0.5}))
     network = build_network(RECIPE, grey.facts, mean=[100.0], std=[50.0]).train()

@@ -63,6 +63,16 @@ def test_bfloat16_takes_about_half_of_the_activations() -> None:
     assert 0.4 < half / full < 0.8
 
 
+@pytest.mark.parametrize("shrink", [2, 4])
+def test_a_smaller_size_inside_takes_less_and_as_much_as_is_said(shrink: int) -> None:
+    whole = changed(load_preset("baseline"), batch_size=8)
+    small = whole.model_copy(update={"model": whole.model.model_copy(update={"shrink": shrink})})
+    guess, full = (step_bytes(recipe, FACTS, meta_network(recipe, FACTS), half=False) for recipe in (small, whole))
+    weights = 4 * count_parameters(meta_network(whole, FACTS))
+    assert guess - weights < 0.5 * (full - weights)
+    assert 1.0 <= guess / real_step(small) <= 1.5
+
+
 def test_a_larger_batch_takes_more_in_proportion() -> None:
     network = meta_network(Recipe(), FACTS)
     small, large = (step_bytes(changed(Recipe(), batch_size=size), FACTS, network) for size in (16, 64))

@@ -58,6 +58,7 @@ class Network(nn.Module):
 
     model: from normalised maps (B, C, H', W') to logits (B, K, H', W').
     background: from the same maps to one logit (B, 1, H', W'), or None.
+    shrink: model and background work on maps that many times smaller, means of the pixels; logits are brought back.
     multiple: H and W are padded to the next multiple by repeating the border, and cropped afterwards.
     mean, std: buffers (1, C, 1, 1) float32 in the data's own scale; they travel with the weights.
     bounds: buffer (2,) float32, the least and largest value that new images keep; training images are within.
@@ -78,6 +79,7 @@ class Network(nn.Module):
         bounds: tuple[float, float] = UNBOUNDED,
         background: SegmentationModel | None = None,
         background_label: int | None = None,
+        shrink: int = 1,
     ) -> None:
         """Wrap the model; mean and std have one number per channel, std above zero; a background has a label."""
         super().__init__()
@@ -88,7 +90,9 @@ class Network(nn.Module):
         self.model = model
         self.background = background
         self.background_label = background_label
-        self.multiple = model.multiple if background is None else math.lcm(model.multiple, background.multiple)
+        self.shrink = shrink
+        multiple = model.multiple if background is None else math.lcm(model.multiple, background.multiple)
+        self.multiple = multiple * shrink
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("bounds", torch.tensor(bounds, dtype=torch.float32))
@@ -106,10 +110,10 @@ class Network(nn.Module):
         Where there is a background network, its logit is merged into them, see merge_background.
         """
         maps, padding = self._prepare(images)
-        logits = _cropped(self.model(maps), padding).float()
+        logits = _full_size(self.model(maps), padding)
         if self.background is None or self.background_label is None:
             return logits
-        background = _cropped(self.background(maps), padding).float()
+        background = _full_size(self.background(maps), padding)
         return merge_background(logits, background, self.threshold, self.background_label)
 
     def outputs(self, images: Tensor) -> Outputs:
@@ -133,7 +137,7 @@ class Network(nn.Module):
         if self.background is None:
             raise ValueError("the network has no background network: switch the recipe's section `background` on")
         maps, padding = self._prepare(images)
-        return _cropped(self.background(maps), padding)[:, 0].float()
+        return _full_size(self.background(maps), padding)[:, 0]
 
     def _prepare(self, images: Tensor) -> tuple[Tensor, Padding]:
         if images.shape[1] != self.mean.shape[1]:
@@ -147,7 +151,8 @@ class Network(nn.Module):
             values = values.clamp(self.bounds[0], self.bounds[1])
         maps = (values - self.mean) / self.std
         # Repeating the border works at every size; reflection needs more pixels than it adds.
-        return functional.pad(maps, (left, columns - left, top, rows - top), mode="replicate"), padding
+        maps = functional.pad(maps, (left, columns - left, top, rows - top), mode="replicate")
+        return maps if self.shrink == 1 else functional.avg_pool2d(maps, self.shrink), padding
 
 
 def _cropped(logits: Tensor, padding: Padding) -> Tensor:
@@ -193,7 +198,15 @@ def build_network(
     initialise(model, architecture.activation, generator)
     if section is not None and background is not None:
         initialise(background, background_model(section).activation, generator)
-    return Network(model, mean=mean, std=std, bounds=bounds, background=background, background_label=label)
+    return Network(
+        model,
+        mean=mean,
+        std=std,
+        bounds=bounds,
+        background=background,
+        background_label=label,
+        shrink=architecture.shrink,
+    )
 
 
 def count_parameters(network: nn.Module) -> int:
