@@ -136,6 +136,7 @@ def _changed_axes(old: Space, new: Space) -> list[str]:
         for path, domain in old.domains.items()
         if path != "optimisation.epochs"
         and not isinstance(domain, Unavailable)
+        and path in new.domains  # else it is of a family that the new space leaves out, and that axis is told
         and new.domains[path].as_text() != domain.as_text()
     ]
 

@@ -159,6 +159,12 @@ def test_the_words_of_a_refusal_name_what_differs(
     assert refusal(epochs=4).startswith("--epochs 4 instead of 3:")
 
 
+def test_a_space_without_some_families_is_another_space(store: Store, inputs: Callable[..., Inputs]) -> None:
+    create(store, *inputs(space=""))
+    with pytest.raises(StudyError, match=r"--space differs: model\.family unet instead of one of unet, unetpp, "):
+        create(store, *inputs(space="model: {family: unet}"))
+
+
 def test_the_same_space_in_other_words_is_the_same_study(
     store: Store, created: Created, inputs: Callable[..., Inputs]
 ) -> None:
