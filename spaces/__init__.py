@@ -3,6 +3,7 @@
 from spaces.bind import adapt, bind
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
+from spaces.named import NAMED
 from spaces.presets import FINALS, load_preset, preset_names
 from spaces.recipe import Recipe
 from spaces.space import Space
@@ -11,6 +12,7 @@ from spaces.yaml_text import dump_recipe, load_recipe, same_mapping
 
 __all__ = [
     "FINALS",
+    "NAMED",
     "DataFacts",
     "Recipe",
     "Space",

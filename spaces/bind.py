@@ -1,9 +1,14 @@
-"""Binding a space: the recipe's type, the facts of a data set and the YAML text of a space file become a `Space`."""
+"""Binding a space: the recipe's type, the facts of a data set and the YAML text of a space file become a `Space`.
+
+A text may build on a space with a name (``base: standard``), and may keep at its default what it does not mention
+(``rest: default``) instead of searching it (``rest: searched``).
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from optuna.distributions import CategoricalDistribution
@@ -12,6 +17,7 @@ from spaces.axis import Axis
 from spaces.domain import Default, Domain, Fixed, Searched, is_off, narrow
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
+from spaces.named import with_base
 from spaces.recipe import Recipe
 from spaces.recipe.part import Part
 from spaces.space import Space
@@ -23,27 +29,46 @@ P = TypeVar("P", bound=Part)
 _ON_OR_OFF = CategoricalDistribution((True, False))
 
 
-def bind(facts: DataFacts, text: str = "", *, epochs: int | None = None, name: str = "space file") -> Space:
+@dataclass(frozen=True)
+class _Ground:
+    """What a text is read against. closed: what it does not mention keeps its default and is not searched."""
+
+    facts: DataFacts
+    closed: bool
+
+
+def bind(
+    facts: DataFacts, text: str = "", *, epochs: int | None = None, strict: bool = False, name: str = "space file"
+) -> Space:
     """The space of the data with these facts, narrowed by the YAML text of a space file.
 
     epochs: fixes ``optimisation.epochs``, whatever the text says.
+    strict: pixels of excluded classes count in the study's score, so they are trained on where the text leaves it open.
     name: what the text is called in messages.
     Raises SpaceError, naming the dotted path and what is allowed, for anything unknown or outside an axis.
     """
     try:
-        domains = dict(_section_domains(Recipe, "", load_mapping(text, name), facts))
+        specs = with_base(load_mapping(text, name))
+        ground = _Ground(facts, closed=_is_closed(specs.pop("rest", "searched")))
+        domains = dict(_section_domains(Recipe, "", specs, ground))
         if epochs is not None:
             leaf = dict(children(type(Recipe().optimisation)))["epochs"]
-            domains |= _domains(leaf, "optimisation.epochs", epochs, facts)
-        return Space(facts, _sensible(facts, domains))
+            domains |= _domains(leaf, "optimisation.epochs", epochs, ground)
+        return Space(facts, _sensible(facts, domains, strict))
     except SpaceError as error:
         raise SpaceError(sentence(str(error) if str(error).startswith(name) else f"{name}: {error}")) from error
+
+
+def _is_closed(rest: Any) -> bool:
+    if rest not in ("searched", "default"):
+        raise SpaceError(f"rest: searched or default was expected, got {rest!r}")
+    return bool(rest == "default")
 
 
 _MISSING: Any = object()
 
 
-def _section_domains(part: type[Part], prefix: str, specs: Any, facts: DataFacts) -> Iterator[tuple[str, Domain]]:
+def _section_domains(part: type[Part], prefix: str, specs: Any, ground: _Ground) -> Iterator[tuple[str, Domain]]:
     nodes = dict(children(part))
     if not isinstance(specs, dict):
         raise SpaceError(f"{prefix[:-1]}: a mapping of {', '.join(nodes)} was expected, got {specs!r}")
@@ -52,24 +77,25 @@ def _section_domains(part: type[Part], prefix: str, specs: Any, facts: DataFacts
             raise SpaceError(_unknown(f"{prefix}{key}", key, nodes))
     domains: dict[str, Domain] = {}
     for key, node in nodes.items():
-        domains |= _domains(node, f"{prefix}{key}", specs.get(key, _MISSING), facts)
+        domains |= _domains(node, f"{prefix}{key}", specs.get(key, _MISSING), ground)
     if part.needs_one and all(is_off(domains[f"{prefix}{name}.use"]) for name in part.needs_one):
         raise SpaceError(f"{prefix[:-1]}: at least one of {', '.join(part.needs_one)} must be on")
     yield from domains.items()
 
 
-def _domains(node: Node, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
+def _domains(node: Node, path: str, spec: Any, ground: _Ground) -> dict[str, Domain]:
     match node:
         case Leaf(axis=axis, default=default, number=number):
             if spec is _MISSING:
-                return {path: Searched(axis.distribution) if axis.searched else Default(default, axis.distribution)}
+                searched = axis.searched and not ground.closed
+                return {path: Searched(axis.distribution) if searched else Default(default, axis.distribution)}
             return {path: _narrowed(path, axis, number, spec)}
         case PerClass():
-            return _per_class(node, path, {} if spec is _MISSING else spec, facts)
+            return _per_class(node, path, {} if spec is _MISSING else spec, ground)
         case Section():
-            return _variants(node, path, {} if spec is _MISSING else spec, facts)
+            return _variants(node, path, {} if spec is _MISSING else spec, ground)
         case Optional():
-            return _switch(node, path, spec, facts)
+            return _switch(node, path, spec, ground)
         case Plain():
             if spec is not _MISSING:
                 raise SpaceError(f"{path}: is set by the study for each trial, leave it out of the space")
@@ -83,26 +109,31 @@ def _narrowed(path: str, axis: Axis, number: type[int] | type[float] | None, spe
         raise SpaceError(f"{path}: no range can be made of {spec!r}") from error
 
 
-def _per_class(node: PerClass, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
+def _per_class(node: PerClass, path: str, spec: Any, ground: _Ground) -> dict[str, Domain]:
     if not isinstance(spec, dict):
         raise SpaceError(f"{path}: a mapping from class name to factor was expected, got {spec!r}")
     for label in spec:
-        if label not in facts.class_names:
-            raise SpaceError(f"{path}.{label}: no such class, the data has {', '.join(facts.class_names)}")
-    named: dict[str, Domain] = {f"{path}.{label}": Default(None, node.axis.distribution) for label in facts.class_names}
+        if label not in ground.facts.class_names:
+            raise SpaceError(f"{path}.{label}: no such class, the data has {', '.join(ground.facts.class_names)}")
+    named: dict[str, Domain] = {
+        f"{path}.{label}": Default(None, node.axis.distribution) for label in ground.facts.class_names
+    }
     return named | {
         f"{path}.{label}": _narrowed(f"{path}.{label}", node.axis, float, given) for label, given in spec.items()
     }
 
 
-def _variants(node: Section, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
+def _variants(node: Section, path: str, spec: Any, ground: _Ground) -> dict[str, Domain]:
     if not node.discriminator:
-        return dict(_section_domains(node.options[""], f"{path}.", spec, facts))
+        return dict(_section_domains(node.options[""], f"{path}.", spec, ground))
     if not isinstance(spec, dict):
         raise SpaceError(f"{path}: a mapping with {node.discriminator} and its fields was expected, got {spec!r}")
     rest = dict(spec)
+    open_to_all = ground.closed and node.discriminator not in rest
     names = _families(node, path, rest.pop(node.discriminator, list(node.options)))
     family: Domain = Fixed(names[0]) if len(names) == 1 else Searched(CategoricalDistribution(names))
+    if open_to_all:
+        family = Default(node.default, CategoricalDistribution(names))
     domains = {f"{path}.{node.discriminator}": family}
     owned = {name: dict(children(node.options[name])) for name in names}
     known = {key: inner for fields in owned.values() for key, inner in fields.items()}
@@ -111,7 +142,8 @@ def _variants(node: Section, path: str, spec: Any, facts: DataFacts) -> dict[str
             raise SpaceError(_unknown(f"{path}.{key}", key, known))
     for name, fields in owned.items():
         given = {key: value for key, value in rest.items() if key in fields}
-        domains |= dict(_section_domains(node.options[name], f"{path}.", given, facts))
+        for inner, domain in _section_domains(node.options[name], f"{path}.", given, ground):
+            domains.setdefault(inner, domain)  # where defaults differ, the first family's counts
     return domains
 
 
@@ -125,17 +157,18 @@ def _families(node: Section, path: str, asked: Any) -> list[str]:
     return names
 
 
-def _switch(node: Optional, path: str, spec: Any, facts: DataFacts) -> dict[str, Domain]:
+def _switch(node: Optional, path: str, spec: Any, ground: _Ground) -> dict[str, Domain]:
     inner: Any = {} if spec is _MISSING or spec is None else spec
     if not isinstance(inner, dict):
         raise SpaceError(f"{path}: null (off) or a mapping of its fields was expected, got {spec!r}")
     use: Domain = Fixed(spec is not None)
     if spec is _MISSING:
-        use = Searched(_ON_OR_OFF) if node.switch.searched else Default(node.default, _ON_OR_OFF)
+        searched = node.switch.searched and not ground.closed
+        use = Searched(_ON_OR_OFF) if searched else Default(node.default, _ON_OR_OFF)
     elif "use" in inner:
         use = _asked_use(path, inner["use"])
         inner = {key: value for key, value in inner.items() if key != "use"}
-    return {f"{path}.use": use} | dict(_section_domains(node.part, f"{path}.", inner, facts))
+    return {f"{path}.use": use} | dict(_section_domains(node.part, f"{path}.", inner, ground))
 
 
 def _asked_use(path: str, asked: Any) -> Domain:
@@ -168,8 +201,11 @@ def _with_value(part: P, path: str, value: bool | float) -> P:
     return part.model_copy(update={name: _with_value(inner, rest, value) if rest else value})
 
 
-def _sensible(facts: DataFacts, domains: dict[str, Domain]) -> dict[str, Domain]:
+def _sensible(facts: DataFacts, domains: dict[str, Domain], strict: bool) -> dict[str, Domain]:
     """Close the axes that mean nothing on this data, and refuse what could build no recipe."""
+    excluded = domains["loss.ignore_excluded"]
+    if strict and isinstance(excluded, Default):
+        domains["loss.ignore_excluded"] = Default(False, excluded.distribution)
     if not facts.excluded:
         if not is_off(domains["background.use"]):
             raise SpaceError("background: the data leaves no class out of the mean, so there is no background to find")
@@ -179,9 +215,7 @@ def _sensible(facts: DataFacts, domains: dict[str, Domain]) -> dict[str, Domain]
             domains["data.oversample.isolate"] = Default(False, isolate.distribution)
     share = domains["loss.level_weight"]
     if isinstance(share, Searched) and is_off(domains["loss.low.use"]) and is_off(domains["loss.inter.use"]):
-        domains["loss.level_weight"] = Default(
-            1.0, share.distribution
-        )  # one level has the whole loss, whatever its share
+        domains["loss.level_weight"] = Default(1.0, share.distribution)  # one level has the whole loss
     scheme = domains["class_weights.scheme"]
     missing = [n for n in facts.class_names if isinstance(domains[f"class_weights.factors.{n}"], Default)]
     if missing and isinstance(scheme, Searched) and isinstance(scheme.distribution, CategoricalDistribution):

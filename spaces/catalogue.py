@@ -29,7 +29,7 @@ class Row:
     type: integer, real, choice or switch.
     range: what is allowed, in words; of a bound space what its study allows.
     default: the recipe's own.
-    searched: whether a study samples it; without a space, whether one without a space file does.
+    searched: whether a study samples it; without a space, whether one of the whole space does.
     reports: letters of the reports that have it, "+" for none.
     meaning: one phrase.
     """
@@ -77,10 +77,12 @@ def markdown() -> str:
 
 _PREAMBLE: Final = f"""# Every axis of the space
 
-What a recipe consists of, and so what a study can search. Written by `{COMMAND}`.
+What a recipe consists of, and so what a study can search. A study searches a part of it unless `whole` is asked for:
+[what is searched by default, and why](spaces.md). Written by `{COMMAND}`.
 
-- **Searched**: a study samples the whole range, unless a [space file](space-file.md) says otherwise. Where it says `-`,
-  the default stays; a space file opens the axis, and a recipe that is enqueued may have any value on it.
+- **Searched**: a study of the space `whole` samples the whole range, as does one of a [space file](space-file.md) that
+  does not say otherwise. Where it says `-`, the default stays; a space file opens the axis, and a recipe that is
+  enqueued may have any value on it.
 - **Reports**: the letters of the student reports that have the axis; `+` when none has it.
 - An optional part is on or off: that is its axis `.use`. Its other axes exist while it is on.
 - `{NAME}` stands for the name of a class.

@@ -198,7 +198,8 @@ class Space:
                 case Section():
                     values[name] = self._section(node, path, choose)
                 case Optional():
-                    use = Fixed(True) if self._is_last_hope(part, name, prefix, values) else self.domains[f"{path}.use"]
+                    last = self._is_last_hope(part, name, prefix, values, choose)
+                    use = Fixed(True) if last else self.domains[f"{path}.use"]
                     values[name] = self._part(node.part, f"{path}.", choose) if choose(f"{path}.use", use) else None
                 case PerClass():
                     paths = {label: f"{path}.{label}" for label in self.facts.class_names}
@@ -213,10 +214,19 @@ class Space:
         option = str(choose(named, self.domains[named]))
         return {node.discriminator: option} | self._part(node.options[option], f"{path}.", choose)
 
-    def _is_last_hope(self, part: type[Part], name: str, prefix: str, values: Mapping[str, Any]) -> bool:
-        """Whether this is the last part that can be on, of those of which one must be, and none is."""
-        able = [other for other in part.needs_one if not is_off(self.domains[f"{prefix}{other}.use"])]
-        return able[-1:] == [name] and all(values[other] is None for other in able[:-1])
+    def _is_last_hope(
+        self, part: type[Part], name: str, prefix: str, values: Mapping[str, Any], choose: Choose
+    ) -> bool:
+        """Whether this is the last part that can be on, of those of which one must be, and none is.
+
+        One that stays off unless a recipe is enqueued with it may be on then.
+        """
+        uses = {other: self.domains[f"{prefix}{other}.use"] for other in part.needs_one}
+        able = [other for other, use in uses.items() if not is_off(use)]
+        if able[-1:] != [name] or any(values[other] is not None for other in able[:-1]):
+            return False
+        kept = {other: use for other, use in uses.items() if other not in able and isinstance(use, Default)}
+        return not any(choose(f"{prefix}{other}.use", use) for other, use in kept.items())
 
     def _check_classes(self, recipe: Recipe) -> None:
         for path, factors in _dictionaries(recipe):

@@ -39,9 +39,6 @@ def seconds_of(option: str) -> Callable[[str], float]:
 
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.npz)")]
-SpaceFile = Annotated[
-    Path | None, typer.Option("--space", metavar="FILE", help="space file (.yaml); the whole space without it")
-]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
 Clean = Annotated[Rule, typer.Option("--clean", help="rule that finds contaminated samples, which are left out")]
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
@@ -78,7 +75,7 @@ def takes_config(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(study: str, **values: Any) -> None:
         given = {field.name: values.pop(field.name) for field in OPTIONS}
-        texts = {field.name: read_text(given[field.name]) for field in OPTIONS if field.setting.from_file}
+        texts = {field.name: space_text(given[field.name]) for field in OPTIONS if field.setting.from_file}
         config = StudyConfig(study=study, **given | texts)
         command(config=config, space_name=str(given["space"] or "space"), **values)
 
@@ -91,7 +88,7 @@ def takes_config(command: Callable[..., None]) -> Callable[..., None]:
 def _parameter(field: Declared) -> inspect.Parameter:
     setting, kind, default = field.setting, field.type, field.default
     if setting.from_file:
-        kind, default = Path | None, None
+        kind, default = str | None, None
     known: dict[str, Any] = {"metavar": setting.metavar or None, "help": field.help}
     reads = {"parser": seconds_of(field.option)} if setting.duration else {"min": field.low, "max": field.high}
     option = typer.Option(field.option, **known | reads)
@@ -138,13 +135,22 @@ def refuse_same_file(file: Path, out: Path) -> None:
         raise UsageError(f"{out}: is the file {file} that is read, choose another place for what is written")
 
 
-def read_text(path: Path | None) -> str:
-    """The text of a file, "" for none. Raises UsageError when it cannot be read."""
-    if path is None:
-        return ""
+def space_text(named: str | None) -> str:
+    """The text of the space of that name or of a space file, of the default space for None.
+
+    Raises UsageError when it is no name and cannot be read.
+    """
+    from spaces import NAMED
+
+    if named is None:
+        return StudyConfig.space
+    if named in NAMED:
+        return f"base: {named}\n"
+    path = Path(named)
     try:
         if path.stat().st_size > 1_000_000:
             raise UsageError(f"{path}: {path.stat().st_size:,} bytes, a text file of at most 1,000,000 was expected")
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: a readable text file was expected ({error})") from error
+        known = f"{', '.join(NAMED)} or a space file (.yaml)"
+        raise UsageError(f"--space {named}: {known} was expected, there is no readable text file ({error})") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli import options
-from search.cli.options import read_text
+from search.cli.options import space_text
 from search.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 
 def show(
-    space: options.SpaceFile = None,
+    space: Annotated[
+        str | None, typer.Option("--space", metavar="NAME|FILE", help="standard, cpu, whole, or a space file (.yaml)")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="data set (.npz); the homework's classes without it")
     ] = None,
     as_json: options.AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="the page docs/space.md, of the whole space")] = False,
 ) -> None:
-    """Show every axis; with a space file or a data set, what a study of it would search."""
+    """Show every axis; with a space or a data set, what a study of it would search."""
     from spaces import bind
     from spaces import catalogue as pages
 
@@ -35,8 +37,7 @@ def show(
     if markdown:
         typer.echo(pages.markdown(), nl=False)
         return
-    text = read_text(space)
-    chapters = pages.catalogue(bind(_facts(data), text, name=str(space or "space")) if bound else None)
+    chapters = pages.catalogue(bind(_facts(data), space_text(space), name=space or "space") if bound else None)
     if as_json:
         axes = [{"chapter": chapter.title, **row.as_dict()} for chapter in chapters for row in chapter.rows]
         typer.echo(json.dumps({"axes": axes}))

@@ -7,22 +7,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import UsageError
 from search.studies.objective import objective_for, objective_note
-from search.studies.recipes import params_for, recipe_for
+from search.studies.recipes import as_planned, params_for, recipe_for
 from search.studies.study import Study
 from search.training.arrays import label_counts
 from search.training.metrics import best_constant
 from search.worker.job_files import facts_of
-from spaces import FINALS, Space, SpaceError, bind, dump_domains, same_mapping
+from spaces import FINALS, Recipe, Space, SpaceError, bind, dump_domains, same_mapping
 from spaces.axis import Scalar, describe
 from spaces.domain import Domain, Fixed, Searched, Unavailable
 from storage.data.dataset import Dataset, read_dataset
-from storage.data.quality.examination import examine
+from storage.data.quality.examination import Examination, examine
 from storage.data.split import dump_split
 from storage.errors import StudyError
 from storage.store import Store
@@ -54,11 +55,16 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
     """
     check_name(wanted.study)
     dataset = read_dataset(data)
-    space = bind(facts_of(dataset), wanted.space, epochs=wanted.epochs, name=space_name)
+    space_of = partial(_space, dataset=dataset, name=space_name)
     known = existing_config(store, wanted.study)
     if known is not None:
-        return _found(store, known, replace(wanted, data_digest=dataset.digest), space, len(dataset.images))
-    config = _completed(wanted, dataset, space, data)
+        wanted = replace(wanted, data_digest=dataset.digest, objective=wanted.objective or known.objective)
+        if not known.space and wanted.space == StudyConfig.space:  # created when the whole space was the default
+            wanted = replace(wanted, space="")
+        return _found(store, known, wanted, space_of(wanted), len(dataset.images))
+    space_of(wanted)  # what is wrong with the space is said before the data are looked through
+    wanted, found = _examined(wanted, dataset, data)
+    config = _completed(wanted, found, space_of(wanted))
     trials, notes = _first_trials(Study(config))
     waiting = [create_trial(state=TrialState.WAITING, system_attrs={"fixed_params": params}) for params in trials]
     config, bound = _bounded(config, waiting)
@@ -101,7 +107,7 @@ def _beyond(enqueued: int, trials: int) -> tuple[str, ...]:
 
 def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, samples: int) -> Created:
     """Continue a study that exists. Raises StudyError naming what differs."""
-    study, wanted = Study(known), replace(wanted, objective=wanted.objective or known.objective)
+    study = Study(known)
     same = wanted.data_digest == known.data_digest
     changed = _changed_axes(study.space, space) if same and not same_mapping(known.space, wanted.space) else []
     digest = known.space_digest if same and not changed else space.digest
@@ -154,12 +160,25 @@ def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     named = study.config.warm_start
     if named != "reports":
         return [params_for(study, recipe_for(study, named))] if named != "none" else [], ()
+    recipes = [recipe_for(study, name) for name in FINALS]
     taken: list[Params] = []
-    for name in FINALS:
+    for recipe in recipes:
         with suppress(SpaceError, UsageError):  # what it would take is said when somebody enqueues it by name
-            taken.append(params_for(study, recipe_for(study, name)))
-    left = len(FINALS) - len(taken)
-    return taken, (f"{len(taken)} of {len(FINALS)} published recipes fit and are tried first",) if left else ()
+            taken.append(params_for(study, recipe))
+    if len(taken) == len(FINALS):
+        return taken, ()
+    whole = bind(study.facts, epochs=study.config.epochs)
+    inside, most = (sum(_holds(space, study, recipe) for recipe in recipes) for space in (study.space, whole))
+    more = f"; --space whole has room for {most}" if most > inside else ""
+    return taken, (f"{len(taken)} of {len(FINALS)} published recipes fit and are tried first{more}",)
+
+
+def _holds(space: Space, study: Study, recipe: Recipe) -> bool:
+    try:
+        space.params(as_planned(study, recipe))
+    except SpaceError:
+        return False
+    return True
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -167,19 +186,34 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
-def _completed(wanted: StudyConfig, dataset: Dataset, space: Space, data: Path) -> StudyConfig:
-    """The configuration with its derived fields. Raises DataError for data that cannot be split."""
+def _space(wanted: StudyConfig, dataset: Dataset, name: str) -> Space:
+    """The space that is asked for, of these data. name: what it is called in messages."""
+    strict = wanted.objective == "miou_strict"
+    return bind(facts_of(dataset), wanted.space, epochs=wanted.epochs, strict=strict, name=name)
+
+
+def _examined(wanted: StudyConfig, dataset: Dataset, data: Path) -> tuple[StudyConfig, Examination]:
+    """The configuration with what follows from the data. Raises DataError for data that cannot be split."""
     found = examine(dataset, str(data), clean=wanted.clean, seed=wanted.seed, holdout=wanted.holdout)
+    facts = facts_of(dataset)
     counts = label_counts(dataset.masks[found.split.validation], dataset.classes, dataset.ignore_label)
-    constant = best_constant(counts, space.facts)
-    return replace(
+    constant = best_constant(counts, facts)
+    known = replace(
         wanted,
         objective=wanted.objective or objective_for(constant),
         constant_miou=None if math.isnan(constant.miou) else constant.miou,
         constant_miou_strict=None if math.isnan(constant.miou_strict) else constant.miou_strict,
         data_digest=dataset.digest,
+        facts=facts.model_dump_json(),
+    )
+    return known, found
+
+
+def _completed(wanted: StudyConfig, found: Examination, space: Space) -> StudyConfig:
+    """The configuration with what follows from the space, the split and the report on the data."""
+    return replace(
+        wanted,
         space_digest=space.digest,
-        facts=space.facts.model_dump_json(),
         split=dump_split(found.split),
         report=found.report.model_dump_json(),
         domains=dump_domains(space),

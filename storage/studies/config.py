@@ -28,7 +28,8 @@ class Setting:
     or "initial", which only matters when the study is created; or "derived" from the data, the space and the options.
     metavar: what stands for the option's value in its help; "" for the names of the choices.
     option: what the option is called where that is not the field's name.
-    from_file: the option names a file, the field holds its text. duration: it is a time, the field holds its seconds.
+    from_file: the option names a file, or what stands for one, and the field holds its text.
+    duration: the option is a time, the field holds its seconds.
     shown: whether the value is shown with the study, in `status` and in Optuna's user attributes.
     """
 
@@ -50,9 +51,9 @@ class StudyConfig:
     study: Annotated[str, Setting(kind="name"), Field(description="name of the study")]
     space: Annotated[
         str,
-        Setting(kind="fixed", metavar="FILE", from_file=True),
-        Field(description="space file (.yaml); the whole space without it"),
-    ] = ""
+        Setting(kind="fixed", metavar="NAME|FILE", from_file=True),
+        Field(description="what is searched: standard, cpu, whole, or a space file (.yaml); default standard"),
+    ] = "base: standard\n"
     sampler: Annotated[
         Literal["tpe", "random", "grid"],
         Setting(kind="fixed", shown=True),

@@ -107,7 +107,10 @@ def test_a_wrong_space_file(refused: Ask, data: Path, tmp_path: Path) -> None:
     assert "model.depth: 40 is outside the axis, allowed is 2 to 6" in refused(
         "create", "s", "--data", data, "--space", wrong
     )
-    assert "missing.yaml" in refused("create", "s", "--data", data, "--space", "missing.yaml")
+    refused("create", "s", "--data", data, "--space", "x" * 5000)
+    for missing in ("missing.yaml", "nonsense"):
+        said = refused("create", "s", "--data", data, "--space", missing)
+        assert f"--space {missing}: standard, cpu, whole or a space file (.yaml) was expected" in said
     wrong.write_bytes(b"\xff\xfe\x00")
     assert "wrong.yaml" in refused("create", "s", "--data", data, "--space", wrong)
 

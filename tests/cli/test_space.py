@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from search.cli import answer
+from spaces import NAMED
 from spaces.catalogue import catalogue
+from storage.studies.config import StudyConfig, declared
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -56,6 +58,32 @@ def test_a_file_and_data_show_what_their_study_would_search(
     assert axes["class_weights.factors.sand"]["searched"]
     assert "model.second_norm" not in axes
     assert "2 to 3" in shown(capsys, "--space", file)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_space_with_a_name_fits_eighty_columns(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = shown(capsys, "--space", name)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "optimisation" in text
+
+
+def test_the_space_of_data_is_the_default_one(capsys: pytest.CaptureFixture[str], data: Path) -> None:
+    default = shown(capsys, "--data", data, "--json")
+    assert default == shown(capsys, "--data", data, "--space", "standard", "--json")
+    assert default != shown(capsys, "--data", data, "--space", "whole", "--json")
+    axes = {axis["path"]: axis for axis in json.loads(default)["axes"]}
+    assert (axes["optimisation.sgd_rate"]["searched"], axes["model.activation"]["searched"]) == (True, False)
+
+
+def test_the_help_names_the_spaces(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["create"], ["run"], ["space", "show"]):
+        assert answer([*command, "--help"]) == 0
+        assert "NAME|FILE" in capsys.readouterr().out
+    assert ", ".join(NAMED) in next(field.help for field in declared("fixed") if field.name == "space")
+    assert StudyConfig.space == f"base: {NAMED[0]}\n"
 
 
 def test_what_cannot_be_shown_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

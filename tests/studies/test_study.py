@@ -18,11 +18,13 @@ from search.studies.create import Created, create
 from search.studies.recipes import as_planned, enqueue, read_recipe, recipe_for
 from search.studies.study import Study, open_study
 from spaces import FINALS, Recipe, Space, SpaceError, dump_recipe, load_preset
+from spaces.domain import Default
 from storage.data.dataset import build_dataset, write_dataset
 from storage.data.quality.outliers import find_outliers
 from storage.data.synthetic import synthesise
 from storage.errors import DataError, StudyError
 from storage.store import Store
+from storage.studies.config import StudyConfig
 from storage.studies.studies import list_studies
 from support.studies import GRID, TINY_SPACE, Inputs
 
@@ -78,7 +80,8 @@ def test_the_data_is_found_elsewhere_by_its_digest(
 
 def test_warm_starts_are_checked_first(store: Store, inputs: Callable[..., Inputs], tmp_path: Path) -> None:
     made = create(store, *inputs(warm_start="reports"))
-    assert made.notes == (f"0 of {len(FINALS)} published recipes fit and are tried first",)
+    counted = f"0 of {len(FINALS)} published recipes fit and are tried first"
+    assert made.notes == (f"{counted}; --space whole has room for {len(FINALS)}",)
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("model: {depth: 5}")
     with pytest.raises(SpaceError, match=r"model\.depth"):
@@ -102,6 +105,55 @@ def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, inputs
     assert {recipe.optimisation.epochs for recipe in tried} == {made.config.epochs}
     assert samples < 80  # a twentieth of them is under four: nnU-Net's rules want the smallest batch
     assert tried[FINALS.index("nnunet-plan")].optimisation.batch_size == 4
+
+
+def test_the_default_space_begins_with_the_published_recipes_that_fit(
+    store: Store, inputs: Callable[..., Inputs]
+) -> None:
+    made = create(store, *inputs(space=StudyConfig.space, warm_start="reports", trials=len(FINALS)))
+    tried = enqueued(store, Study(made.config).space)
+    assert 0 < len(tried) < len(FINALS)
+    [note] = made.notes
+    assert note.startswith(f"{len(tried)} of {len(FINALS)} published recipes fit and are tried first; --space whole")
+
+
+def test_a_larger_space_is_not_praised_where_limits_leave_recipes_out(
+    store: Store, inputs: Callable[..., Inputs]
+) -> None:
+    [note, *_] = create(store, *inputs(space="base: whole", warm_start="reports", max_params=100)).notes
+    assert note == f"0 of {len(FINALS)} published recipes fit and are tried first"
+
+
+def test_a_study_of_when_the_whole_space_was_the_default_goes_on(store: Store, inputs: Callable[..., Inputs]) -> None:
+    old = create(store, *inputs(space=""))
+    for same in (StudyConfig.space, "base: whole", "rest: searched"):
+        again = create(store, *inputs(space=same))
+        assert (again.new, again.config) == (False, old.config)
+    with pytest.raises(StudyError, match=r"--space differs: model\.family unet"):
+        create(store, *inputs(space="base: cpu"))
+
+
+def test_the_default_space_does_not_pass_for_another(store: Store, inputs: Callable[..., Inputs]) -> None:
+    assert create(store, *inputs(space=StudyConfig.space)).new
+    assert not create(store, *inputs(space=StudyConfig.space)).new
+    for other in ("", "base: whole", "base: cpu"):
+        with pytest.raises(StudyError, match="--space differs: "):
+            create(store, *inputs(space=other))
+
+
+@pytest.mark.parametrize("objective", ["miou", "miou_strict"])
+def test_excluded_pixels_are_trained_on_as_the_objective_counts_them(
+    store: Store, inputs: Callable[..., Inputs], objective: str
+) -> None:
+    def asked(**changes: object) -> Inputs:
+        return inputs(space=StudyConfig.space, objective=objective, **changes)
+
+    made = create(store, *asked())
+    domain = Study(made.config).space.domains["loss.ignore_excluded"]
+    assert (type(domain), domain.value) == (Default, objective == "miou")
+    assert not create(store, *asked()).new
+    assert not create(store, *asked(trials=20)).new
+    assert not create(store, *inputs(space=StudyConfig.space)).new  # the objective is the study's own
 
 
 def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Created) -> None:

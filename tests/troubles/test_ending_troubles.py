@@ -177,7 +177,7 @@ def test_enqueuing_says_when_nobody_takes_it_up(
 def test_more_recipes_to_begin_with_than_trials_are_told(marsearch: Command, tiny_data: Path, tmp_path: Path) -> None:
     """optuna/optuna#3518: enqueued trials that the target leaves out waited without a word."""
     (tmp_path / "space.yaml").write_text(TINY_SPACE)
-    made = marsearch("create", "tiny", "--data", tiny_data, "--trials", 2)
+    made = marsearch("create", "tiny", "--data", tiny_data, "--space", "whole", "--trials", 2)
     assert "go beyond --trials 2" in made.stderr
 
 
