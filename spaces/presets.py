@@ -15,6 +15,7 @@ from spaces.yaml_text import load_recipe
 PLANNED: Final[dict[str, Callable[[DataFacts, int], Recipe]]] = {"nnunet-plan": plan}
 FINALS: Final = (
     "baseline",
+    "weighted-oversampled",
     "nnunet-plan",
     "report-a-wnet",
     "report-b-dual-unet",
@@ -22,8 +23,11 @@ FINALS: Final = (
     "report-d-unet",
     "report-d-pix2pix",
     "report-e-unet3plus",
+    "small-baseline",
+    "small-weighted",
 )
-"""What `--warm-start reports` tries first: a plain start, a planned one, and the final system of each report."""
+"""What `--warm-start reports` tries first, as far as it fits the space: a plain start, one for a rare class, a planned
+one, the final system of each report, and two that are cheap on a CPU."""
 
 
 def preset_names() -> tuple[str, ...]:

@@ -11,10 +11,13 @@ from search.studies.limits import constraint_values, countable, refusal
 from search.studies.study import Study
 from spaces import DataFacts, Recipe, SpaceError, adapt, load_preset, load_recipe, preset_names
 from spaces.axis import Scalar
-from spaces.domain import Searched
+from spaces.domain import Fixed, Searched
 from storage.store import Store
 from storage.studies.studies import load_config
 from storage.trials.queries import same_recipe
+
+BUDGET = ("epochs", "patience")
+WEIGHTS = ("ema", "kept")
 
 
 def enqueue(store: Store, name: str, recipe: str) -> None:
@@ -58,10 +61,12 @@ def recipe_for(study: Study, named: str) -> Recipe:
 def as_planned(study: Study, recipe: Recipe) -> Recipe:
     """The recipe as this study tries it: comparable with the others, and without what means nothing for its data.
 
-    It gets the study's own epochs and patience, where the space samples neither: a study compares equal budgets.
+    It gets the study's own epochs and patience, where the space samples neither: a study compares equal budgets. Where
+    the space fixes which weights count, that holds for it, too.
     """
-    own = {name: study.space.domains[f"optimisation.{name}"] for name in ("epochs", "patience")}
-    changes = {name: domain.value for name, domain in own.items() if not isinstance(domain, Searched)}
+    own = {name: study.space.domains[f"optimisation.{name}"] for name in (*BUDGET, *WEIGHTS)}
+    fixed = {name: domain for name, domain in own.items() if name in BUDGET or isinstance(domain, Fixed)}
+    changes = {name: domain.value for name, domain in fixed.items() if not isinstance(domain, Searched)}
     planned = recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=changes)})
     return adapt(planned, study.facts)
 

@@ -115,6 +115,26 @@ def test_the_default_space_begins_with_the_published_recipes_that_fit(
     assert 0 < len(tried) < len(FINALS)
     [note] = made.notes
     assert note.startswith(f"{len(tried)} of {len(FINALS)} published recipes fit and are tried first; --space whole")
+    assert {(recipe.optimisation.ema, recipe.optimisation.kept) for recipe in tried} == {(0.999, "last")}
+    [baseline, rare, *_] = tried
+    assert baseline.loss.dice is None
+    assert rare.loss.dice is not None
+
+
+def test_the_space_for_cpus_begins_with_recipes_of_its_own(store: Store, inputs: Callable[..., Inputs]) -> None:
+    made = create(store, *inputs(space="base: cpu", warm_start="reports"))
+    tried = enqueued(store, Study(made.config).space)
+    assert {recipe.model.network.shrink for recipe in tried} == {2}
+    assert len(tried) == 2
+
+
+def test_a_recipe_keeps_its_weights_as_it_says_where_the_space_says_nothing(
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text("optimisation: {ema: 0.9, kept: last}")
+    made = create(store, *inputs(space="base: whole", warm_start=str(tmp_path / "mine.yaml")))
+    [recipe] = enqueued(store, Study(made.config).space)
+    assert (recipe.optimisation.ema, recipe.optimisation.kept) == (0.9, "last")
 
 
 def test_a_larger_space_is_not_praised_where_limits_leave_recipes_out(
