@@ -8,23 +8,23 @@ large ones after a hundred trials (measured, 3 seeds): its densities are wide in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partialmethod
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
+from search.studies.candidate import Candidate
 from search.studies.limits import violation_of
+from search.studies.near_best import NearBestSampler
 from search.studies.pruners import build_pruner
 from search.studies.study import Study, trial_seed
 from search.worker.devices import Gpu
 from spaces import Space
-from spaces.axis import contains
 from spaces.space import Suggests
 from storage.database.optuna_schema import storage_of, study_id_of
 from storage.store import Store
@@ -42,35 +42,6 @@ With 5, 0 to 14 of the last 100 trials were over the limit in such a search, wit
 
 MOST_LISTED = 10_000
 """Points of a space that are looked through for one that was not tried, once proposals only repeat what was."""
-
-
-class Candidate:
-    """A proposal that is not a trial: its parameters come from the sampler as Optuna's trial would get them.
-
-    params, distributions: by name, of what was asked for so far. chosen: parameters that go before the sampler's.
-    """
-
-    def __init__(
-        self, sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial, chosen: Mapping[str, Any] | None = None
-    ) -> None:
-        self._sampler, self._study, self._trial = sampler, study, trial
-        space = sampler.infer_relative_search_space(study, trial) if chosen is None else {}
-        self._relative = chosen or sampler.sample_relative(study, trial, space)
-        self.params: dict[str, Any] = {}
-        self.distributions: dict[str, BaseDistribution] = {}
-
-    def _draw(self, kind: Callable[..., BaseDistribution], name: str, *values: Any, **options: Any) -> Any:
-        if name not in self.params:
-            distribution = kind(*values, **options)
-            value: Any = self._relative.get(name)
-            if name not in self._relative or not contains(distribution, value):
-                value = self._sampler.sample_independent(self._study, self._trial, name, distribution)
-            self.params[name], self.distributions[name] = value, distribution
-        return self.params[name]
-
-    suggest_int = partialmethod(_draw, IntDistribution)
-    suggest_float = partialmethod(_draw, FloatDistribution)
-    suggest_categorical = partialmethod(_draw, CategoricalDistribution)
 
 
 class StudySampler(BaseSampler):
@@ -147,7 +118,7 @@ class StudySampler(BaseSampler):
 def params_of_others(study: optuna.Study, trial: FrozenTrial) -> Sequence[Params]:
     """The parameters of all trials of the study but this one, those that wait too: all of a recipe but its seed."""
     others = storage_of(study).get_all_trials(study_id_of(study), deepcopy=False)  # under Hyperband, of all brackets
-    return [params_of(other) for other in others if other.number != trial.number]
+    return [params for other in others if (params := params_of(other)) and other is not trial]  # itself has none yet
 
 
 def build_sampler(study: Study, violation: Callable[[Suggests], float] | None = None) -> BaseSampler:
@@ -156,12 +127,11 @@ def build_sampler(study: Study, violation: Callable[[Suggests], float] | None = 
     violation: see `StudySampler`; None where nothing is limited.
     """
     config = study.config
-    startup = max(4, min(10, config.trials // 4))
+    startup = max(4, min(20, config.trials // 4))
 
     def make(seed: int) -> BaseSampler:
         if config.sampler == "tpe":
-            # group=False samples every conditional parameter on its own (measured: worst at 50 trials).
-            return TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
+            return NearBestSampler(seed=seed, startup=startup)
         return RandomSampler(seed=seed)
 
     return StudySampler(make, config.seed, study.space, violation)

@@ -8,7 +8,7 @@ and the attempts before only lend it the rungs that it has not reported yet.
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from optuna.study import Study
@@ -19,10 +19,19 @@ from storage.trials.retries import first_attempt
 _RUNG = "completed_rung_"  # how successive halving names what it notes at a trial
 
 
+Chosen = Callable[[list[FrozenTrial]], list[FrozenTrial]]
+
+
 def merged_attempts(study: Study, asking: FrozenTrial) -> Study:
     """The study with the last attempt of each trial only. asking: the trial that is judged."""
-    view = copy.copy(study)
-    view._storage = _MergedAttempts(study._storage, first_attempt(asking))  # type: ignore[assignment]
+    return with_trials(study, lambda trials: _merged(trials, first_attempt(asking)))
+
+
+def with_trials(study: Study, chosen: Chosen) -> Study:
+    """The study for a reader, with some of its trials; they are chosen anew whenever they are read."""
+    view = Study.__new__(Study)
+    view.__dict__ |= object.__getattribute__(study, "__dict__")  # a study of Hyperband's hides its own
+    view._storage = _ChosenTrials(study._storage, chosen)  # type: ignore[assignment]
     return view
 
 
@@ -46,12 +55,12 @@ def as_first_attempt(trial: FrozenTrial, earlier: Iterable[FrozenTrial] = ()) ->
     return seen
 
 
-class _MergedAttempts:
-    """The study's storage, with one trial for all attempts of each."""
+class _ChosenTrials:
+    """The study's storage with the trials that are chosen."""
 
-    def __init__(self, storage: Any, asking: int) -> None:
+    def __init__(self, storage: Any, chosen: Chosen) -> None:
         self._storage = storage
-        self._asking = asking
+        self._chosen = chosen
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
@@ -59,6 +68,6 @@ class _MergedAttempts:
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """As Optuna's; `deepcopy` is not needed, since pruners only look."""
-        merged = _merged(self._storage.get_all_trials(study_id, deepcopy=False), self._asking)
-        return [trial for trial in merged if states is None or trial.state in states]
+        """As Optuna's; `deepcopy` is not needed, since readers only look."""
+        found = self._chosen(self._storage.get_all_trials(study_id, deepcopy=False))
+        return [trial for trial in found if states is None or trial.state in states]

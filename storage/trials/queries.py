@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -67,6 +69,22 @@ def ranked(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> list[Froz
     return sorted(scored, key=lambda t: rank(sign * t.values[0], t.user_attrs.get(PARAMETERS), t.number))
 
 
+def best_seen(trials: Iterable[FrozenTrial], most: int) -> list[FrozenTrial]:
+    """The complete trials that keep every limit, then the pruned ones, each by falling value; at most so many of both.
+
+    As `ranked` and `best_pruned` but for ties, at a cost that a sampler can pay for each trial of a long study.
+    """
+    ended: dict[TrialState, list[FrozenTrial]] = {TrialState.COMPLETE: [], TrialState.PRUNED: []}
+    for trial in trials:
+        if trial.state in ended and trial.values and not math.isnan(trial.values[0]):
+            ended[trial.state].append(trial)
+    found: list[FrozenTrial] = []
+    for some in ended.values():
+        some.sort(key=attrgetter("value"), reverse=True)
+        found += islice(filter(feasible, some), most - len(found))
+    return found
+
+
 def best_of(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> FrozenTrial | None:
     """The first of `ranked`; None before there is one."""
     return next(iter(ranked(trials, maximise=maximise)), None)
@@ -99,8 +117,8 @@ def _ended(trial: FrozenTrial) -> tuple[datetime, int]:
 
 def params_of(trial: FrozenTrial) -> Mapping[str, Any]:
     """The trial's parameters; of one that waits, those that it was enqueued with."""
-    enqueued: Mapping[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return trial.params or enqueued
+    found: Mapping[str, Any] = trial.params or trial.system_attrs.get("fixed_params", {})
+    return found
 
 
 def same_recipe(trials: Iterable[FrozenTrial], params: Mapping[str, Any], *, before: int) -> FrozenTrial | None:

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, rank
 from search.studies.create import Created, create
-from search.studies.pruners import build_pruner, rungs, startup_trials
+from search.studies.pruners import STARTUP, build_pruner, rungs
 from search.studies.samplers import build_sampler
 from search.studies.study import Study, trial_seed
 from storage.store import Store
@@ -81,7 +81,7 @@ def test_a_hopeless_trial_is_pruned_unless_nobody_asked_for_it(created: Created,
                 break
         else:
             study.tell(trial, good)
-    assert not {n for n in ended if n < startup_trials(plan.trials)}
+    assert not {n for n in ended if n < STARTUP}
     assert bool([n for n in ended if n >= 8]) == (pruner != "none")
 
 
@@ -111,7 +111,9 @@ class Witness(RandomSampler):
 def hyperband(created: Created) -> tuple[optuna.Study, Witness]:
     """A study under Hyperband after 20 trials, and what its sampler saw."""
     config, witness = replace(created.config, pruner="hyperband", epochs=9, trials=100), Witness()
-    study = optuna.create_study(direction="maximize", sampler=witness, pruner=build_pruner(config))
+    study = optuna.create_study(
+        study_name="a bracket follows from the name", direction="maximize", sampler=witness, pruner=build_pruner(config)
+    )
     for _ in range(20):
         ask_and_tell(study)
     return study, witness

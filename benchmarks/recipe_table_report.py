@@ -1,0 +1,132 @@
+"""What a table of recipes shows: which axes matter, how early a training says how it ends, and how much is luck."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+BOOTSTRAPS = 1000
+BINS = 5  # of a numeric axis, with equally many recipes each
+LEAST = 8  # recipes with a value, before anything is said about it
+FAILS = 0.5  # share of the recipes with a value that end in the lowest tenth, from which on the value is to blame
+
+Floats = NDArray[np.float64]
+
+
+def report(table: pd.DataFrame) -> str:
+    """The sections of the report, as Markdown. table: rows of `recipe_table.py`."""
+    curves = table.miou.map(json.loads)
+    table = table.assign(final=[curve[-1] if curve else 0.0 for curve in curves], curve=curves)
+    first = table[table.seed == 0].reset_index(drop=True)
+    parts = (_overview(table), _seeds(table), _rungs(first), _axes(first), _blame(first))
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _interval(of: Callable[[NDArray[np.int64]], float], count: int) -> str:
+    """A statistic of the rows with its 95 % interval over bootstraps of the rows."""
+    random = np.random.default_rng(0)
+    found = [of(random.integers(0, count, count)) for _ in range(BOOTSTRAPS)]
+    low, high = np.nanquantile(found, (0.025, 0.975))
+    return f"{of(np.arange(count)):.3f} ({low:.3f} to {high:.3f})"
+
+
+def _overview(table: pd.DataFrame) -> Iterator[str]:
+    scores = table[table.seed == 0].final
+    yield "## Scores"
+    diverged = (table.failure.fillna("") != "").sum()
+    yield f"{len(table)} trainings of {table.recipe.nunique()} recipes, {diverged} diverged; seconds of one core:"
+    yield f"median {table.seconds.median():.0f}, most {table.seconds.max():.0f}. Mean IoU at the end:"
+    yield ", ".join(f"{share:.0%} {scores.quantile(share):.3f}" for share in (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1))
+
+
+def _seeds(table: pd.DataFrame) -> Iterator[str]:
+    """The standard deviation between seeds beside that between recipes."""
+    again = table.groupby("recipe").final
+    several = again.count()[lambda count: count > 1].index
+    yield "## Luck"
+    if several.empty:
+        yield "No recipe was trained twice."
+        return
+    within = float(np.sqrt(again.var()[several].mean()))
+    between = float(again.mean()[several].std())
+    yield f"{len(several)} recipes with several seeds: standard deviation between seeds {within:.4f},"
+    yield f"between recipes {between:.4f}"
+
+
+def _rungs(first: pd.DataFrame) -> Iterator[str]:
+    """How the scores after so many epochs rank the recipes as their ends do."""
+    whole = first[first.curve.map(len) == first.curve.map(len).max()]
+    curves, count = np.array(whole.curve.to_list()), len(whole)
+    yield "## How early an end shows (Spearman's rank correlation with the last epoch, 95 %)"
+    yield "| epoch | correlation | of the best tenth at the end, in the best third then |"
+    yield "|---|---|---|"
+    top = np.argsort(-curves[:, -1])[: max(1, count // 10)]
+    for epoch in range(1, curves.shape[1]):
+        then, end = curves[:, epoch - 1], curves[:, -1]
+        found = _interval(lambda rows, then=then, end=end: float(spearmanr(then[rows], end[rows]).statistic), count)
+        early = set(np.argsort(-then)[: count // 3])
+        yield f"| {epoch} | {found} | {sum(place in early for place in top)} of {len(top)} |"
+
+
+def values_of(first: pd.DataFrame) -> Iterator[tuple[str, pd.Series[str]]]:
+    """For each axis the option or the fifth of its range that each recipe has, missing where it has none."""
+    params = pd.DataFrame([json.loads(text) for text in first.params])
+    for name in sorted(params):
+        column = params[name]
+        numbers = pd.to_numeric(column, errors="coerce") if column.map(type).isin([int, float]).any() else None
+        if numbers is None or numbers.nunique() <= BINS + 1:
+            yield name, column.map(str, na_action="ignore")
+        else:
+            fifths = pd.qcut(numbers, BINS, duplicates="drop")
+            yield name, fifths.map(lambda fifth: f"{fifth.left:.3g} to {fifth.right:.3g}").astype(object)
+
+
+def _axes(first: pd.DataFrame) -> Iterator[str]:
+    """For each axis the mean score by value, and how far the best value is from the worst."""
+    yield "## Axes, by the distance between the best and the worst value's mean score (95 %)"
+    yield "| axis | distance | mean score by value |"
+    yield "|---|---|---|"
+    rows = []
+    for name, values in values_of(first):
+        kept = values.notna().to_numpy()
+        scores, codes = first.final.to_numpy()[kept], pd.factorize(values[kept], sort=False)
+        if len(codes[1]) < 2:
+            continue
+        distance = _interval(lambda r, s=scores, c=codes[0]: _spread(s[r], c[r]), len(scores))
+        means = pd.Series(scores).groupby(values[kept].to_numpy()).mean()
+        order = sorted(means.items(), key=lambda item: _first_number(str(item[0])))
+        rows.append((distance, f"| {name} | {distance} | {', '.join(f'{v}: {m:.3f}' for v, m in order)} |"))
+    yield from (line for _, line in sorted(rows, reverse=True))
+
+
+def _spread(scores: Floats, codes: NDArray[np.int64]) -> float:
+    means = [scores[codes == code].mean() for code in np.unique(codes)]
+    return float(max(means) - min(means))
+
+
+def _first_number(text: str) -> tuple[float, str]:
+    try:
+        return float(text.split()[0]), ""
+    except ValueError:
+        return float("inf"), text
+
+
+def _blame(first: pd.DataFrame) -> Iterator[str]:
+    """Which recipes end in the lowest tenth because of one value."""
+    lowest = (first.final <= first.final.quantile(0.1)).to_numpy()
+    blamed = np.zeros(len(first), dtype=bool)
+    yield f"## Values of which at least {FAILS:.0%} of the recipes end in the lowest tenth"
+    for name, values in values_of(first):
+        for value in sorted(values.dropna().unique()):
+            has = (values == value).to_numpy()
+            if has.sum() >= LEAST and lowest[has].mean() >= FAILS:
+                blamed |= has
+                yield f"- {name} {value}: {lowest[has].sum()} of {has.sum()}"
+    low = (blamed & lowest).sum()
+    yield f"{blamed.sum()} of {len(first)} recipes hold such a value ({blamed.mean():.1%}); with one, {low} end in the"
+    yield f"lowest tenth ({low / len(first):.1%})."

@@ -1,0 +1,192 @@
+"""The sampler of a study: Optuna's own promises, what it changes of the best trials, and what it learns from."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.testing.pytest_samplers import BasicSamplerTestCase
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search.studies.near_best import BEST, OTHERS, STEP, NearBestSampler, near, neighbour
+from search.studies.pruners import RetryAwareHyperband
+from spaces.axis import contains
+from support.cost import cpu_seconds
+from support.examples import examples
+
+AXES: dict[str, BaseDistribution] = {
+    "rate": FloatDistribution(1e-4, 1e-1, log=True),
+    "share": FloatDistribution(0.0, 1.0),
+    "ladder": FloatDistribution(0.0, 1.0, step=0.25),
+    "filters": IntDistribution(4, 64, log=True),
+    "depth": IntDistribution(2, 6),
+    "odd": IntDistribution(3, 7, step=2),
+    "family": CategoricalDistribution(("plain", "residual", True, 2)),
+    "fixed": IntDistribution(3, 3),
+}
+
+
+class TestNearBestSampler(BasicSamplerTestCase):
+    """What Optuna asks of every sampler."""
+
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BaseSampler]:
+        return lambda: NearBestSampler(seed=1, startup=0)
+
+
+def trial(number: int, value: float, **changes: Any) -> FrozenTrial:
+    """A trial with a value on each axis."""
+    random = np.random.default_rng(number)
+    params = {name: _drawn(axis, random) for name, axis in AXES.items()}
+    if changes.get("state") is TrialState.PRUNED:
+        changes |= {"intermediate_values": {3: value}}
+    return create_trial(params=params, distributions=AXES, value=value, **changes)
+
+
+def _drawn(axis: BaseDistribution, random: np.random.Generator) -> Any:
+    if isinstance(axis, CategoricalDistribution):
+        return axis.choices[random.integers(len(axis.choices))]
+    assert isinstance(axis, (IntDistribution, FloatDistribution))
+    if axis.step:
+        return axis.low + axis.step * random.integers(round((axis.high - axis.low) / axis.step) + 1).item()
+    return random.uniform(axis.low, axis.high)
+
+
+def study_of(trials: list[FrozenTrial], sampler: BaseSampler, **options: Any) -> optuna.Study:
+    study = optuna.create_study(
+        study_name="its bracket follows from it", direction="maximize", sampler=sampler, **options
+    )
+    study.add_trials(trials)
+    return study
+
+
+class Seen(NearBestSampler):
+    """Notes the trials that TPE may learn from, and the one that is changed."""
+
+    def asked(self, study: optuna.Study) -> tuple[set[int], int | None]:
+        study.ask(AXES)
+        assert self._history is not None
+        kept = {other.number for other in self._history.get_trials(deepcopy=False)}
+        return kept, None if self._parent is None else self._parent.number
+
+
+@given(st.sampled_from(sorted(AXES)), st.integers(0, 2**31), st.integers(0, 500))
+@settings(max_examples=examples(200))
+def test_a_near_value_is_on_its_axis(name: str, seed: int, number: int) -> None:
+    axis, value = AXES[name], trial(number, 0.5).params[name]
+    found = near(axis, value, np.random.default_rng(seed))
+    assert contains(axis, found)
+    assert type(found) is type(value) or name in ("ladder", "family")
+
+
+@pytest.mark.parametrize("axis", [FloatDistribution(0, 1), FloatDistribution(1e-6, 1, log=True)])
+def test_a_step_is_a_share_of_the_axis(axis: FloatDistribution) -> None:
+    value = 1e-3 if axis.log else 0.5
+    random = np.random.default_rng(0)
+    found = np.array([near(axis, value, random) for _ in range(4000)])
+    places = np.log(found / axis.low) / math.log(axis.high / axis.low) if axis.log else found
+    assert places.mean() == pytest.approx(0.5, abs=0.01)
+    assert places.std() == pytest.approx(STEP, rel=0.05)
+
+
+def test_at_the_end_of_an_axis_steps_are_reflected() -> None:
+    random = np.random.default_rng(0)
+    found = np.array([near(FloatDistribution(0, 1), 0.0, random) for _ in range(4000)])
+    assert found.mean() == pytest.approx(STEP * math.sqrt(2 / math.pi), rel=0.05)  # a folded normal distribution
+
+
+def test_every_option_of_a_choice_is_as_likely() -> None:
+    random = np.random.default_rng(0)
+    counts = Counter(near(CategoricalDistribution(("a", "b", "c")), "a", random) for _ in range(3000))
+    assert min(counts.values()) > 900
+
+
+def test_about_half_of_the_axes_change_and_never_none() -> None:
+    parent, random = trial(1, 0.5), np.random.default_rng(0)
+    differing = [sum(v != parent.params[n] for n, v in neighbour(parent, random).items()) for _ in range(500)]
+    assert 2 < np.mean(differing) < 4
+    single = create_trial(params={"share": 0.5}, distributions={"share": AXES["share"]}, value=0.5)
+    assert all(neighbour(single, random)["share"] != 0.5 for _ in range(50))
+
+
+def test_the_best_that_keeps_the_limits_is_changed() -> None:
+    trials = [trial(n, 0.1 * n) for n in range(6)]
+    trials += [trial(6, 0.9, constraints={"size": 1.0}), trial(7, 0.95, state=TrialState.PRUNED)]
+    sampler = Seen(seed=0, startup=4)
+    assert sampler.asked(study_of(trials, sampler))[1] == 5
+
+
+def test_a_pruned_trial_is_changed_while_none_is_complete() -> None:
+    trials = [trial(n, 0.1 * n, state=TrialState.PRUNED) for n in range(6)]
+    sampler = Seen(seed=0, startup=4)
+    assert sampler.asked(study_of(trials, sampler))[1] == 5
+
+
+def test_nothing_is_changed_before_there_is_something_to_choose_from() -> None:
+    sampler = Seen(seed=0, startup=4)
+    assert sampler.asked(study_of([trial(n, 0.1 * n) for n in range(3)], sampler))[1] is None
+
+
+def test_half_of_the_proposals_are_near_the_best() -> None:
+    trials = [trial(n, 0.1 * n) for n in range(12)]
+    near_one = 0
+    for seed in range(60):
+        params = study_of(trials, NearBestSampler(seed=seed, startup=4)).ask(AXES).params
+        near_one += sum(params[n] == v for n, v in trials[-1].params.items()) >= 4
+    assert 15 < near_one < 50
+
+
+def test_a_long_history_is_seen_in_part_with_all_that_is_good_and_all_that_runs() -> None:
+    trials = [trial(n, n * 1e-4) for n in range(1000)]
+    sampler = Seen(seed=0, startup=10)
+    study = study_of(trials, sampler)
+    running = [study.ask(AXES).number for _ in range(3)]
+    kept, _ = sampler.asked(study)
+    assert BEST + OTHERS - 20 < len(kept) <= BEST + OTHERS + 4
+    assert kept >= {*range(1000 - BEST, 1000), *running}
+    assert max(np.diff(sorted(kept))) <= 6  # evenly over the whole course
+
+
+def test_a_short_history_is_seen_whole() -> None:
+    sampler = Seen(seed=0, startup=10)
+    assert sampler.asked(study_of([trial(n, 0.1) for n in range(200)], sampler))[0] == set(range(201))
+
+
+def test_under_hyperband_it_learns_from_the_trials_of_the_bracket() -> None:
+    sampler = Seen(seed=0, startup=4)
+    study = study_of(
+        [trial(n, 0.01 * n) for n in range(40)], sampler, pruner=RetryAwareHyperband(min_resource=1, max_resource=9)
+    )
+    kept, _ = sampler.asked(study)
+    assert 5 < len(kept) < 39
+
+
+def test_asking_costs_no_more_when_the_history_is_long() -> None:
+    trials = [trial(n, n * 1e-4) for n in range(2000)]
+
+    def cost(sampler: Callable[[int], BaseSampler], count: int) -> float:
+        study = study_of(trials[:count], sampler(0))
+
+        def ask() -> None:
+            for seed in range(5):
+                study.sampler = sampler(seed)
+                study.ask(AXES)
+
+        return cpu_seconds(ask)
+
+    def ours(seed: int) -> BaseSampler:
+        return NearBestSampler(seed=seed, startup=10)
+
+    def optunas(seed: int) -> BaseSampler:
+        return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+    assert cost(ours, 2000) < 0.5 * cost(optunas, 2000)
