@@ -11,9 +11,8 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from replay_problems import Problem
 
-from search.studies.near_best import NearBestSampler
 from search.studies.pruners import build_pruner, rungs
-from search.studies.samplers import StudySampler
+from search.studies.samplers import StudySampler, sampler_of
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig
 
@@ -65,7 +64,7 @@ def _tpe(seed: int, **options: Any) -> BaseSampler:
 
 NO_PRUNER = replace(CONFIG, pruner="none")
 CANDIDATES: dict[str, Candidate] = {
-    "ours": Candidate(make=lambda seed: NearBestSampler(seed=seed, startup=10)),
+    "ours": Candidate(make=sampler_of(CONFIG)),
     "tpe": Candidate(make=lambda seed: _tpe(seed, group=True)),
     "tpe without groups": Candidate(make=lambda seed: _tpe(seed, group=False)),
     "tpe, hyperband": Candidate(make=lambda seed: _tpe(seed, group=True), config=replace(CONFIG, pruner="hyperband")),

@@ -32,7 +32,7 @@ class NearBestSampler(BaseSampler):
     Asked several times for one trial it looks at the history once.
     """
 
-    def __init__(self, *, seed: int, startup: int) -> None:
+    def __init__(self, seed: int, *, startup: int) -> None:
         # group=False samples every conditional parameter on its own (measured: worst at 50 trials).
         self._tpe = TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
         self._random = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ large ones after a hundred trials (measured, 3 seeds): its densities are wide in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -28,6 +29,7 @@ from spaces import Space
 from spaces.space import Suggests
 from storage.database.optuna_schema import storage_of, study_id_of
 from storage.store import Store
+from storage.studies.config import StudyConfig
 from storage.trials.queries import params_of
 
 Params = Mapping[str, Any]
@@ -126,15 +128,14 @@ def build_sampler(study: Study, violation: Callable[[Suggests], float] | None = 
 
     violation: see `StudySampler`; None where nothing is limited.
     """
-    config = study.config
-    startup = max(4, min(20, config.trials // 4))
+    return StudySampler(sampler_of(study.config), study.config.seed, study.space, violation)
 
-    def make(seed: int) -> BaseSampler:
-        if config.sampler == "tpe":
-            return NearBestSampler(seed=seed, startup=startup)
-        return RandomSampler(seed=seed)
 
-    return StudySampler(make, config.seed, study.space, violation)
+def sampler_of(config: StudyConfig) -> Callable[[int], BaseSampler]:
+    """What makes the sampler of one trial from its seed."""
+    if config.sampler == "tpe":
+        return partial(NearBestSampler, startup=max(4, min(20, config.trials // 4)))
+    return RandomSampler
 
 
 def load_study(store: Store, study: Study, gpu: Gpu | None = None) -> optuna.Study:
