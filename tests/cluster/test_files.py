@@ -213,3 +213,8 @@ def test_a_pod_that_is_asked_to_leave_lets_marsearch_leave_in_order_and_says_the
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 75
     assert (tmp_path / "said").read_text().endswith("left\n")
+
+
+def test_a_pod_that_is_asked_to_leave_the_moment_it_begins_says_there_is_more_to_do(start, tmp_path):
+    (tmp_path / "bin" / "marsearch").write_text('#!/bin/sh\nkill -TERM "$PPID"\nsleep 1\n')
+    assert start(*host()["command"], *host()["args"]).wait(timeout=30) == 75
