@@ -51,7 +51,8 @@ class NearBestSampler(BaseSampler):
 
     def _chosen(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         done = best_seen(trials, max(BEST, self._startup))
-        self._parent = done[0] if done and len(done) >= self._startup else None
+        best = done[0] if done and len(done) >= self._startup else None
+        self._parent = best if best is not None and best.params else None
         finished = [trial for trial in trials if trial.state in FINISHED]
         if len(finished) <= BEST + OTHERS:
             return trials

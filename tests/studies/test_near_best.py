@@ -136,6 +136,13 @@ def test_nothing_is_changed_before_there_is_something_to_choose_from() -> None:
     assert sampler.asked(study_of([trial(n, 0.1 * n) for n in range(3)], sampler))[1] is None
 
 
+def test_trials_without_parameters_leave_nothing_to_change() -> None:
+    trials = [create_trial(value=0.1 * n) for n in range(6)]
+    for seed in range(8):
+        sampler = Seen(seed=seed, startup=4)
+        assert sampler.asked(study_of(trials, sampler))[1] is None
+
+
 def test_half_of_the_proposals_are_near_the_best() -> None:
     trials = [trial(n, 0.1 * n) for n in range(12)]
     near_one = 0
