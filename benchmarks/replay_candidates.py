@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-import optuna
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from replay_problems import Problem
 
 from search.studies.pruners import build_pruner, rungs
@@ -40,14 +40,15 @@ class ProblemSpace:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A way to search. make: a sampler for one trial, of a seed. config: with the pruner."""
+    """A way to search. make: what makes the sampler of one trial from its seed. config: with the pruner."""
 
-    make: Callable[[int], BaseSampler]
+    make: Callable[[StudyConfig], Callable[[int], BaseSampler]]
     config: StudyConfig = CONFIG
 
     def sampler(self, problem: Problem, seed: int) -> BaseSampler:
         """As a study has it: made anew for each trial, and never twice the same recipe."""
-        return StudySampler(self.make, seed, ProblemSpace(problem))  # type: ignore[arg-type]
+        make = self.make(replace(self.config, epochs=problem.epochs))
+        return StudySampler(make, seed, ProblemSpace(problem))  # type: ignore[arg-type]
 
     def pruner(self, epochs: int) -> BasePruner:
         """The pruner for trainings of so many epochs."""
@@ -58,18 +59,29 @@ class Candidate:
         return rungs(replace(self.config, epochs=epochs))
 
 
-def _tpe(seed: int, **options: Any) -> BaseSampler:
-    return TPESampler(n_startup_trials=10, multivariate=True, constant_liar=True, seed=seed, **options)
+def _tpe(config: StudyConfig, *, group: bool = True) -> Callable[[int], BaseSampler]:
+    def make(seed: int) -> BaseSampler:
+        return TPESampler(n_startup_trials=10, multivariate=True, constant_liar=True, group=group, seed=seed)
+
+    return make
+
+
+def _random(config: StudyConfig) -> Callable[[int], BaseSampler]:
+    return RandomSampler
+
+
+def _cma_es(config: StudyConfig) -> Callable[[int], BaseSampler]:
+    return lambda seed: CmaEsSampler(seed=seed)
 
 
 NO_PRUNER = replace(CONFIG, pruner="none")
 CANDIDATES: dict[str, Candidate] = {
-    "ours": Candidate(make=sampler_of(CONFIG)),
-    "tpe": Candidate(make=lambda seed: _tpe(seed, group=True)),
-    "tpe without groups": Candidate(make=lambda seed: _tpe(seed, group=False)),
-    "tpe, hyperband": Candidate(make=lambda seed: _tpe(seed, group=True), config=replace(CONFIG, pruner="hyperband")),
-    "tpe, median": Candidate(make=lambda seed: _tpe(seed, group=True), config=replace(CONFIG, pruner="median")),
-    "random": Candidate(make=lambda seed: RandomSampler(seed=seed), config=NO_PRUNER),
-    "random, asha": Candidate(make=lambda seed: RandomSampler(seed=seed)),
-    "cma-es": Candidate(make=lambda seed: optuna.samplers.CmaEsSampler(seed=seed)),
+    "ours": Candidate(make=sampler_of),
+    "tpe": Candidate(make=_tpe),
+    "tpe without groups": Candidate(make=partial(_tpe, group=False)),
+    "tpe, hyperband": Candidate(make=_tpe, config=replace(CONFIG, pruner="hyperband")),
+    "tpe, median": Candidate(make=_tpe, config=replace(CONFIG, pruner="median")),
+    "random": Candidate(make=_random, config=NO_PRUNER),
+    "random, asha": Candidate(make=_random),
+    "cma-es": Candidate(make=_cma_es),
 }

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial
 from search.studies.candidate import Candidate
 from search.studies.limits import violation_of
 from search.studies.near_best import NearBestSampler
-from search.studies.pruners import build_pruner
+from search.studies.pruners import build_pruner, rungs
 from search.studies.study import Study, trial_seed
 from search.worker.devices import Gpu
 from spaces import Space
@@ -133,9 +133,10 @@ def build_sampler(study: Study, violation: Callable[[Suggests], float] | None = 
 
 def sampler_of(config: StudyConfig) -> Callable[[int], BaseSampler]:
     """What makes the sampler of one trial from its seed."""
-    if config.sampler == "tpe":
-        return partial(NearBestSampler, startup=max(4, min(20, config.trials // 4)))
-    return RandomSampler
+    if config.sampler != "tpe":
+        return RandomSampler
+    most = 20 if len(rungs(config)) > 1 else 10  # random trials are cheap only where most are pruned soon
+    return partial(NearBestSampler, startup=max(4, min(most, config.trials // 4)))
 
 
 def load_study(store: Store, study: Study, gpu: Gpu | None = None) -> optuna.Study:

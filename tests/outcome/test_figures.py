@@ -242,6 +242,13 @@ def test_any_image_becomes_bytes_in_three_channels(image):
         assert visible(image).dtype == np.uint8
 
 
+def test_the_widest_range_of_an_image_overflows_nothing():
+    image = np.full((8, 9), np.finfo(np.float32).min)
+    image[-1, -1] = np.finfo(np.float32).max
+    with np.errstate(all="raise", under="ignore"):
+        assert visible(image).max() == 255
+
+
 def test_an_image_uses_the_whole_range_whatever_its_scale():
     ramp = np.linspace(0, 1, 6400).reshape(80, 80)
     for scale in (1e-3, 1.0, 60_000.0):

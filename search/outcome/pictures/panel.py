@@ -124,7 +124,7 @@ def lay_out(samples: int, columns: int, height: int, width: int, *, legend: int,
 
 def visible(image: NDArray[Any]) -> NDArray[np.uint8]:
     """One image (H, W) or (H, W, 3) of any scale as bytes (H, W, 3), its 1st to 99th percentile spread over 0-255."""
-    values = np.nan_to_num(image.astype(np.float32))
+    values = np.nan_to_num(image.astype(np.float32)).astype(np.float64)  # in which differences of the former fit
     low, high = np.percentile(values, (1, 99))
     stretched = np.clip((values - low) / max(float(high - low), 1e-6), 0.0, 1.0)
     flat = stretched if stretched.ndim == 3 else np.repeat(stretched[..., None], 3, axis=2)
