@@ -179,24 +179,18 @@ def report(rows: pd.DataFrame) -> str:
 
 
 def draw(rows: pd.DataFrame, path: Path) -> None:
-    """Best so far against the compute spent: the median over all runs of the distance to the target."""
+    """The share of the runs that have reached the target, against the compute spent."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    grid = np.linspace(0.02, 1.0, 120)
     for name, part in rows.groupby("candidate", sort=False):
-        courses = []
-        for text in part.steps.fillna(""):
-            points = [tuple(map(float, point.split(":"))) for point in text.split(";") if point]
-            spent = np.array([share for share, _ in points] or [2.0])
-            gap = np.array([0.0, *(max(-gap, 0.0) for _, gap in points)])
-            gap[0] = np.nan
-            courses.append(gap[np.searchsorted(spent, grid, side="right")])
-        axes.plot(grid, np.nanmedian(courses, axis=0), label=name)
-    axes.set(xlabel="compute, share of 60 random trials trained in full", ylabel="median distance to the target")
-    axes.set_yscale("symlog", linthresh=1e-3)
-    axes.legend()
+        spent = np.sort(part.share.dropna())
+        reached = np.array([*range(len(spent) + 1), len(spent)]) / len(part)
+        axes.step([0.0, *spent, 1.0], reached, where="post", label=name)
+    axes.set(xlabel="compute, share of 60 random trials trained in full", ylabel="share of the runs at the target")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.legend(loc="lower right")
     figure.savefig(path, dpi=120)
 
 

@@ -36,7 +36,7 @@ class NearBestSampler(BaseSampler):
         # group=False samples every conditional parameter on its own (measured: worst at 50 trials).
         self._tpe = TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
         self._random = np.random.default_rng(seed)
-        self._startup = startup
+        self.startup = startup
         self._asked = -1
         self._history: optuna.Study | None = None
         self._parent: FrozenTrial | None = None
@@ -50,8 +50,8 @@ class NearBestSampler(BaseSampler):
         return self._history
 
     def _chosen(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        done = best_seen(trials, max(BEST, self._startup))
-        best = done[0] if done and len(done) >= self._startup else None
+        done = best_seen(trials, max(BEST, self.startup))
+        best = done[0] if done and len(done) >= self.startup else None
         self._parent = best if best is not None and best.params else None
         finished = [trial for trial in trials if trial.state in FINISHED]
         if len(finished) <= BEST + OTHERS:

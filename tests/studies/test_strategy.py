@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import optuna
 import pytest
@@ -14,8 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.leaderboard import Row, rank
 from search.studies.create import Created, create
+from search.studies.near_best import NearBestSampler
 from search.studies.pruners import STARTUP, build_pruner, rungs
-from search.studies.samplers import build_sampler
+from search.studies.samplers import build_sampler, sampler_of
 from search.studies.study import Study, trial_seed
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared
@@ -42,6 +43,18 @@ def test_the_same_trial_of_the_same_study_is_sampled_the_same(created: Created, 
     plan = replace(created.config, sampler=sampler)
     assert params_of_trials(plan, 6) == params_of_trials(plan, 6)
     assert params_of_trials(plan, 2) != params_of_trials(replace(plan, seed=1), 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "random"),
+    [({}, 20), ({"trials": 40}, 10), ({"trials": 3}, 4), ({"pruner": "none"}, 10), ({"epochs": 1}, 10)],
+)
+def test_more_random_trials_begin_a_search_where_most_are_pruned_soon(
+    created: Created, changes: dict[str, Any], random: int
+) -> None:
+    sampler = sampler_of(replace(created.config, **({"trials": 100, "epochs": 27} | changes)))(0)
+    assert isinstance(sampler, NearBestSampler)
+    assert sampler.startup == random
 
 
 def test_trials_of_a_study_differ(created: Created) -> None:
