@@ -18,26 +18,21 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from replay_candidates import CANDIDATES
-from replay_problems import Values, ask, idle_axes
+from replay_problems import ask, idle_axes
 
 from spaces.space import Suggests
 
 
 @dataclass(frozen=True)
 class Axes:
-    """A space of so many axes, as a problem."""
+    """A space, to be asked for."""
 
     space: dict[str, BaseDistribution]
-    name: str = "axes"
     epochs: int = 27
 
     def suggest(self, trial: Suggests) -> Any:
         """Ask the trial for its parameters."""
         return ask(trial, self.space)
-
-    def curve(self, params: Any) -> tuple[Values, Values]:
-        """Nothing is trained here."""
-        raise NotImplementedError
 
 
 def history(problem: Axes, count: int) -> list[FrozenTrial]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
-from replay_problems import Problem
+from replay_problems import Asks
 
 from search.studies.pruners import build_pruner, rungs
 from search.studies.samplers import StudySampler, sampler_of
@@ -23,7 +23,7 @@ CONFIG = StudyConfig(study="replay", trials=100)
 class ProblemSpace:
     """A problem as the space of a study is to its sampler."""
 
-    problem: Problem
+    problem: Asks
 
     def suggest(self, trial: Suggests, seed: int = 0) -> Any:
         """Ask the trial for its parameters."""
@@ -45,7 +45,7 @@ class Candidate:
     make: Callable[[StudyConfig], Callable[[int], BaseSampler]]
     config: StudyConfig = CONFIG
 
-    def sampler(self, problem: Problem, seed: int) -> BaseSampler:
+    def sampler(self, problem: Asks, seed: int) -> BaseSampler:
         """As a study has it: made anew for each trial, and never twice the same recipe."""
         make = self.make(replace(self.config, epochs=problem.epochs))
         return StudySampler(make, seed, ProblemSpace(problem))  # type: ignore[arg-type]

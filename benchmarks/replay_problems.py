@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,14 +25,20 @@ Values = NDArray[np.float64]
 Params = Mapping[str, Any]
 
 
-class Problem(Protocol):
-    """Something to search. name: of the data set. epochs: of a whole training."""
+class Asks(Protocol):
+    """What a trial is asked for. epochs: of a whole training."""
 
-    name: str
-    epochs: int
+    @property
+    def epochs(self) -> int: ...
 
     def suggest(self, trial: Suggests) -> Any:
         """Ask the trial for its parameters."""
+
+
+class Problem(Asks, Protocol):
+    """Something to search. name: of the data set."""
+
+    name: str
 
     def curve(self, params: Params) -> tuple[Values, Values]:
         """Score, the higher the better, and cost of each epoch, (epochs,) both."""
@@ -163,7 +169,6 @@ class Recorded:
     table: pd.DataFrame
     name: str = "tiles"
     trees: int = 200
-    features: list[str] = field(default_factory=list)
 
     @property
     def epochs(self) -> int:
