@@ -22,7 +22,7 @@ from storage.trials.queries import best_seen
 SHARE = 0.5  # of the proposals after the first ones that change the best trial
 CHANGED = 0.5  # chance of each axis to be changed
 STEP = 0.15  # standard deviation of a change, as a share of the axis
-BEST, OTHERS = 50, 200  # trials that TPE learns from: its cost grows with them, and 25 are all that it calls good
+BEST, OTHERS = 50, 100  # trials that TPE learns from: its cost grows with them, and 25 are all that it calls good
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from operator import attrgetter
 from typing import Any
 
+import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.trials.retries import earlier_attempts
@@ -69,19 +69,17 @@ def ranked(trials: Iterable[FrozenTrial], *, maximise: bool = True) -> list[Froz
     return sorted(scored, key=lambda t: rank(sign * t.values[0], t.user_attrs.get(PARAMETERS), t.number))
 
 
-def best_seen(trials: Iterable[FrozenTrial], most: int) -> list[FrozenTrial]:
+def best_seen(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
     """The complete trials that keep every limit, then the pruned ones, each by falling value; at most so many of both.
 
     As `ranked` and `best_pruned` but for ties, at a cost that a sampler can pay for each trial of a long study.
     """
-    ended: dict[TrialState, list[FrozenTrial]] = {TrialState.COMPLETE: [], TrialState.PRUNED: []}
-    for trial in trials:
-        if trial.state in ended and trial.values and not math.isnan(trial.values[0]):
-            ended[trial.state].append(trial)
     found: list[FrozenTrial] = []
-    for some in ended.values():
-        some.sort(key=attrgetter("value"), reverse=True)
-        found += islice(filter(feasible, some), most - len(found))
+    for state in (TrialState.COMPLETE, TrialState.PRUNED):
+        ended = [trial for trial in trials if trial.state is state and trial.values]
+        values = np.array([trial.values[0] for trial in ended])
+        order = np.argsort(-values, kind="stable")[: len(values) - np.isnan(values).sum()]
+        found += islice(filter(feasible, (ended[place] for place in order)), most - len(found))
     return found
 
 

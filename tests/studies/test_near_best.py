@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.studies.near_best import BEST, OTHERS, STEP, NearBestSampler, near, neighbour
 from search.studies.pruners import RetryAwareHyperband
 from spaces.axis import contains
+from storage.trials.queries import best_seen, feasible
 from support.cost import cpu_seconds
 from support.examples import examples
 
@@ -77,6 +78,32 @@ class Seen(NearBestSampler):
         assert self._history is not None
         kept = {other.number for other in self._history.get_trials(deepcopy=False)}
         return kept, None if self._parent is None else self._parent.number
+
+
+VALUES = st.one_of(st.floats(0, 1), st.sampled_from((0.5, math.inf, -math.inf)))
+STATES = st.sampled_from((TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING))
+
+
+@given(st.lists(st.tuples(VALUES, STATES, st.booleans()), max_size=30), st.integers(0, 30))
+@settings(max_examples=examples(100))
+def test_the_best_seen_are_the_complete_ones_that_keep_the_limits_then_the_pruned_ones(
+    kinds: list[tuple[float, TrialState, bool]], most: int
+) -> None:
+    trials = []
+    for number, (value, state, keeps) in enumerate(kinds):
+        ended = state in (TrialState.COMPLETE, TrialState.PRUNED)
+        other = create_trial(state=state, value=value if ended else None, constraints={} if keeps else {"size": 1.0})
+        other.number = number
+        trials.append(other)
+    competitors = [t for t in trials if t.value is not None and feasible(t)]
+    expected = sorted(competitors, key=lambda t: (t.state is TrialState.PRUNED, -(t.value or 0.0), t.number))
+    assert [t.number for t in best_seen(trials, most)] == [t.number for t in expected[:most]]
+
+
+def test_a_value_that_is_no_number_is_not_among_the_best_seen() -> None:
+    nothing = create_trial(value=0.0)
+    nothing.values = [math.nan]
+    assert best_seen([nothing, create_trial(value=-math.inf)], 5)[0].value == -math.inf
 
 
 @given(st.sampled_from(sorted(AXES)), st.integers(0, 2**31), st.integers(0, 500))
@@ -160,12 +187,13 @@ def test_a_long_history_is_seen_in_part_with_all_that_is_good_and_all_that_runs(
     kept, _ = sampler.asked(study)
     assert BEST + OTHERS - 20 < len(kept) <= BEST + OTHERS + 4
     assert kept >= {*range(1000 - BEST, 1000), *running}
-    assert max(np.diff(sorted(kept))) <= 6  # evenly over the whole course
+    assert max(np.diff(sorted(kept))) <= 1000 / OTHERS + 2  # evenly over the whole course
 
 
 def test_a_short_history_is_seen_whole() -> None:
     sampler = Seen(seed=0, startup=10)
-    assert sampler.asked(study_of([trial(n, 0.1) for n in range(200)], sampler))[0] == set(range(201))
+    trials = [trial(n, 0.1) for n in range(BEST + OTHERS)]
+    assert sampler.asked(study_of(trials, sampler))[0] == {*range(len(trials) + 1)}
 
 
 def test_under_hyperband_it_learns_from_the_trials_of_the_bracket() -> None:
