@@ -75,14 +75,28 @@ def _check_shape(images: NDArray[Any], name: str) -> None:
         raise DataError(f"{wanted}: {name}[..., :{images.shape[3] - 1}] drops an alpha channel")
     if images.ndim == 2:
         raise DataError(f"{wanted}: {name}[None] makes one image a set of one")
-    raise DataError(wanted)
+    raise DataError(f"{wanted}: {_mend_of_shape(images, name)}")
+
+
+def _mend_of_shape(images: NDArray[Any], name: str) -> str:
+    """What to do about other numbers of axes and channels."""
+    if images.ndim < 2:
+        return f"np.stack([image, ...]) makes {name} of single images"
+    if images.ndim > 4:
+        kept = images.shape[-3:] if images.shape[-1] == 3 else images.shape[-2:]
+        return f"{name}.reshape{(-1, *kept)} makes one set of all, and the masks likewise"
+    if images.shape[1] < images.shape[3]:
+        return f"{name}[:, 0] takes one of {images.shape[1]} channels"
+    return f"{name}[..., :3] takes three of {images.shape[3]} channels"
 
 
 def _as_float32(images: NDArray[Any], name: str) -> NDArray[np.float32]:
     largest = float(np.finfo(np.float32).max)
-    if any(float(np.abs(image[np.isfinite(image)]).max(initial=0.0)) > largest for image in images):
+    found = np.longdouble(max((np.abs(image[np.isfinite(image)]).max(initial=0.0) for image in images), default=0.0))
+    if found > largest:
         raise DataError(
-            f"{name} have dtype {images.dtype} with values beyond float32; divide them, such as {name} / 1e30"
+            f"{name} have dtype {images.dtype} with values beyond float32; divide them, such as"
+            f" {name} / 1e{int(np.floor(np.log10(found)))}"
         )
     return images.astype(np.float32)
 

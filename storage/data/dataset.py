@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.data.casts import as_images, as_labels, of_one_type
-from storage.data.class_names import canonical_names, check_distinct
+from storage.data.class_names import canonical_names, check_names, check_writable
+from storage.data.labels import checked_ignore_label, checked_labels
 from storage.data.layouts import KEYS, Checked, class_names_of, from_arrays, no_data_of, to_arrays, unlabelled
 from storage.data.missing import filled, without_labels
 from storage.data.npz import array_names, read_arrays, write_arrays
 from storage.errors import DataError
 
 SMALLEST = 8  # pixels a side: less leaves nothing after the two halvings of the shallowest network
-LONGEST_NAME = 200  # characters of a class name, which is part of a parameter's name in the database
-_UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of a character, line and paragraph ends
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,8 +103,8 @@ def read_images(path: Path) -> NDArray[Any]:
     try:
         if images is None or not len(images):
             raise DataError(
-                "has no test images (test_set or test_images), nothing to predict; store images without masks"
-                " as 'images', labelled ones are for marsearch evaluate"
+                "has no test images (test_images, test_set), nothing to predict; store images without masks in a file"
+                " of their own, np.savez('new.npz', images=images), labelled ones are for marsearch evaluate"
             )
         images, no_data = as_images(images, f"'{name}'"), no_data_of(arrays)
         images = images if no_data is None else filled(images, no_data)
@@ -119,9 +117,11 @@ def read_images(path: Path) -> NDArray[Any]:
 def read_class_names(path: Path) -> tuple[str, ...]:
     """The names of the classes in a file, none where it has none. Raises DataError as `read_dataset`."""
     try:
-        return canonical_names(class_names_of(read_arrays(path, ("class_names",))))
+        names = canonical_names(class_names_of(read_arrays(path, ("class_names",))))
+        check_writable(names)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    return names
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:
@@ -150,12 +150,15 @@ def build_dataset(
     Raises DataError.
     """
     class_names, excluded = canonical_names(class_names), canonical_names(excluded)
-    _check_names(class_names, excluded, ignore_label)
+    check_names(class_names)
+    _check_excluded(class_names, excluded)
+    label = None if ignore_label is None else checked_ignore_label(ignore_label, len(class_names))
     images, masks = as_images(images, "images"), as_labels(masks)
     if test_images is not None:
         images, test_images = of_one_type(images, as_images(test_images, "test_images"))
     if no_data is not None:
-        ignore_label = 255 if ignore_label is None else ignore_label
+        label = 255 if label is None else label
+        ignore_label = label if ignore_label is None else ignore_label
         masks = without_labels(images, masks, no_data, ignore_label)
         images = filled(images, no_data)
         test_images = None if test_images is None else filled(test_images, no_data)
@@ -164,10 +167,10 @@ def build_dataset(
         _check_tests(test_images, images)
     contents = Checked(
         images=_canonical(images),
-        masks=_checked_masks(masks, images, class_names, ignore_label),
+        masks=checked_labels(masks, images.shape[:3], len(class_names), ignore_label),
         class_names=class_names,
         excluded=excluded,
-        ignore_label=ignore_label,
+        ignore_label=label,
         group=None if group is None else _checked_group(group, len(images)),
         test_images=None if test_images is None or len(test_images) == 0 else _canonical(test_images),
     )
@@ -223,36 +226,34 @@ def _canonical(images: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(images, dtype=images.dtype.newbyteorder("="))
 
 
-def _check_names(class_names: tuple[str, ...], excluded: tuple[str, ...], ignore_label: int | None) -> None:
-    if not 2 <= len(class_names) <= 255:
-        raise DataError(f"has {len(class_names)} class names; expected 2 to 255")
-    if any(not name.strip() for name in class_names):
-        raise DataError(f"has an empty class name among {list(class_names)}; name every class")
-    if long := next((name for name in class_names if len(name) > LONGEST_NAME), ""):
-        raise DataError(f"has a class name of {len(long)} characters; expected at most {LONGEST_NAME}")
-    if odd := [name for name in class_names if any(unicodedata.category(sign) in _UNWRITABLE for sign in name)]:
-        raise DataError(f"has the class name {odd[0]!r} with characters that cannot be written; use plain words")
-    if twice := sorted({name for name in class_names if class_names.count(name) > 1}):
-        raise DataError(f"has duplicate class names {twice}; give each class its own name")
-    check_distinct(class_names)
+def _check_excluded(class_names: tuple[str, ...], excluded: tuple[str, ...]) -> None:
     if unknown := sorted(set(excluded) - set(class_names)):
-        raise DataError(f"excludes the classes {unknown} from the mean; expected some of {list(class_names)}")
+        raise DataError(
+            f"excludes the classes {unknown} from the mean; expected some of {list(class_names)}: correct"
+            " excluded_from_mean or leave it out"
+        )
     if len(set(excluded)) == len(class_names):
         raise DataError("excludes every class from the mean; leave at least one in")
-    if ignore_label is not None and not len(class_names) <= ignore_label <= 255:
-        raise DataError(
-            f"has ignore_label {ignore_label}; expected a label that no class has, {len(class_names)} to 255"
-        )
 
 
 def _check_images(images: NDArray[Any], name: str) -> None:
     if len(images) == 0 and name == "images":
         raise DataError("holds no samples; give at least one image with its mask")
     if min(images.shape[1:3]) < SMALLEST:
-        raise DataError(f"{name} are {images.shape[1]}x{images.shape[2]} pixels; expected at least 8x8")
+        size = f"{images.shape[1]}x{images.shape[2]}"
+        raise DataError(f"{name} are {size} pixels; expected at least 8x8: {_mend_of_size(images, name)}")
     if images.dtype.kind == "f" and (broken := _not_finite(images)):
         mend = f"np.nan_to_num({name}) replaces them, no_data=np.nan says that they hold no measurement"
         raise DataError(f"{name} hold NaN or infinity (first in number {broken[0]}); {mend}")
+
+
+def _mend_of_size(images: NDArray[Any], name: str) -> str:
+    """What to do about images that are too small."""
+    if not min(images.shape[1:3]):
+        return "they hold no pixels, leave them out"
+    more = [max(0, SMALLEST - side) for side in images.shape[1:3]]
+    mend = f"np.pad(images, {((0, 0), (0, more[0]), (0, more[1]), (0, 0))[: images.ndim]}, 'edge') makes them larger"
+    return f"{mend}, and the masks likewise" if name == "images" else mend.replace("images", name.strip("'"), 1)
 
 
 def _not_finite(images: NDArray[Any]) -> list[int]:
@@ -263,36 +264,26 @@ def _not_finite(images: NDArray[Any]) -> list[int]:
 def _check_tests(test_images: NDArray[Any], images: NDArray[Any]) -> None:
     _check_images(test_images, "test images")
     if test_images.shape[1:] != images.shape[1:]:
-        raise DataError(f"test images are {test_images.shape[1:]} each; expected {images.shape[1:]} like the images")
-    if test_images.dtype.name != images.dtype.name:
-        raise DataError(f"test images have dtype {test_images.dtype}; expected {images.dtype} like the images")
-
-
-def _checked_masks(
-    masks: NDArray[Any], images: NDArray[Any], class_names: tuple[str, ...], ignore_label: int | None
-) -> NDArray[np.uint8]:
-    if masks.shape != images.shape[:3]:
-        raise DataError(f"masks have shape {masks.shape}; expected {images.shape[:3]}, one label per pixel")
-    found = sorted({int(label) for mask in masks for label in np.unique(mask)})  # one by one: no large temporary
-    classes = len(class_names)
-    wrong = [label for label in found if not 0 <= label < classes and label != ignore_label]
-    if wrong:
-        allowed = f"0 to {classes - 1}" + ("" if ignore_label is None else f" or {ignore_label} (ignored)")
-        mend = f"ignore_label={wrong[0]} says that it means nothing" if wrong[0] in range(256) else "name every class"
-        if wrong == [classes] and 0 not in found:
-            mend = "masks - 1 counts from 0"
         raise DataError(
-            f"masks hold the labels {wrong[:5]}, but there are {classes} classes; expected {allowed}: {mend}"
+            f"test images are {test_images.shape[1:]} each; expected {images.shape[1:]} like the images:"
+            f" {_mend_of_tests(test_images, images)}"
         )
-    if found == [ignore_label]:
-        raise DataError(f"masks hold nothing but the ignored label {ignore_label}; label some pixels")
-    return np.ascontiguousarray(masks, dtype=np.uint8)
+
+
+def _mend_of_tests(test_images: NDArray[Any], images: NDArray[Any]) -> str:
+    """What to do about test images of another size or number of channels."""
+    if test_images.shape[1:3] != images.shape[1:3]:
+        return "leave them out, predict takes them from a file of their own, np.savez('new.npz', images=test_images)"
+    if images.ndim == 4:
+        return "np.repeat(test_images[..., None], 3, axis=-1) makes colour of grey"
+    return f"test_images.mean(axis=-1).astype(np.{test_images.dtype.name}) makes grey of colour"
 
 
 def _checked_group(group: NDArray[Any], samples: int) -> NDArray[np.str_]:
     if group.shape != (samples,):
-        raise DataError(f"group has shape {group.shape}; expected ({samples},), one name per sample")
+        mend = "group.ravel()" if group.size == samples else "say where each image comes from, or leave group out"
+        raise DataError(f"group has shape {group.shape}; expected ({samples},), one name per sample: {mend}")
     if group.dtype.kind not in "Uiu":
-        raise DataError(f"group has dtype {group.dtype}; expected strings or whole numbers")
+        raise DataError(f"group has dtype {group.dtype}; expected strings or whole numbers, such as group.astype(str)")
     # through the shortest type that holds the names, so that equal names give an equal array
     return np.array([str(name) for name in group.tolist()], dtype=np.str_)

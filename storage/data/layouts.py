@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.class_names import MOST_CLASSES, check_count
 from storage.errors import DataError
 
 HOMEWORK_CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
@@ -21,7 +22,6 @@ HOMEWORK_KEYS = ("training_set", "test_set")
 GENERAL_KEYS = ("images", "masks", "class_names", "test_images")
 COMMON_KEYS = ("class_names", "group", "ignore_label", "excluded_from_mean", "no_data")
 MOST_NAMED = 8  # arrays that a sentence lists
-MOST_CLASSES = 255  # a label is a byte, and one value is left over for the ignored
 KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *COMMON_KEYS))
 
 
@@ -49,15 +49,15 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], found: Sequence[str] = ()) -
     found: the names of all arrays of the file, for the message.
     """
     if "training_set" in arrays and "images" in arrays:
-        raise DataError("holds both 'training_set' and 'images'; keep one layout")
+        raise DataError("holds both 'images' and 'training_set'; keep one of them")
     if "training_set" in arrays:
         return _from_homework(arrays)
     missing = [key for key in ("images", "masks", "class_names") if key not in arrays]
     if missing:
         raise DataError(
-            f"has no {_listed(missing)}, but {_listed(found or sorted(arrays)) or 'no array'}; expected"
-            " 'training_set' (homework layout) or 'images', 'masks' and 'class_names' (general layout), such as"
-            " np.savez_compressed('train.npz', images=images, masks=masks, class_names=['ground', 'rock'])"
+            f"has no {_listed(missing)}, but {_listed(found or sorted(arrays)) or 'no array'}; expected 'images',"
+            " 'masks' and 'class_names', such as np.savez_compressed('train.npz', images=images, masks=masks,"
+            " class_names=['ground', 'rock']), or 'training_set' (N, 2, H, W) with image and mask stacked"
         )
     return _from_general(arrays)
 
@@ -92,7 +92,10 @@ def to_arrays(contents: Checked) -> dict[str, NDArray[Any]]:
 def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
     pairs = arrays["training_set"]
     if pairs.ndim != 4 or pairs.shape[1] != 2:
-        raise DataError(f"'training_set' has shape {pairs.shape}; expected (N, 2, H, W) = image and mask")
+        mend = "np.stack([images, masks], axis=1) stacks them"
+        if pairs.ndim == 4 and pairs.shape[1] > 2:
+            mend = "training_set[:, [0, -1]] takes the first for the image and the last for the mask"
+        raise DataError(f"'training_set' has shape {pairs.shape}; expected (N, 2, H, W) = image and mask: {mend}")
     names = class_names_of(arrays) if "class_names" in arrays else HOMEWORK_CLASSES
     background = ("background",) if "background" in names else names[:1]
     return Contents(
@@ -130,11 +133,19 @@ def class_names_of(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
         array = np.char.decode(array, "utf-8", "replace")
     if array.ndim != 1 or array.dtype.kind != "U":
         raise DataError(
-            f"'class_names' has shape {array.shape} and dtype {array.dtype}; expected one row of strings in label order"
+            f"'class_names' has shape {array.shape} and dtype {array.dtype}; expected one row of strings in label"
+            f" order, such as {_mend_of_names(array)}"
         )
     if len(array) > MOST_CLASSES:  # before a tuple is made of them: deflate packs a million into a kilobyte
-        raise DataError(f"has {len(array)} class names; expected 2 to {MOST_CLASSES}")
+        check_count(len(array))
     return tuple(str(name) for name in array)
+
+
+def _mend_of_names(array: NDArray[Any]) -> str:
+    """What to do about names of another type or shape."""
+    if array.ndim == 0:
+        return "class_names=['ground', 'rock']"
+    return "np.array(class_names).astype(str)" if array.ndim == 1 else "np.ravel(class_names).astype(str)"
 
 
 def _excluded(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], default: tuple[str, ...]) -> tuple[str, ...]:
@@ -142,7 +153,10 @@ def _excluded(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], default:
         return default
     array = np.atleast_1d(arrays["excluded_from_mean"])
     if array.ndim != 1 or (array.size and array.dtype.kind not in "Uiu"):
-        raise DataError(f"'excluded_from_mean' has dtype {array.dtype}; expected class names or labels")
+        raise DataError(
+            f"'excluded_from_mean' has dtype {array.dtype}; expected class names or labels, such as"
+            f" excluded_from_mean={[*names[:1]]!a}"
+        )
     if array.size > len(names):
         raise DataError(
             f"'excluded_from_mean' has {array.size} entries, but there are {len(names)} classes; name each once"
@@ -151,7 +165,9 @@ def _excluded(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], default:
         return tuple(str(name) for name in array)
     wrong = [int(label) for label in array if not 0 <= label < len(names)]
     if wrong:
-        raise DataError(f"'excluded_from_mean' holds the labels {wrong}; expected 0 to {len(names) - 1}")
+        raise DataError(
+            f"'excluded_from_mean' holds the labels {wrong}; expected 0 to {len(names) - 1}: correct it or leave it out"
+        )
     return tuple(names[int(label)] for label in array)
 
 
@@ -160,7 +176,11 @@ def _ignore_label(arrays: Mapping[str, NDArray[Any]]) -> int | None:
         return None
     array = arrays["ignore_label"]
     if array.size != 1 or array.dtype.kind not in "iu":
-        raise DataError(f"'ignore_label' has shape {array.shape} and dtype {array.dtype}; expected one whole number")
+        several = f"np.where(np.isin(masks, {array.ravel().tolist()}), 255, masks) with ignore_label=255"
+        mend = several if 1 < array.size <= MOST_NAMED and array.dtype.kind in "iu" else "ignore_label=255"
+        raise DataError(
+            f"'ignore_label' has shape {array.shape} and dtype {array.dtype}; expected one whole number, such as {mend}"
+        )
     return int(array.reshape(()))
 
 
@@ -170,7 +190,10 @@ def no_data_of(arrays: Mapping[str, NDArray[Any]]) -> float | None:
         return None
     array = arrays["no_data"]
     if array.size != 1 or array.dtype.kind not in "iuf":
-        raise DataError(f"'no_data' has shape {array.shape} and dtype {array.dtype}; expected one number, or NaN")
+        raise DataError(
+            f"'no_data' has shape {array.shape} and dtype {array.dtype}; expected one number or NaN, such as"
+            " no_data=-9999; where every pixel is measured, leave it out"
+        )
     return float(array.reshape(()))
 
 

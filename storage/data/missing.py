@@ -21,7 +21,8 @@ def filled(images: NDArray[Any], no_data: float) -> NDArray[Any]:
 def without_labels(images: NDArray[Any], masks: NDArray[Any], no_data: float, ignore_label: int) -> NDArray[Any]:
     """The masks with ignore_label at these pixels."""
     gone = np.stack([_gone(image, no_data) for image in images]) if len(images) == len(masks) else np.zeros(0, bool)
-    return np.where(gone, ignore_label, masks) if gone.shape == masks.shape else masks
+    ignored = np.array(ignore_label, np.min_scalar_type(ignore_label))  # of a type, so that the masks' own makes room
+    return np.where(gone, ignored, masks) if gone.shape == masks.shape else masks
 
 
 def _gone(image: NDArray[Any], no_data: float) -> NDArray[np.bool_]:

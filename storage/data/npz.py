@@ -32,6 +32,9 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, struct.
 BROKEN_MEMBER = (*BROKEN, SyntaxError, TypeError, KeyError, tokenize.TokenError, RecursionError, MemoryError)
 
 
+_SAVED = "np.savez('train.npz', images={}, masks=masks, class_names=class_names)"
+
+
 def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
     """Read the wanted members that an npz file has; other members are neither read nor checked.
 
@@ -87,9 +90,13 @@ def _open(path: Path) -> zipfile.ZipFile:
         raise DataError(f"cannot be looked at ({error.strerror}); give the path of an .npz data set") from error
     start = _first_bytes(path)
     if start.startswith(b"\x93NUMPY"):
-        raise DataError("is a single .npy array; expected an .npz archive, as numpy.savez writes")
+        raise DataError(
+            f"is a single .npy array; expected an .npz archive, {_SAVED.format(f'np.load({path.name!a})')},"
+            " for predict without masks and class_names"
+        )
     if not start.startswith(b"PK"):
-        raise DataError("is not an .npz file; expected an archive, as numpy.savez writes")
+        what = "is not an .npz file" if start else "is an empty file"
+        raise DataError(f"{what}; expected an archive, {_SAVED.format('images')}")
     try:
         return zipfile.ZipFile(path)
     except BROKEN as error:
@@ -134,13 +141,23 @@ def _announced(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
     except BROKEN_MEMBER as error:
         raise DataError(f"array '{name[:-4]}' is truncated or damaged; write or copy the file again") from error
     if dtype.hasobject:
-        raise DataError(f"array '{name[:-4]}' holds pickled Python objects, which are refused; store plain numbers")
+        mend = _mend_of_objects(name[:-4], shape)
+        raise DataError(f"array '{name[:-4]}' holds pickled Python objects, which are refused; expected {mend}")
     if any(length < 0 for length in shape):
         raise DataError(f"array '{name[:-4]}' announces a negative shape {shape}")
     items = math.prod(int(length) for length in shape)
     if items and dtype.itemsize == 0:  # no bytes in the file, but numpy makes room for at least one an item
         raise DataError(f"array '{name[:-4]}' announces {items:,} items of no bytes; store plain numbers")
     return items * dtype.itemsize, header
+
+
+def _mend_of_objects(name: str, shape: tuple[int, ...]) -> str:
+    """What to store in place of objects, which may be words, arrays of several sizes, or None."""
+    if name in ("class_names", "group", "excluded_from_mean") and shape:
+        return f"strings, such as np.array({name}).astype(str)"
+    if shape:
+        return f"numbers in arrays of one size, such as np.array({name}.tolist())"
+    return f"a value, leave {name} out where it is None"
 
 
 def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

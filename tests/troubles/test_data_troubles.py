@@ -325,7 +325,7 @@ REFUSALS = {
     "one image": ({"images": np.zeros((8, 8), np.uint8)}, "images[None]"),
     "fractions": ({"masks": np.full((4, 8, 8), 0.5)}, "np.round(masks)"),
     "labels from 1": ({"masks": np.full((4, 8, 8), 3, np.uint8)}, "masks - 1"),
-    "an unnamed label": ({"masks": np.full((4, 8, 8), 255, np.uint8)}, "ignore_label=255"),
+    "an unnamed label": ({"masks": np.arange(256, dtype=np.uint8).reshape(4, 8, 8) // 128 * 255}, "ignore_label=255"),
     "NaN": ({"images": np.full((4, 8, 8), np.nan)}, "np.nan_to_num(images)"),
 }
 
