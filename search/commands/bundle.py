@@ -20,7 +20,6 @@ from search.errors import BundleError, UsageError
 from search.outcome.bundle import check_target, network_of, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import evaluate
-from search.outcome.pixels import measure_pixels
 from search.studies.study import OpenStudy, open_study
 from search.training.epoch import EpochRecord
 from search.training.metrics import scores
@@ -28,6 +27,7 @@ from search.worker.job_files import facts_of, normalisation
 from spaces import Recipe
 from storage.artifacts.artifact_store import load_file
 from storage.data.dataset import Dataset
+from storage.data.quality.scale import measure_pixels
 from storage.database.engine import writable
 from storage.errors import ArtifactError, DatabaseError
 from storage.store import Store

@@ -13,10 +13,10 @@ from search.errors import UsageError
 from search.outcome.bundle import Bundle, read_bundle
 from search.outcome.evaluation import Evaluation, evaluate
 from search.outcome.pictures.figures import CONFUSION, IOU, PANEL, draw_confusion, draw_panel, write_iou_csv
-from search.outcome.pixels import check_pixels, measure_pixels
 from search.training.predict import predict_labels
 from search.worker.job_files import panel_samples
 from storage.data.dataset import Dataset, read_class_names, read_dataset, read_images
+from storage.data.quality.scale import Pixels, measure_pixels, other_look, other_scale
 
 Say = Callable[[str], object]
 
@@ -54,15 +54,22 @@ def check_images(
     if opened.pixels is None:
         say("the bundle does not say what pixels it was trained on: make sure that these images are on the same scale")
     else:
-        try:
-            note = check_pixels(opened.pixels, measure_pixels(images, counted, opened.pixels.void))
-        except UsageError as error:
-            raise UsageError(f"{file}: {error}") from error
-        if note:
-            say(f"{file}: {note}")
+        _check_pixels(opened.pixels, measure_pixels(images, counted, opened.pixels.void), file, say)
     if images.shape[1:3] != (facts.height, facts.width):
         size = f"{images.shape[1]}x{images.shape[2]} pixels, the network was trained on {facts.height}x{facts.width}"
         say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
+
+
+def _check_pixels(trained: Pixels, given: Pixels, file: Path, say: Say) -> None:
+    if factor := other_scale(trained, given):
+        raise UsageError(
+            f"{file}: the images hold {given}, the network was trained on {trained}: bring them to that scale,"
+            f" images {factor}"
+        )
+    if look := other_look(trained, given):
+        say(
+            f"{file}: the images look other than those that the network was trained on: {look}; the labels may be wrong"
+        )
 
 
 def evaluate_file(bundle: Path, file: Path, *, out: Path | None, say: Say) -> Evaluation:

@@ -42,7 +42,6 @@ from search.outcome.manifest import (
 )
 from search.outcome.model_card import write_card
 from search.outcome.onnx_file import write_onnx
-from search.outcome.pixels import Pixels
 from search.outcome.proof import prove
 from search.outcome.record import LARGEST, Record, read_record, write_record
 from search.outcome.target import check_target, filled_folder
@@ -52,6 +51,7 @@ from spaces.modules.networks.network import Network, build_network, count_parame
 from spaces.recipe import Recipe
 from spaces.yaml_text import dump_recipe, load_recipe
 from storage.atomic_write import write_bytes
+from storage.data.quality.scale import Pixels
 
 __all__ = [
     "Bundle",

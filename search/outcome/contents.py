@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.outcome.evaluation import Evaluation
-from search.outcome.pixels import Pixels
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores
 from spaces.facts import DataFacts
 from spaces.recipe import Recipe
 from storage.data.quality.report import DataReport
+from storage.data.quality.scale import Pixels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

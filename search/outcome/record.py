@@ -17,8 +17,8 @@ from search.errors import BundleError
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import constant_document, number
 from search.outcome.manifest import METRICS
-from search.outcome.pixels import Pixels
 from spaces.facts import DataFacts
+from storage.data.quality.scale import Pixels
 
 LARGEST = 8_000_000  # bytes; 255 classes and 2,000 epochs stay below 1,000,000
 _LIBRARIES = ("marsearch", "torch", "numpy", "onnxruntime", "safetensors", "pydantic", "optuna")

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from search.outcome.bundle import BundleContents, write_bundle
-from search.outcome.pixels import measure_pixels
 from search.outcome.proof import measure
 from search.training.arrays import channel_statistics
 from search.training.epoch import EpochRecord
@@ -20,6 +19,7 @@ from spaces.facts import DataFacts
 from spaces.modules.networks.network import build_network
 from spaces.recipe import Optimisation, Recipe
 from spaces.recipe.architecture import UNet
+from storage.data.quality.scale import measure_pixels
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from search.training.metrics import scores
+from search.worker.job_files import facts_of
 from storage.data.dataset import Dataset, build_dataset, read_dataset
 from storage.data.layouts import from_arrays
 from storage.data.quality.examination import examine
@@ -281,9 +283,53 @@ def test_a_class_that_validation_lacks_or_has_once_is_said(here: Command, npz: A
     group = np.array([f"site{index // 8}" for index in range(40)])
     data = npz("site", dataset(images, masks, group=group))
     made = here("create", "s", "--data", data, "--warm-start", "none")
-    assert "class sand is in no" in made.stderr
-    assert "class sand is in no" in here("data", "inspect", data).stdout
+    said = (
+        "class sand is in no validation image: its IoU is 0 where it is predicted, and left out of the mean otherwise"
+    )
+    assert said in made.stderr
+    assert said in here("data", "inspect", data).stdout
     assert any("sand" in note for note in json.loads(here("status", "s", "--json").stdout)["data"]["notes"])
+
+
+def test_what_is_said_of_a_class_without_a_pixel_is_what_the_mean_does() -> None:
+    """A class that no image has: no part in the mean as long as nobody answers it, 0 from the first pixel on."""
+    images, masks = scenes(40)
+    masks[masks == 2] = 1
+    notes = report_on(dataset(images, masks), clean="auto", seed=0).notes
+    words = "class sand is in no image: its IoU is 0 where it is predicted, and left out of the mean otherwise"
+    assert words in notes
+    facts = facts_of(dataset(images, masks))
+    right, once = (scores([[8, 0, 0], [0, 8 - wrong, wrong], [0, 0, 0]], facts) for wrong in (0, 1))
+    assert np.isnan(right.iou[2])
+    assert right.miou == 1
+    assert once.iou[2] == 0
+    assert once.miou == pytest.approx((1 + 7 / 8 + 0) / 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda images: (images / 255).astype(np.float32), "predict will refuse them"),
+        (lambda images: images // 12, "the test images look other than the images"),
+        (lambda images: images.astype(np.float32), ""),
+    ],
+    ids=["floats from 0 to 1", "dark", "another type"],
+)
+def test_test_images_that_predict_will_not_take_are_told_of_before_the_training(
+    here: Command, tmp_path: Path, change: Any, words: str
+) -> None:
+    """Eight bits beside test images from 0 to 1: only predict, at the end, said a word."""
+    images, masks = scenes(40, size=16)
+    arrays: dict[str, Any] = {"images": images, "masks": masks, "class_names": NAMES}
+    np.savez(tmp_path / "data.npz", **arrays, test_images=change(images[:8]))
+    made = here("create", "s", "--data", "data.npz", "--warm-start", "none")
+    assert made.returncode == 0
+    for said in (made.stderr, here("data", "inspect", "data.npz").stdout):
+        assert (words in said) if words else ("test images" not in said)
+    if "refuse" in words:
+        assert "test_images * 255" in made.stderr
+        np.savez(tmp_path / "data.npz", **arrays, test_images=change(images[:8]) * 255)
+        assert "the test images" not in here("data", "inspect", "data.npz").stdout
 
 
 def test_few_validation_images_are_said() -> None:

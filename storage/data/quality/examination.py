@@ -15,11 +15,13 @@ from storage.data.quality.outliers import Contamination, contamination
 from storage.data.quality.pixels import PixelReport, describe_pixels
 from storage.data.quality.report import DataReport, PartReport, facts_of_arrays, report_on_part
 from storage.data.quality.resemblance import MOST, Resemblance, find_resemblance
+from storage.data.quality.scale import measure_pixels, other_look, other_scale
 from storage.data.split import Split, split_dataset
 from storage.errors import DataError
 
 VALIDATION_SHARE = 0.2
 FEW_IMAGES = 10  # of a validation part: under it a class of one image weighs more than any choice of a recipe
+_ABSENT = "its IoU is 0 where it is predicted, and left out of the mean otherwise"
 _Parts = Mapping[str, PartReport]
 
 
@@ -77,7 +79,7 @@ def _split(dataset: Dataset, found: Contamination, alike: Resemblance, seed: int
 
 def _report(dataset: Dataset, clean: str, found: Contamination, alike: Resemblance, parts: _Parts) -> DataReport:
     pixels = describe_pixels(dataset)
-    notes = (found.note, *_on_pixels(pixels), *_on_resemblance(alike), *_on_parts(dataset, parts))
+    notes = (found.note, *_on_pixels(pixels), *_on_tests(dataset), *_on_resemblance(alike), *_on_parts(dataset, parts))
     return DataReport(
         **facts_of_arrays(dataset),
         pixels=pixels,
@@ -118,6 +120,21 @@ def _on_pixels(pixels: PixelReport) -> Iterator[str]:
         )
 
 
+def _on_tests(dataset: Dataset) -> Iterator[str]:
+    """What predict will say of the test images, before anything is trained."""
+    if dataset.test_images is None:
+        return
+    trained = measure_pixels(dataset.images, dataset.masks != dataset.ignore_label)
+    given = measure_pixels(dataset.test_images, void=trained.void)
+    if factor := other_scale(trained, given):
+        yield (
+            f"the test images hold {given}, the images {trained}: predict will refuse them, bring them to that scale,"
+            f" test_images {factor}"
+        )
+    elif look := other_look(trained, given):
+        yield f"the test images look other than the images: {look}; their labels may be wrong"
+
+
 def _on_resemblance(alike: Resemblance) -> Iterator[str]:
     if alike.equal:
         yield f"{alike.equal:,} images are equal to another one: equal images stay on one side of the split"
@@ -148,11 +165,11 @@ def _on_parts(dataset: Dataset, parts: _Parts) -> Iterator[str]:
 
 def _on_class(name: str, train: int, validation: int, samples: int) -> Iterator[str]:
     if not train and not validation:
-        yield f"class {name} is in no image: it has no part in the mean"
+        yield f"class {name} is in no image: {_ABSENT}"
     elif not train:
         yield f"class {name} is in no training image: it cannot be learnt, its IoU will be 0"
     elif not validation:
-        yield f"class {name} is in no validation image: its IoU is not measured"
+        yield f"class {name} is in no validation image: {_ABSENT}"
     elif validation == 1 and samples > 1:
         yield f"class {name} is in 1 validation image: its IoU hangs on that one"
 

@@ -1,4 +1,4 @@
-"""What numbers the images of a training hold, and whether other images may be given to its network."""
+"""What numbers the images of a training hold, and whether other images are on the same scale."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from search.errors import UsageError
 
 MOST = 2_000_000  # numbers that are looked at, evenly spread: percentiles of more are the same
 OTHER_SCALE = {True: 8.0, False: 32.0}
@@ -88,25 +86,24 @@ def _void(left_out: NDArray[Any], pixels: NDArray[Any]) -> tuple[float, ...]:
     return tuple(found.tolist()) if len(found) <= MOST_VOID and not np.isin(pixels, found).any() else ()
 
 
-def check_pixels(trained: Pixels, given: Pixels) -> str:
-    """A sentence on how images look other than those of the training; "" where they do not.
+def other_scale(trained: Pixels, given: Pixels) -> str:
+    """What brings images to the scale of those of the training, such as "* 255"; "" where they are on it.
 
-    Raises UsageError when their numbers are clearly on another scale: no label would mean anything.
+    On another scale no label would mean anything.
     """
     other = given.dtype != trained.dtype
     limit = OTHER_SCALE[other] if other or given.dtype.startswith("float") else math.inf
     if min(trained.scale, given.scale) > 0 and not 1 / limit < given.scale / trained.scale < limit:
-        factor = _factor(trained, given)
-        raise UsageError(
-            f"the images hold {given}, the network was trained on {trained}: bring them to that scale, images {factor}"
-        )
+        return _factor(trained, given)
+    return ""
+
+
+def other_look(trained: Pixels, given: Pixels) -> str:
+    """In which numbers images look other than those of the training; "" where they do not."""
     spread = given.std / trained.std if trained.std > 0 and given.std > 0 else 1.0
     if abs(given.mean - trained.mean) <= FAR * trained.std and 1 / SPREAD < spread < SPREAD:
         return ""
-    return (
-        f"the images look other than those that the network was trained on: mean {given.mean:.4g} and deviation"
-        f" {given.std:.4g} instead of {trained.mean:.4g} and {trained.std:.4g}; the labels may be wrong"
-    )
+    return f"mean {given.mean:.4g} and deviation {given.std:.4g} instead of {trained.mean:.4g} and {trained.std:.4g}"
 
 
 def _factor(trained: Pixels, given: Pixels) -> str:
