@@ -57,21 +57,27 @@ def inspect(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what a study would make of a data set, and what each rule finds; with --out also as pictures."""
+    from search.studies.objective import objective_for, objective_note
+    from search.training.metrics import best_constant
+    from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset
     from storage.data.quality.examination import inspect as report_on
     from storage.data.quality.outliers import METHODS, find_outliers
 
     dataset = read_dataset(file)
     found = {rule: find_outliers(dataset, rule) for rule in METHODS if rule != "none"}
-    report = report_on(dataset, clean=clean, seed=seed)
+    report, named = report_on(dataset, clean=clean, seed=seed), facts_of(dataset)
+    if report.parts:
+        constant = best_constant([*report.parts["validation"].pixels.values()], named)
+        note = objective_note(objective_for(constant), None, constant)
+        report = report.model_copy(update={"notes": (*report.notes, *filter(None, [note]))})
     facts = {"file": str(file), **report.model_dump(mode="json")}
     facts["outliers"] = {rule: int(samples.sum()) for rule, samples in found.items()}
     if out is not None:
         from search.outcome.pictures.figures import draw_class_shares, draw_outliers
-        from search.worker.job_files import facts_of
 
         _make_folder(out)
-        named, shares = facts_of(dataset), tuple(report.class_shares.values())
+        shares = tuple(report.class_shares.values())
         draw_class_shares(out / "class_shares.png", shares, named, title=f"{file.name}: class shares")
         for rule, samples in found.items():
             draw_outliers(

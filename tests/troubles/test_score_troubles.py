@@ -154,6 +154,9 @@ def test_with_one_class_in_the_mean_the_strict_one_is_the_objective(
     assert [
         line for line in made.stderr.splitlines() if "one class is left in the mean" in line and "miou_strict" in line
     ]
+    looked = marsearch("data", "inspect", binary).stdout
+    assert "one class is left in the mean" in looked
+    assert "the objective is miou_strict" in looked
     assert json.loads(marsearch("status", "s", "--json").stdout)["objective"] == "miou_strict"
     assert marsearch(*create).returncode == 0  # the same command again
     assert marsearch(*create, "--objective", "miou").returncode == 2
@@ -167,7 +170,7 @@ def test_a_usual_study_goes_by_the_lenient_mean_without_a_word(marsearch: Comman
     """cvlab-stonybrook/SAMPath#16: where no constant answer wins, nothing changes and nothing is said."""
     made = marsearch("create", "s", "--data", write_data(tmp_path / "d.npz"), "--warm-start", "none")
     assert made.returncode == 0
-    assert "left in the mean" not in made.stderr
+    assert "left in the mean" not in made.stderr + marsearch("data", "inspect", "d.npz").stdout
     assert re.search(r"best constant answer 0\.\d{4} \(strict 0\.\d{4}\)", made.stderr)
     assert json.loads(marsearch("status", "s", "--json").stdout)["objective"] == "miou"
 
