@@ -99,10 +99,13 @@ def _first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     return list(distinct.values()), notes
 
 
-def _beyond(enqueued: int, trials: int) -> tuple[str, ...]:
-    if enqueued <= trials:
+def _beyond(first: int, trials: int) -> tuple[str, ...]:
+    """A note where more recipes are tried first than there will be trials."""
+    more = first - trials
+    if more <= 0:
         return ()
-    return (f"{enqueued - trials} of {enqueued} enqueued recipes go beyond --trials {trials}: they will wait",)
+    what = f"{more} of the {first} recipes tried first {'goes' if more == 1 else 'go'} beyond --trials {trials}"
+    return (f"{what} and wait{'s' if more == 1 else ''}: --trials {first} has room for all",)
 
 
 def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, samples: int) -> Created:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import termios
@@ -178,7 +179,14 @@ def test_more_recipes_to_begin_with_than_trials_are_told(marsearch: Command, tin
     """optuna/optuna#3518: enqueued trials that the target leaves out waited without a word."""
     (tmp_path / "space.yaml").write_text(TINY_SPACE)
     made = marsearch("create", "tiny", "--data", tiny_data, "--space", "whole", "--trials", 2)
-    assert "go beyond --trials 2" in made.stderr
+    said = re.search(r"([0-9]+) of the ([0-9]+) recipes tried first go beyond --trials 2 and wait: ", made.stderr)
+    assert said, made.stderr
+    assert int(said[1]) == int(said[2]) - 2
+    made = marsearch("create", "less", "--data", tiny_data, "--space", "whole", "--trials", int(said[2]) - 1)
+    assert f"1 of the {said[2]} recipes tried first goes beyond --trials {int(said[2]) - 1} and waits: " in made.stderr
+    assert f"--trials {said[2]} has room for all" in made.stderr
+    made = marsearch("create", "all", "--data", tiny_data, "--space", "whole", "--trials", said[2])
+    assert "beyond" not in made.stderr
 
 
 @pytest.mark.whole
