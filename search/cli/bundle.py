@@ -72,7 +72,7 @@ def export(
 def predict(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder that export or train wrote")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set with test images (.npz)")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help=".npz with masks, or .csv as the homework submits")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=".npz with masks, or .csv with a row of labels per image")],
     tta: Annotated[bool, typer.Option("--tta", help="average over images mirrored as in the training")] = False,
 ) -> None:
     """Label the test images of a data set, or the images of a file without masks."""
