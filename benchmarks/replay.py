@@ -18,16 +18,17 @@ import argparse
 import heapq
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pandas as pd
 from optuna.samplers import RandomSampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 from replay_candidates import CANDIDATES, Candidate
-from replay_problems import LCBench, Problem, Recorded, Tabular, Values, codes
+from replay_problems import LCBench, Problem, Recorded, Tabular, codes
+from replay_work import Promotable, Work, resumed
 
 from spaces import DataFacts, bind
 
@@ -68,24 +69,13 @@ def target_of(problem: Problem, trials: int = 1200) -> Target:
     return Target(value=float(np.median(best)), cost=float(np.mean(costs)) * TRIALS)
 
 
-@dataclass(order=True)
-class _Work:
-    """A trial on a virtual worker: `epoch` ends at `moment`."""
-
-    moment: float
-    number: int
-    epoch: int
-    trial: Trial
-    scores: Values
-    seconds: Values
-
-
 class Replay:
     """A search of one problem by one candidate."""
 
     def __init__(self, problem: Problem, candidate: Candidate, workers: int, seed: int) -> None:
         """Nothing has been asked yet."""
         self._problem, self._workers = problem, workers
+        self._promotable = Promotable() if candidate.promotes else None
         self._rungs = candidate.rungs(problem.epochs)
         sampler, pruner = candidate.sampler(problem, seed), candidate.pruner(problem.epochs)
         self._study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
@@ -106,30 +96,41 @@ class Replay:
                     return Run(
                         share=spent / target.cost, trials=work.number, ask_seconds=self._cost(), steps=tuple(steps)
                     )
-            heapq.heappush(running, self._next(work) if ended is None else self._ask(work.moment))
+            heapq.heappush(running, self._next(work) if ended is None else self._free(work.moment))
         return Run(share=None, trials=len(self._study.trials), ask_seconds=self._cost(), steps=tuple(steps))
 
     def _cost(self) -> float:
         return self._ask_seconds / max(1, len(self._study.get_trials(deepcopy=False)))
 
-    def _ask(self, now: float) -> _Work:
+    def _free(self, now: float) -> Work:
+        """What a free worker does: a pruned trial that its rung ranks high by now goes on, else a new one begins."""
+        work = self._promotable and self._promotable.taken()
+        if not work:
+            return self._ask(now)
+        trial = resumed(self._study, work.trial)
+        return self._next(replace(work, moment=now, number=trial.number, trial=trial))
+
+    def _ask(self, now: float) -> Work:
         began = time.perf_counter()
         trial = self._study.ask()
         self._problem.suggest(trial)
         self._ask_seconds += time.perf_counter() - began
         scores, seconds = self._problem.curve(trial.params)
-        return _Work(now + float(seconds[0]), trial.number, 1, trial, scores, seconds)
+        return Work(now + float(seconds[0]), trial.number, 1, trial, scores, seconds)
 
-    def _next(self, work: _Work) -> _Work:
+    def _next(self, work: Work) -> Work:
         moment = work.moment + float(work.seconds[work.epoch])
-        return _Work(moment, work.number, work.epoch + 1, work.trial, work.scores, work.seconds)
+        return replace(work, moment=moment, epoch=work.epoch + 1)
 
-    def _report(self, work: _Work) -> TrialState | None:
+    def _report(self, work: Work) -> TrialState | None:
         """Report the epoch where a rung stands; how the trial ended, None if it goes on."""
         last, score = work.epoch == self._problem.epochs, float(work.scores[work.epoch - 1])
         if work.epoch in self._rungs or last:
             work.trial.report(score, work.epoch)
-            if not last and work.trial.should_prune():
+            pruned = not last and work.trial.should_prune()
+            if self._promotable:
+                self._promotable.reached(work, score, pruned=pruned)
+            if pruned:
                 self._study.tell(work.trial, state=TrialState.PRUNED)
                 return TrialState.PRUNED
         if last:

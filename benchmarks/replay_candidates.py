@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count, takewhile
 from typing import Any
 
-from optuna.pruners import BasePruner
+from optuna.pruners import BasePruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from replay_problems import Asks
+from replay_samplers import FadingPrior, PartTPE, PriorBand
 
-from search.studies.pruners import build_pruner, rungs
+from search.studies.pruners import REDUCTION, STARTUP, RetryAwarePruner, build_pruner, rungs
 from search.studies.samplers import StudySampler, sampler_of
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig
@@ -40,10 +42,16 @@ class ProblemSpace:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A way to search. make: what makes the sampler of one trial from its seed. config: with the pruner."""
+    """A way to search. make: what makes the sampler of one trial from its seed. config: with the pruner.
+
+    halving: instead of the pruner's, the share of the epochs at which successive halving has its first rung, and its
+    reduction. promotes: a pruned trial goes on where it was cut off, once its rung ranks it high enough.
+    """
 
     make: Callable[[StudyConfig], Callable[[int], BaseSampler]]
     config: StudyConfig = CONFIG
+    halving: tuple[float, int] | None = None
+    promotes: bool = False
 
     def sampler(self, problem: Asks, seed: int) -> BaseSampler:
         """As a study has it: made anew for each trial, and never twice the same recipe."""
@@ -52,11 +60,22 @@ class Candidate:
 
     def pruner(self, epochs: int) -> BasePruner:
         """The pruner for trainings of so many epochs."""
-        return build_pruner(replace(self.config, epochs=epochs))
+        if self.halving is None:
+            return build_pruner(replace(self.config, epochs=epochs))
+        least, reduction = self._halving(epochs)
+        return RetryAwarePruner(SuccessiveHalvingPruner(min_resource=least, reduction_factor=reduction), STARTUP)
+
+    def _halving(self, epochs: int) -> tuple[int, int]:
+        share, reduction = self.halving or (1 / REDUCTION**2, REDUCTION)
+        return max(1, round(epochs * share)), reduction
 
     def rungs(self, epochs: int) -> frozenset[int]:
         """The epochs that it hears of."""
-        return rungs(replace(self.config, epochs=epochs))
+        if self.halving is None:
+            return rungs(replace(self.config, epochs=epochs))
+        least, reduction = self._halving(epochs)
+        steps = (least * reduction**number for number in count())
+        return frozenset({epochs, *takewhile(lambda step: step < epochs, steps)})
 
 
 def _tpe(config: StudyConfig, *, group: bool = True) -> Callable[[int], BaseSampler]:
@@ -66,22 +85,31 @@ def _tpe(config: StudyConfig, *, group: bool = True) -> Callable[[int], BaseSamp
     return make
 
 
-def _random(config: StudyConfig) -> Callable[[int], BaseSampler]:
-    return RandomSampler
+def _always(make: Callable[[int], BaseSampler]) -> Callable[[StudyConfig], Callable[[int], BaseSampler]]:
+    return lambda _: make
 
 
-def _cma_es(config: StudyConfig) -> Callable[[int], BaseSampler]:
-    return lambda seed: CmaEsSampler(seed=seed)
-
-
-NO_PRUNER = replace(CONFIG, pruner="none")
+ours, part = sampler_of, _always(partial(PartTPE, startup=20))
 CANDIDATES: dict[str, Candidate] = {
-    "ours": Candidate(make=sampler_of),
+    "ours": Candidate(make=ours),
+    "ours, promotion": Candidate(make=ours, promotes=True),
+    "ours, hyperband": Candidate(make=ours, config=replace(CONFIG, pruner="hyperband")),
+    "ours, median": Candidate(make=ours, config=replace(CONFIG, pruner="median")),
+    "ours, from 1/27": Candidate(make=ours, halving=(1 / 27, 3)),
+    "ours, from 1/3": Candidate(make=ours, halving=(1 / 3, 3)),
+    "ours, halves from 1/8": Candidate(make=ours, halving=(1 / 8, 2)),
+    "ours, quarters from 1/16": Candidate(make=ours, halving=(1 / 16, 4)),
     "tpe": Candidate(make=_tpe),
     "tpe without groups": Candidate(make=partial(_tpe, group=False)),
+    "tpe, part of the history": Candidate(make=part),
     "tpe, hyperband": Candidate(make=_tpe, config=replace(CONFIG, pruner="hyperband")),
+    "tpe, hyperband by bracket": Candidate(make=part, config=replace(CONFIG, pruner="hyperband")),
     "tpe, median": Candidate(make=_tpe, config=replace(CONFIG, pruner="median")),
-    "random": Candidate(make=_random, config=NO_PRUNER),
-    "random, asha": Candidate(make=_random),
-    "cma-es": Candidate(make=_cma_es),
+    "tpe, promotion": Candidate(make=_tpe, promotes=True),
+    "tpe, fading prior": Candidate(make=_always(FadingPrior)),
+    "priorband": Candidate(make=_always(PriorBand), config=replace(CONFIG, pruner="hyperband")),
+    "priorband, asha": Candidate(make=_always(PriorBand)),
+    "random": Candidate(make=_always(RandomSampler), config=replace(CONFIG, pruner="none")),
+    "random, asha": Candidate(make=_always(RandomSampler)),
+    "cma-es": Candidate(make=_always(lambda seed: CmaEsSampler(seed=seed, warn_independent_sampling=False))),
 }

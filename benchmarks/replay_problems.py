@@ -38,7 +38,8 @@ class Asks(Protocol):
 class Problem(Asks, Protocol):
     """Something to search. name: of the data set."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def curve(self, params: Params) -> tuple[Values, Values]:
         """Score, the higher the better, and cost of each epoch, (epochs,) both."""
