@@ -44,10 +44,11 @@ from storage.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What all trainings of a file have in common; a file with others is refused."""
+    """What all trainings of a file have in common; a file with others is refused. axes: the digest of the space."""
 
     digest: str
     space: str
+    axes: str
     epochs: int
     scale: int
     width: float
@@ -55,8 +56,8 @@ class Settings:
     validated: int
 
 
-SMALL = {"epochs": 12, "scale": 2, "width": 0.5, "every": 6, "validated": 2}
-FULL = {"epochs": 22, "scale": 1, "width": 1.0, "every": 1, "validated": 1}
+SMALL: dict[str, Any] = {"epochs": 12, "scale": 2, "width": 0.5, "every": 6, "validated": 2}
+FULL: dict[str, Any] = {"epochs": 22, "scale": 1, "width": 1.0, "every": 1, "validated": 1}
 
 
 def random_recipe(space: Space, number: int) -> tuple[dict[str, Any], Recipe]:
@@ -114,11 +115,13 @@ def run(told: argparse.Namespace) -> None:
     """Train what the file lacks, one recipe after the other."""
     torch.set_num_threads(1)
     whole = read_dataset(told.data)
-    settings = Settings(digest=whole.digest[:16], space=told.space, **(FULL if told.full else SMALL))
+    space = bind(facts_of(whole), f"base: {told.space}\n")
+    kind = FULL if told.full else SMALL
+    settings = Settings(digest=whole.digest[:16], space=told.space, axes=space.digest[:16], **kind)
     text = json.dumps(asdict(settings))
     split = examine(whole, str(told.data), clean="auto", seed=0).split
     split = fewer(whole, split, settings.every, settings.validated)
-    dataset, space = shrunk(whole, settings.scale), bind(facts_of(whole), f"base: {told.space}\n")
+    dataset = shrunk(whole, settings.scale)
     table = pd.read_csv(told.out) if told.out.exists() else pd.DataFrame(columns=["recipe", "seed", "settings"])
     if len(other := table[table.settings != text]):
         raise ValueError(f"{told.out} has rows of other settings ({other.settings.iloc[0]}): choose another file")
