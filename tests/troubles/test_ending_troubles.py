@@ -91,7 +91,7 @@ def test_a_grid_ends_when_its_points_are_done_and_says_what_is_left(
     (tmp_path / "grid.yaml").write_text(GRID)
     options = ("--data", tiny_data, "--space", "grid.yaml", "--sampler", "grid", "--trials", trials, "--epochs", 1)
     made = marsearch("create", "tiny", *options, "--warm-start", "none", "--pruner", "none")
-    said = {20: "the space has only 4 recipes: the study ends with 4 trials instead of 20", 3: "1 of 4 "}[trials]
+    said = {20: "the space has only 4 recipes: the study ends with 4 trials instead of 20", 3: "1 of the 4 "}[trials]
     assert said in made.stderr
     ended = marsearch("work", "tiny", "--workers", "1", "--device", "cpu", "--trials", trials)
     assert ended.returncode == 0, ended.stderr
