@@ -40,6 +40,7 @@ BEST = {"state": TrialState.COMPLETE, "value": 2.0}  # better than any mIoU
 WAITS = {"state": TrialState.WAITING}
 
 
+@pytest.mark.whole
 def test_patience_ends_a_study_after_so_many_trials_without_a_better_one(
     store: Store, inputs: Make, tmp_path: Path
 ) -> None:

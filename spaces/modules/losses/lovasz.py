@@ -28,8 +28,8 @@ def _slopes(errors: Tensor, onehot: Tensor, counted: Tensor) -> Tensor:
     """
     classes = errors.shape[1]
     row = 2 * torch.arange(classes, device=errors.device)[:, None, None] + onehot
-    place = (errors * BINS).to(torch.int64).clamp_max_(BINS - 1).add_(row, alpha=BINS)
-    cell = torch.where(counted, place, 2 * classes * BINS).flatten()
+    place = (errors * (BINS - 0.01)).to(torch.int64).add_(row, alpha=BINS)  # an error of 1 is in the last bin
+    cell = place.masked_fill_(~counted, 2 * classes * BINS).flatten()
     zeros = errors.new_zeros(2 * classes * BINS + 1)
     counts = zeros.scatter_add(0, cell, errors.new_ones(()).expand_as(cell))[:-1].view(classes, 2, BINS).flip(-1)
     others, own = counts.unbind(1)
