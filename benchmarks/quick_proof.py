@@ -29,7 +29,7 @@ STUDY = "quick-proof"
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """A bundle and what it took. seconds: of one core."""
+    """A bundle and what it took. seconds: of the processor, by the process and its children."""
 
     bundle: Path
     seconds: float
@@ -67,13 +67,17 @@ def search(data: Path, out: Path, told: argparse.Namespace, seconds: float) -> t
     os.environ["MARSEARCH_HOME"] = str(out / "home")
     arguments = ["run", STUDY, "--data", str(data), "--space", "cpu", "--trials", "100000"]
     arguments += ["--for", f"{round(seconds)}s", "--epochs", str(told.epochs), "--workers", str(told.workers)]
-    if status := begin(arguments, out / "search.log").wait():
+    _, status, used = os.wait4(begin(arguments, out / "search.log").pid, 0)
+    if status:
         raise RuntimeError(f"the search ended with status {status}: see {out / 'search.log'}")
+    took = out / "search_seconds.json"  # of all runs that the search was cut into
+    before: list[float] = json.loads(took.read_text()) if took.exists() else []
+    took.write_text(json.dumps([*before, used.ru_utime + used.ru_stime]))
     listed = subprocess.run([*MARSEARCH, "trials", STUDY, "--format", "json"], check=True, capture_output=True)
     bundle = out / "best"
     if begin(["export", STUDY, str(bundle)], out / "search.log").wait():
         raise RuntimeError(f"nothing was exported: see {out / 'search.log'}")
-    return Training(bundle=bundle, seconds=seconds * told.workers), json.loads(listed.stdout)
+    return Training(bundle=bundle, seconds=sum(json.loads(took.read_text()))), json.loads(listed.stdout)
 
 
 def line(name: str, training: Training, unit: float) -> str:

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from replay_problems import Asks
 from replay_samplers import FadingPrior, PartTPE, PriorBand
 
-from search.studies.pruners import REDUCTION, STARTUP, RetryAwarePruner, build_pruner, rungs
+from search.studies.pruners import STARTUP, RetryAwarePruner, build_pruner, rungs
 from search.studies.samplers import StudySampler, sampler_of
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig
@@ -62,18 +62,16 @@ class Candidate:
         """The pruner for trainings of so many epochs."""
         if self.halving is None:
             return build_pruner(replace(self.config, epochs=epochs))
-        least, reduction = self._halving(epochs)
+        share, reduction = self.halving
+        least = max(1, round(epochs * share))
         return RetryAwarePruner(SuccessiveHalvingPruner(min_resource=least, reduction_factor=reduction), STARTUP)
-
-    def _halving(self, epochs: int) -> tuple[int, int]:
-        share, reduction = self.halving or (1 / REDUCTION**2, REDUCTION)
-        return max(1, round(epochs * share)), reduction
 
     def rungs(self, epochs: int) -> frozenset[int]:
         """The epochs that it hears of."""
         if self.halving is None:
             return rungs(replace(self.config, epochs=epochs))
-        least, reduction = self._halving(epochs)
+        share, reduction = self.halving
+        least = max(1, round(epochs * share))
         steps = (least * reduction**number for number in count())
         return frozenset({epochs, *takewhile(lambda step: step < epochs, steps)})
 

@@ -1,7 +1,8 @@
 """Samplers that were compared with ours and are not the default: TPE alone on a part, and two that know a prior.
 
 The prior is the middle of each axis (of its logarithm where it has one), the first option of a choice: all that a space
-says of itself.
+says of itself. Proposals around it and around the best trial take our own steps (`search.studies.near_best`), which are
+narrower than the papers'.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from search.studies.near_best import NearBestSampler, near, neighbour
 from storage.trials.queries import best_seen
 
 FADES = 10.0  # beta of piBO (arXiv 2204.11051): after so many trials half of the proposals are the model's own
-WIDTH = 0.25  # PriorBand's standard deviation of the prior, as a share of the axis (arXiv 2306.12370, appendix)
+WIDTH = 0.25  # PriorBand's deviation, as a share of the axis, by which it weighs its sources (arXiv 2306.12370)
 
 Params = Mapping[str, Any]
 Space = Mapping[str, BaseDistribution]
