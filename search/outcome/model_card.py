@@ -9,7 +9,7 @@ from search.outcome.contents import BundleContents
 from search.outcome.leaderboard import summarise
 from search.outcome.manifest import ONNX, PICTURES, RECIPE
 from search.outcome.onnx_file import INPUT, OUTPUT
-from search.outcome.record import background_threshold
+from search.outcome.record import background_threshold, class_offsets
 from spaces.yaml_text import dump_recipe
 
 
@@ -40,7 +40,8 @@ def _what(contents: BundleContents, parameters: int) -> str:
     return (
         f"# Segmentation network: {summarise(contents.recipe)}\n\n"
         f"A network that gives each pixel one of {contents.facts.classes} classes, from {source}: "
-        f"{parameters:,} trainable parameters, weights of epoch {contents.epoch}.{_merged(contents)}\n"
+        f"{parameters:,} trainable parameters, weights of epoch {contents.epoch}."
+        f"{_merged(contents)}{_shifted(contents)}\n"
         "Written by marsearch; `manifest.json` holds the sha256 of every file."
     )
 
@@ -53,6 +54,14 @@ def _merged(contents: BundleContents) -> str:
     return (
         f"\nA second network inside finds {name}: a pixel is {name} where its probability exceeds {threshold:.2f},"
         " otherwise the best of the other classes. That threshold has the best strict score on the validation images."
+    )
+
+
+def _shifted(contents: BundleContents) -> str:
+    return "".join(
+        f"\nTo the logits of {_cell(name)} {abs(offset):.1f} is {'added' if offset > 0 else 'taken away'}: what has"
+        " the best score on the validation images."
+        for name, offset in class_offsets(contents).items()
     )
 
 

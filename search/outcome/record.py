@@ -60,6 +60,7 @@ def write_record(contents: BundleContents, parameters: int) -> str:
         "confusion": [list(row) for row in scores.confusion],
         "parameters": parameters,
         "background_threshold": background_threshold(contents),
+        "offsets": class_offsets(contents) or None,
         "epoch": contents.epoch,
         "study": contents.study,
         "trial": contents.trial,
@@ -114,6 +115,15 @@ def background_threshold(contents: BundleContents) -> float | None:
     """The probability above which the background network's word counts; None without such a network."""
     logit = contents.weights.get("threshold")
     return None if logit is None else number(float(logit.double().sigmoid()))
+
+
+def class_offsets(contents: BundleContents) -> dict[str, float]:
+    """What is added to the logits of a class, of those where it is not 0."""
+    offsets = contents.weights.get("offsets")
+    if offsets is None:
+        return {}
+    values = (round(offset, 2) for offset in offsets.flatten().tolist())
+    return {name: value for name, value in zip(contents.facts.class_names, values, strict=True) if value}
 
 
 def _named(names: Sequence[str], values: Sequence[float]) -> dict[str, float | None]:

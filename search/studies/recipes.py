@@ -17,7 +17,7 @@ from storage.studies.studies import load_config
 from storage.trials.queries import same_recipe
 
 BUDGET = ("epochs", "patience")
-WEIGHTS = ("ema", "kept")
+WEIGHTS = ("ema", "kept", "fit_offset")
 
 
 def enqueue(store: Store, name: str, recipe: str) -> None:

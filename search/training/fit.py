@@ -26,7 +26,7 @@ from search.training.metrics import Objective, Scores, scores
 from search.training.setup import Setup, prepare
 from search.training.state import State
 from search.training.step import ConfusionMeter, train_step
-from search.training.threshold import ThresholdSearch
+from search.training.threshold import ThresholdSearch, background_search, lead, lead_search
 from spaces.modules.networks.network import Network, count_parameters
 from spaces.recipe import Recipe
 
@@ -200,12 +200,12 @@ def _statistics_rows(setup: Setup) -> tuple[Tensor, ...]:
 def validate(setup: Setup, network: Network, number: int, objective: Objective) -> tuple[float, Scores]:
     """Loss and scores of a network on the validation part, in float32: what a reloaded bundle will reproduce.
 
-    With a background network, the threshold of this epoch is found here and kept in the network.
+    The threshold of the background or of the rarest class is found here, for this epoch, and kept in the network.
     """
     facts, ignored = setup.data.facts, setup.data.ignore_label
     samples = len(setup.validation_images)
     meter = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
-    threshold = None if network.background is None else ThresholdSearch(facts, ignored, setup.device)
+    threshold = _threshold_search(setup)
     total = torch.zeros((), device=setup.device)
     network.eval()
     for index in torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size):
@@ -218,12 +218,24 @@ def validate(setup: Setup, network: Network, number: int, objective: Objective) 
         if threshold is None:
             meter += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
         else:
-            threshold.add(logits, network.background_logit(images), truth)
+            alone = network.background is None
+            evidence = lead(logits, threshold.label) if alone else network.background_logit(images)
+            threshold.add(logits, evidence, truth)
     loss = float(total) / samples
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
     if threshold is None:
         return loss, scores(meter.cpu(), facts)
     found, reached = threshold.best(objective)
-    network.threshold.fill_(found)
+    network.demand(threshold.label, found)
     return loss, reached
+
+
+def _threshold_search(setup: Setup) -> ThresholdSearch | None:
+    """The search for the one threshold of the network, None where it has none."""
+    facts, ignored = setup.data.facts, setup.data.ignore_label
+    if setup.network.background is not None:
+        return background_search(facts, ignored, setup.device)
+    if setup.rarest is None or not setup.recipe.optimisation.fit_offset:
+        return None
+    return lead_search(facts, ignored, setup.rarest, setup.device)

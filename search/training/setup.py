@@ -46,6 +46,7 @@ class Setup:
     adversary: the discriminator of Pix2Pix; None for every other family.
     average: the moving average of the network's weights, a background network's among them; None where the recipe has
         none. A discriminator is not averaged: nothing of it is kept.
+    rarest: the label of the rarest class of the training part, None where no class counts in the mean.
     """
 
     recipe: Recipe
@@ -59,6 +60,7 @@ class Setup:
     average: WeightAverage | None
     augment: Step
     samples: Samples
+    rarest: int | None
     validation_images: Tensor
     validation_masks: Tensor
     should_stop: Callable[[], bool]
@@ -101,6 +103,7 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
         average=WeightAverage(network, recipe.optimisation.ema) if recipe.optimisation.ema else None,
         augment=build_augment(recipe.augment, data.facts, std=std, donors=donors),
         samples=samples,
+        rarest=rarest,
         validation_images=resident_images(data.validation_images, device),
         validation_masks=torch.tensor(data.validation_masks).to(device),
         should_stop=should_stop,

@@ -86,6 +86,14 @@ class Optimisation(Part):
         choice("best", "last", searched=False),
         Field(description="the epoch whose weights and score count: the one of the best validation score, or the last"),
     ] = "best"
+    fit_offset: Annotated[
+        bool,
+        choice(True, False, searched=False),
+        Field(
+            description="add a constant to the logits of the rarest class, the one that scores best on validation;"
+            " it is kept in the network (without effect beside a background network, which has a threshold of its own)"
+        ),
+    ] = False
 
     @property
     def rate(self) -> float:

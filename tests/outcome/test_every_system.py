@@ -83,3 +83,20 @@ def test_a_background_network_travels_with_its_threshold(contents: BundleContent
         background = network.background_logit(images) > network.threshold
     assert np.array_equal(labels.numpy() == 0, background.numpy())
     assert 0 < float(background.float().mean()) < 1
+
+
+def test_the_offset_of_a_class_travels_along(contents: BundleContents, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(
+        {"model": {"family": "unet", "filters": 4, "depth": 2}, "optimisation": {"fit_offset": True}}
+    )
+    network = build_network(recipe, contents.facts, mean=contents.mean, std=contents.std)
+    before = measure(network, contents).confusion
+    network.demand(2, -1.5)
+    shifted = dataclasses.replace(contents, recipe=recipe, weights=network.state_dict())
+    write_bundle(tmp_path / "bundle", dataclasses.replace(shifted, scores=measure(network, shifted)))
+
+    name = contents.facts.class_names[2]
+    assert json.loads((tmp_path / "bundle" / "metrics.json").read_text())["offsets"] == {name: 1.5}
+    assert f"To the logits of {name} 1.5 is added" in (tmp_path / "bundle" / "README.md").read_text()
+    read = read_bundle(tmp_path / "bundle")
+    assert measure(read.network, shifted).confusion == measure(network, shifted).confusion != before

@@ -116,6 +116,7 @@ def test_the_default_space_begins_with_the_published_recipes_that_fit(
     [note] = made.notes
     assert note.startswith(f"{len(tried)} of {len(FINALS)} published recipes fit and are tried first; --space whole")
     assert {(recipe.optimisation.ema, recipe.optimisation.kept) for recipe in tried} == {(0.999, "last")}
+    assert all(recipe.optimisation.fit_offset for recipe in tried)
     [baseline, rare, *_] = tried
     assert baseline.loss.dice is None
     assert rare.loss.dice is not None

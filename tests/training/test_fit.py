@@ -120,6 +120,28 @@ def test_weights_reproduce_the_recorded_scores(colour: TrainingData) -> None:
     assert scores(counts, colour.facts).confusion == epoch.record.confusion
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_rarest_classs_offset_is_in_the_weights_and_no_score_is_lower_for_it(
+    ema: float, colour: TrainingData
+) -> None:
+    recipe = with_optimisation(SMALL, ema=ema, lr=3e-3)
+    plain, fitted = list(fit(recipe, colour)), list(fit(with_optimisation(recipe, fit_offset=True), colour))
+    assert [e.record.train_loss for e in fitted] == [e.record.train_loss for e in plain]  # it changes no step
+    assert [e.record.validation_loss for e in fitted] == [e.record.validation_loss for e in plain]
+    assert all(f.record.miou >= p.record.miou for f, p in zip(fitted, plain, strict=True))
+    best = max(fitted, key=lambda e: e.record.miou)
+    assert best.record.miou > max(e.record.miou for e in plain)
+    assert best.weights is not None
+    shares = label_shares(colour.train_masks, colour.facts.classes, None)
+    offsets = best.weights["offsets"].flatten().tolist()
+    assert [k for k, offset in enumerate(offsets) if offset] == [1 + int(shares[1] > shares[2])]
+    network = build_network(with_optimisation(SMALL, fit_offset=True), colour.facts, mean=[0.0] * 3, std=[1.0] * 3)
+    network.load_state_dict(best.weights)
+    labels = predict_labels(network, colour.validation_images, batch_size=8)
+    counts = confusion_matrix(torch.tensor(labels), torch.tensor(colour.validation_masks), 3)
+    assert scores(counts, colour.facts).confusion == best.record.confusion
+
+
 def test_weights_are_a_copy(grey: TrainingData) -> None:
     training = fit(SMALL, grey)
     weights = next(training).weights

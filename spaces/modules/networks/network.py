@@ -63,12 +63,14 @@ class Network(nn.Module):
     mean, std: buffers (1, C, 1, 1) float32 in the data's own scale; they travel with the weights.
     bounds: buffer (2,) float32, the least and largest value that new images keep; training images are within.
     threshold: buffer, a float32 scalar on the scale of the background's logit; only where background is set.
+    offsets: buffer (1, K, 1, 1) float32, added to the logits of `forward`; only where classes are given.
     """
 
     mean: Tensor
     std: Tensor
     bounds: Tensor
     threshold: Tensor
+    offsets: Tensor
 
     def __init__(
         self,
@@ -80,8 +82,12 @@ class Network(nn.Module):
         background: SegmentationModel | None = None,
         background_label: int | None = None,
         shrink: int = 1,
+        offset_classes: int = 0,
     ) -> None:
-        """Wrap the model; mean and std have one number per channel, std above zero; a background has a label."""
+        """Wrap the model; mean and std have one number per channel, std above zero; a background has a label.
+
+        offset_classes: K where the logits have offsets, otherwise 0.
+        """
         super().__init__()
         if len(mean) != len(std) or min(std) <= 0:
             raise ValueError(f"mean and std need one number per channel and std > 0, got {list(mean)} and {list(std)}")
@@ -98,6 +104,9 @@ class Network(nn.Module):
         self.register_buffer("bounds", torch.tensor(bounds, dtype=torch.float32))
         if background is not None:
             self.register_buffer("threshold", torch.tensor(0.0))
+        self.has_offsets = offset_classes > 0
+        if self.has_offsets:
+            self.register_buffer("offsets", torch.zeros(1, offset_classes, 1, 1))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         """Weights from before there were bounds have none."""
@@ -107,10 +116,12 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, C, H, W), float or uint8 in the data's own scale, to logits (B, K, H, W) float32.
 
-        Where there is a background network, its logit is merged into them, see merge_background.
+        Offsets are added. Where there is a background network, its logit is merged into them, see merge_background.
         """
         maps, padding = self._prepare(images)
         logits = _full_size(self.model(maps), padding)
+        if self.has_offsets:
+            logits = logits + self.offsets
         if self.background is None or self.background_label is None:
             return logits
         background = _full_size(self.background(maps), padding)
@@ -119,7 +130,7 @@ class Network(nn.Module):
     def outputs(self, images: Tensor) -> Outputs:
         """Map images (B, C, H, W) to the multi-class logits of each level, all (B, K, H, W) float32.
 
-        Those of coarser levels are interpolated bilinearly. The background network plays no part.
+        Those of coarser levels are interpolated bilinearly. Neither offsets nor the background network play a part.
         """
         maps, padding = self._prepare(images)
         high, inter, low = self.model.outputs(maps)
@@ -138,6 +149,16 @@ class Network(nn.Module):
             raise ValueError("the network has no background network: switch the recipe's section `background` on")
         maps, padding = self._prepare(images)
         return _full_size(self.background(maps), padding)[:, 0]
+
+    def demand(self, label: int, threshold: float) -> None:
+        """Set what a pixel of a class must have, in `forward`, on the scale of logits.
+
+        threshold: of the background its network's logit, of any other class its lead over the highest other logit.
+        """
+        if label == self.background_label:
+            self.threshold.fill_(threshold)
+        else:
+            self.offsets[0, label] = -threshold
 
     def _prepare(self, images: Tensor) -> tuple[Tensor, Padding]:
         if images.shape[1] != self.mean.shape[1]:
@@ -189,6 +210,7 @@ def build_network(
     if len(mean) != facts.channels:
         raise ValueError(f"mean has {len(mean)} numbers for images of {facts.channels} channels: give one per channel")
     architecture, section = recipe.model.network, recipe.background
+    shifted = recipe.optimisation.fit_offset and section is None
     heads = Heads(low=recipe.loss.low is not None, inter=recipe.loss.inter is not None)
     label = None if section is None else background_label(facts)
     with torch.random.fork_rng(devices=[]):  # torch's constructors draw weights that are replaced below
@@ -206,6 +228,7 @@ def build_network(
         background=background,
         background_label=label,
         shrink=architecture.shrink,
+        offset_classes=facts.classes if shifted else 0,
     )
 
 
