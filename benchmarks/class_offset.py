@@ -48,7 +48,7 @@ def rows(recipe: Recipe, dataset: Dataset, split: Split) -> Iterator[dict[str, A
     facts = facts_of(dataset)
     network = build_network(recipe, facts, mean=[0.0] * facts.channels, std=[1.0] * facts.channels)
     network.load_state_dict(last.snapshot().kept_weights())
-    fitted = float(network.offsets.abs().max())
+    fitted = float(network.offsets.sum())
     for rule in ("fitted", "none"):
         if rule == "none":
             network.offsets.zero_()
