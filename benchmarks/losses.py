@@ -12,7 +12,6 @@ import platform
 import time
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,14 +34,12 @@ def scene(images: int, device: str) -> tuple[Tensor, Tensor]:
 
 
 def terms(device: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """Each term alone, as a recipe has it, and three that share a softmax."""
-    recipes: dict[str, dict[str, Any]] = {name: {"cross_entropy": None, name: {}} for name in Terms.needs_one}
-    recipes["cross_entropy, dice, focal"] = {"dice": {}, "focal": {}}
-    weights = torch.ones(CLASSES)
-    return {
-        name: build_loss(Loss.model_validate(recipe), weights, FACTS, None).to(device)
-        for name, recipe in recipes.items()
-    }
+    """Each term alone, as a recipe has it."""
+    found: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
+    for name in Terms.needs_one:
+        section = Loss.model_validate({"cross_entropy": None, name: {}})
+        found[name] = build_loss(section, torch.ones(CLASSES), FACTS, None).to(device)
+    return found
 
 
 def seconds(loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels: Tensor) -> float:

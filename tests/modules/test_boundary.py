@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from spaces.modules.losses import boundary as boundary_term
-from spaces.modules.losses.boundary import signed_distances
+from spaces.modules.losses.boundary import boundary, signed_distances
 from spaces.modules.losses.targets import IGNORED
 from support.examples import examples
-from support.losses import over_logits
-
-boundary = over_logits(boundary_term.boundary)
 
 
 def reference_distances(labels: np.ndarray, classes: int) -> np.ndarray:

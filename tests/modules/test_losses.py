@@ -14,17 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from spaces.modules.losses import boundary as boundary_term
-from spaces.modules.losses import lovasz as lovasz_term
-from spaces.modules.losses import overlap, terms
-from spaces.modules.losses.boundary import signed_distances
+from spaces.modules.losses.boundary import boundary, signed_distances
+from spaces.modules.losses.lovasz import lovasz
+from spaces.modules.losses.overlap import dice, tversky
 from spaces.modules.losses.targets import IGNORED
+from spaces.modules.losses.terms import bce, cross_entropy, focal, mae
 from support.examples import examples
-from support.losses import over_logits
-
-bce, cross_entropy, focal, mae = map(over_logits, (terms.bce, terms.cross_entropy, terms.focal, terms.mae))
-dice, tversky = over_logits(overlap.dice), over_logits(overlap.tversky)
-lovasz, boundary = over_logits(lovasz_term.lovasz), over_logits(boundary_term.boundary)
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray]
 Pixels = list[tuple[np.ndarray, int]]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from spaces.modules.losses.prediction import Prediction
 from spaces.modules.losses.targets import IGNORED, class_shares, one_hot
 
 _FAR = 1e6  # pixels: no image is as large, and its square is still a float32
@@ -55,15 +55,15 @@ def _distances(here: Tensor) -> Tensor:
     return nearest.sqrt().clamp_max(_FAR)
 
 
-def boundary(prediction: Prediction, target: Tensor, weights: Tensor, distances: Tensor) -> Tensor:
+def boundary(logits: Tensor, target: Tensor, weights: Tensor, distances: Tensor) -> Tensor:
     """Boundary loss (arXiv 1812.07032): mean over the pixels i that count of sum_k s_k * p_ik * distance_ik.
 
-    prediction of (B, K, H, W), target (B, H, W) int64 with labels 0 .. K-1 or IGNORED, weights (K,) at or above zero
+    logits (B, K, H, W) float, target (B, H, W) int64 with labels 0 .. K-1 or IGNORED, weights (K,) at or above zero
     (see targets), distances (B, K, H, W) from signed_distances. p is the softmax; s_k is w_k over the sum of the
     weights of the classes that occur. In pixels, within the image's diagonal on either side of 0; least where every
     pixel is right, which is below 0 for regions with an inside. 0 with zero gradients when nothing counts.
     """
-    counts = one_hot(target, prediction.classes).sum((0, 2, 3))
+    counts = one_hot(target, logits.shape[1]).sum((0, 2, 3))
     shares = class_shares(counts, weights)[:, None, None]
-    each = (prediction.p * distances * shares).sum(1)
+    each = (functional.softmax(logits, dim=1) * distances * shares).sum(1)
     return (each * (target != IGNORED)).sum() / counts.sum().clamp_min(1)

@@ -16,7 +16,6 @@ from torch import Tensor
 from spaces.modules.losses.boundary import boundary, signed_distances
 from spaces.modules.losses.lovasz import lovasz
 from spaces.modules.losses.overlap import dice, tversky
-from spaces.modules.losses.prediction import Prediction
 from spaces.modules.losses.terms import bce, cross_entropy, focal, mae
 from spaces.recipe.loss import Dice, Focal, Level, Tversky
 
@@ -40,15 +39,15 @@ class Targets:
         return signed_distances(self.labels, len(self.weights)).to(self.weights.dtype)
 
 
-LossTerm = Callable[[Prediction, Targets], Tensor]
-"""A term, ready: a prediction (B, K, H, W) and the targets in, a scalar out."""
+LossTerm = Callable[[Tensor, Targets], Tensor]
+"""A term, ready: logits (B, K, H, W) and the targets in, a scalar out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelLoss:
     """The loss of one level: the sum of terms over the same logits, each times its share.
 
-    terms: (share, term) pairs; a term maps a prediction (B, K, H, W) and the targets to a scalar. The shares sum to 1.
+    terms: (share, term) pairs; a term maps logits (B, K, H, W) and the targets to a scalar. The shares sum to 1.
     level_weight: the level's share in the whole loss, before division by the sum over the levels.
     """
 
@@ -63,24 +62,23 @@ class LevelLoss:
                 f"logits have shape {tuple(logits.shape)}, expected {(images, len(targets.weights), *size)}:"
                 " upsample every level's logits to the size of the masks"
             )
-        prediction = Prediction(logits)
-        return torch.stack([share * term(prediction, targets) for share, term in self.terms]).sum()
+        return torch.stack([share * term(logits, targets) for share, term in self.terms]).sum()
 
 
-def _of_pixels(term: Callable[[Prediction, Tensor, Tensor], Tensor]) -> LossTerm:
+def _of_pixels(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
     """A term that is a mean over pixels, each of which weighs as much as its class."""
-    return lambda prediction, targets: term(prediction, targets.labels, targets.weights)
+    return lambda logits, targets: term(logits, targets.labels, targets.weights)
 
 
-def _of_regions(term: Callable[[Prediction, Tensor, Tensor], Tensor]) -> LossTerm:
+def _of_regions(term: Callable[[Tensor, Tensor, Tensor], Tensor]) -> LossTerm:
     """A term that is a mean over classes, however many pixels each has."""
-    return lambda prediction, targets: term(prediction, targets.labels, targets.region_weights)
+    return lambda logits, targets: term(logits, targets.labels, targets.region_weights)
 
 
 def _build_dice(section: Dice) -> LossTerm:
-    def term(prediction: Prediction, targets: Targets) -> Tensor:
+    def term(logits: Tensor, targets: Targets) -> Tensor:
         weights = targets.region_weights if section.excluded else targets.region_weights * targets.foreground
-        return dice(prediction, targets.labels, weights, average=section.average)
+        return dice(logits, targets.labels, weights, average=section.average)
 
     return term
 
@@ -95,8 +93,8 @@ def _build_tversky(section: Tversky) -> LossTerm:
     )
 
 
-def _boundary_term(prediction: Prediction, targets: Targets) -> Tensor:
-    return boundary(prediction, targets.labels, targets.region_weights, targets.distances)
+def _boundary_term(logits: Tensor, targets: Targets) -> Tensor:
+    return boundary(logits, targets.labels, targets.region_weights, targets.distances)
 
 
 _BUILDERS: dict[str, Callable[[Any], LossTerm]] = {

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from spaces.modules.losses.prediction import Prediction
 from spaces.modules.losses.targets import IGNORED, class_shares, one_hot
 
 BINS = 8192
@@ -42,15 +42,15 @@ def _slopes(errors: Tensor, onehot: Tensor, counted: Tensor) -> Tensor:
     return torch.cat((slopes.flatten(), zeros[:1])).take(cell).view(errors.shape)
 
 
-def lovasz(prediction: Prediction, target: Tensor, weights: Tensor) -> Tensor:
+def lovasz(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Lovász-softmax: sum_k w_k * loss_k / sum_k w_k over the classes that occur, 0 .. 1, pooled over the batch.
 
-    prediction of (B, K, H, W), target (B, H, W) int64 with labels 0 .. K-1 or IGNORED, weights (K,) at or above zero
+    logits (B, K, H, W) float, target (B, H, W) int64 with labels 0 .. K-1 or IGNORED, weights (K,) at or above zero
     (see targets). loss_k is the Lovász extension of class k's Jaccard loss at the errors |p_ik - y_ik| of the pixels
     that count. 0 with zero gradients when nothing counts.
     """
-    onehot = one_hot(target, prediction.classes)
-    p = prediction.p
+    onehot = one_hot(target, logits.shape[1])
+    p = functional.softmax(logits, dim=1)
     errors = torch.where(onehot, 1 - p, p)
     each = (errors * _slopes(errors.detach(), onehot, (target != IGNORED)[:, None])).sum((0, 2, 3))
     return (class_shares(onehot.sum((0, 2, 3)), weights) * each).sum()

@@ -1,6 +1,6 @@
-"""Losses that compare a class's region with its prediction: Tversky, and Dice as its even case.
+"""Losses that compare a class's region with its prediction, over logits: Tversky, and Dice as its even case.
 
-Shapes: B images, K classes, H and W pixels. prediction of logits (B, K, H, W) float, target (B, H, W) int64 with
+Shapes: B images, K classes, H and W pixels. logits (B, K, H, W) float, target (B, H, W) int64 with
 labels 0 .. K-1 or IGNORED, weights (K,) at or above zero (see targets). Every function returns a scalar
 0 .. 1, pooled over the pixels i of the batch that count, and 0 with zero gradients when nothing counts.
 p is the softmax, y the one-hot target.
@@ -12,15 +12,15 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from spaces.modules.losses.prediction import Prediction
 from spaces.modules.losses.targets import IGNORED, class_shares, one_hot
 
 Average = Literal["per_class", "pooled"]
 
 
 def tversky(
-    prediction: Prediction,
+    logits: Tensor,
     target: Tensor,
     weights: Tensor,
     *,
@@ -38,8 +38,8 @@ def tversky(
     claimed wrongly. A class of weight 0 drops out of both sums; when no pixel's class has a weight, the loss is 0.
     """
     a, b = false_positives, false_negatives
-    onehot = one_hot(target, prediction.classes).to(prediction.logits.dtype)
-    p = prediction.p * (target != IGNORED)[:, None]
+    onehot = one_hot(target, logits.shape[1]).to(logits.dtype)
+    p = functional.softmax(logits, dim=1) * (target != IGNORED)[:, None]
     pixels = (0, 2, 3)
     hits, claimed, counts = (p * onehot).sum(pixels), p.sum(pixels), onehot.sum(pixels)
     union = (1 - a - b) * hits + a * claimed + b * counts
@@ -50,11 +50,11 @@ def tversky(
     return (class_shares(counts, weights) * (1 - similarity)).sum()
 
 
-def dice(prediction: Prediction, target: Tensor, weights: Tensor, average: Average = "per_class") -> Tensor:
+def dice(logits: Tensor, target: Tensor, weights: Tensor, average: Average = "per_class") -> Tensor:
     """Soft Dice loss (arXiv 1606.04797): Tversky with both errors at one half.
 
     per_class: sum_k w_k * (1 - 2 * sum_i p_ik * y_ik / sum_i (p_ik + y_ik)) / sum_k w_k over the classes that occur.
     pooled: 1 - 2 * sum_k w_k * sum_i p_ik * y_ik / sum_k w_k * sum_i (p_ik + y_ik) over all classes (report B, eq. 2;
     with equal weights report E, table 2). The denominator is the plain sum, not V-Net's sum of squares.
     """
-    return tversky(prediction, target, weights, false_positives=0.5, false_negatives=0.5, average=average)
+    return tversky(logits, target, weights, false_positives=0.5, false_negatives=0.5, average=average)
