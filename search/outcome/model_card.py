@@ -59,8 +59,8 @@ def _merged(contents: BundleContents) -> str:
 
 def _shifted(contents: BundleContents) -> str:
     return "".join(
-        f"\nTo the logits of {_cell(name)} {abs(offset):.1f} is {'added' if offset > 0 else 'taken away'}: what has"
-        " the best score on the validation images."
+        f"\n{abs(offset):.1f} is {'added to' if offset > 0 else 'taken from'} the logits of {_cell(name)}, the number"
+        " with the best score on the validation images."
         for name, offset in class_offsets(contents).items()
     )
 

@@ -97,6 +97,6 @@ def test_the_offset_of_a_class_travels_along(contents: BundleContents, tmp_path:
 
     name = contents.facts.class_names[2]
     assert json.loads((tmp_path / "bundle" / "metrics.json").read_text())["offsets"] == {name: 1.5}
-    assert f"To the logits of {name} 1.5 is added" in (tmp_path / "bundle" / "README.md").read_text()
+    assert f"1.5 is added to the logits of {name}, " in (tmp_path / "bundle" / "README.md").read_text()
     read = read_bundle(tmp_path / "bundle")
     assert measure(read.network, shifted).confusion == measure(network, shifted).confusion != before
