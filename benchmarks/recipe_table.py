@@ -7,6 +7,9 @@ IoU of each class at the end. The first recipes get further seeds, which say how
     python benchmarks/recipe_table.py DATA --out rows.csv [--recipes 200] [--again 30] [--part 1/2]
     python benchmarks/recipe_table.py --report rows.csv [MORE.csv]
 
+`--named` trains presets and recipe files instead of random ones, as a study of the space tries them: is a recipe worth
+a place among those that a study begins with?
+
 The file is written anew after each training, whole or not at all; the same command again trains what is missing. Two
 processes, or two machines, take a part and a file each. `--full` trains the first recipes at full size instead, which
 shows how well the small trainings rank them.
@@ -31,6 +34,7 @@ from kept_weights import shrunk
 from recipe_table_report import report
 
 from search.reproduction.plan import Budget, at_budget
+from search.studies.recipes import as_planned, read_recipe
 from search.training.epoch import EpochRecord
 from search.training.fit import Diverged, fit
 from search.worker.job_files import facts_of, samples_of, training_data
@@ -77,11 +81,21 @@ def fewer(dataset: Dataset, split: Split, every: int, validated: int) -> Split:
     )
 
 
-def wanted(told: argparse.Namespace) -> Iterator[tuple[int, int]]:
-    """Number and seed of each training of this part, in order."""
+def named_recipe(space: Space, name: str, samples: int) -> tuple[dict[str, Any], Recipe]:
+    """The recipe of a preset's name or a file, as a study of the space tries it; its parameters where it has room."""
+    recipe = as_planned(space, read_recipe(name, space.facts, samples))
+    try:
+        return space.params(recipe), recipe
+    except SpaceError:
+        return {}, recipe
+
+
+def wanted(told: argparse.Namespace) -> Iterator[tuple[str, int]]:
+    """Number or name of the recipe, and seed, of each training of this part, in order."""
     part, parts = (int(number) for number in told.part.split("/"))
-    everything = [(number, 0) for number in range(told.recipes)]
-    everything += [(number, seed) for seed in (1, 2) for number in range(min(told.again, told.recipes))]
+    recipes = told.named or told.only or [str(number) for number in range(told.recipes)]
+    everything = [(recipe, 0) for recipe in recipes]
+    everything += [(recipe, seed) for seed in (1, 2) for recipe in recipes[: told.again]]
     yield from everything[part - 1 :: parts]
 
 
@@ -111,6 +125,11 @@ def train(recipe: Recipe, dataset: Dataset, split: Split, settings: Settings) ->
     return row(records, failure, time.process_time() - began)
 
 
+def read_table(*paths: Path) -> pd.DataFrame:
+    """The rows of these files; a recipe is a name or a number in digits."""
+    return pd.concat([pd.read_csv(path, dtype={"recipe": str}) for path in paths], ignore_index=True)
+
+
 def run(told: argparse.Namespace) -> None:
     """Train what the file lacks, one recipe after the other."""
     torch.set_num_threads(1)
@@ -122,17 +141,18 @@ def run(told: argparse.Namespace) -> None:
     split = examine(whole, str(told.data), clean="auto", seed=0).split
     split = fewer(whole, split, settings.every, settings.validated)
     dataset = shrunk(whole, settings.scale)
-    table = pd.read_csv(told.out) if told.out.exists() else pd.DataFrame(columns=["recipe", "seed", "settings"])
+    table = read_table(told.out) if told.out.exists() else pd.DataFrame(columns=["recipe", "seed", "settings"])
     if len(other := table[table.settings != text]):
         raise ValueError(f"{told.out} has rows of other settings ({other.settings.iloc[0]}): choose another file")
     known = set(zip(table.recipe, table.seed, strict=True))
-    for number, seed in wanted(told):
-        if (number, seed) in known:
+    for name, seed in wanted(told):
+        if (name, seed) in known:
             continue
-        params, recipe = random_recipe(space, number)
+        named = not name.isdecimal()
+        params, recipe = named_recipe(space, name, len(split.train)) if named else random_recipe(space, int(name))
         found = train(recipe.model_copy(update={"seed": seed}), dataset, split, settings)
-        print(f"recipe {number}, seed {seed}: {found['miou']}, {found['seconds']:.0f} s", file=sys.stderr, flush=True)
-        new = {"recipe": number, "seed": seed, **found, "params": json.dumps(params), "settings": text}
+        print(f"recipe {name}, seed {seed}: {found['miou']}, {found['seconds']:.0f} s", file=sys.stderr, flush=True)
+        new = {"recipe": name, "seed": seed, **found, "params": json.dumps(params), "settings": text}
         table = pd.concat([table, pd.DataFrame([new])], ignore_index=True) if len(table) else pd.DataFrame([new])
         write_bytes(told.out, table.to_csv(index=False).encode())
 
@@ -145,13 +165,15 @@ def main() -> None:
     parser.add_argument("--space", default="standard")
     parser.add_argument("--recipes", type=int, default=200)
     parser.add_argument("--again", type=int, default=30, help="so many of them with three seeds")
+    parser.add_argument("--only", nargs="+", metavar="NUMBER", help="the random recipes of these numbers")
+    parser.add_argument("--named", nargs="+", metavar="PRESET|FILE", help="these instead of random ones")
     parser.add_argument("--part", default="1/1", help="1/2 and 2/2 share the work")
     parser.add_argument("--full", action="store_true", help="at full size")
     told = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         if told.report:
-            print(report(pd.concat([pd.read_csv(path) for path in told.report], ignore_index=True)))
+            print(report(read_table(*told.report)))
         elif told.data is None or told.out is None:
             raise ValueError("DATA and --out FILE.csv are needed, where the rows are kept")
         else:

@@ -19,11 +19,20 @@ Floats = NDArray[np.float64]
 
 
 def report(table: pd.DataFrame) -> str:
-    """The sections of the report, as Markdown. table: rows of `recipe_table.py`."""
+    """The sections of the report, as Markdown.
+
+    table: rows of `recipe_table.py`; those of other settings than most are taken for trainings at full size.
+    """
     curves = table.miou.map(json.loads)
     table = table.assign(final=[curve[-1] if curve else 0.0 for curve in curves], curve=curves)
-    first = table[table.seed == 0].reset_index(drop=True)
-    parts = (_overview(table), _seeds(table), _rungs(first), _axes(first), _blame(first))
+    small, random = table.settings == table.settings.mode()[0], table.recipe.str.isdecimal()
+    main = table[small & random]
+    first = main[main.seed == 0].reset_index(drop=True)
+    parts = [_overview(main), _seeds(main), _rungs(first), _axes(first), _blame(first)]
+    if len(named := table[small & ~random]):
+        parts.append(_named(first, named))
+    if len(full := table[~small]):
+        parts.append(_full(first, full))
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -130,3 +139,27 @@ def _blame(first: pd.DataFrame) -> Iterator[str]:
     low = (blamed & lowest).sum()
     yield f"{blamed.sum()} of {len(first)} recipes hold such a value ({blamed.mean():.1%}); with one, {low} end in the"
     yield f"lowest tenth ({low / len(first):.1%})."
+
+
+def _named(first: pd.DataFrame, named: pd.DataFrame) -> Iterator[str]:
+    """Where recipes that people made stand among the random ones."""
+    yield "## Recipes with a name, mean over their seeds"
+    yield "| recipe | mean IoU | random recipes that are better | seconds |"
+    yield "|---|---|---|---|"
+    means = named.groupby("recipe")[["final", "seconds"]].mean().sort_values("final", ascending=False)
+    for name, row in means.iterrows():
+        yield f"| {name} | {row.final:.3f} | {(first.final > row.final).mean():.0%} | {row.seconds:.0f} |"
+
+
+def _full(first: pd.DataFrame, full: pd.DataFrame) -> Iterator[str]:
+    """How well the small trainings rank the ones at full size."""
+    pairs = first.merge(full[full.seed == 0], on="recipe", suffixes=("", "_full"))
+    small, large = pairs.final.to_numpy(), pairs.final_full.to_numpy()
+    found = _interval(lambda rows: float(spearmanr(small[rows], large[rows]).statistic), len(pairs))
+    yield "## Trained at full size"
+    place = 1 + (small > small[large.argmax()]).sum()
+    yield f"{len(pairs)} recipes, median {full.seconds.median():.0f} s: rank correlation {found};"
+    yield f"the best of them at full size is number {place} of the small trainings."
+    yield "| recipe | small | full size |"
+    yield "|---|---|---|"
+    yield from (f"| {row.recipe} | {row.final:.3f} | {row.final_full:.3f} |" for row in pairs.itertuples())

@@ -171,14 +171,14 @@ def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
     if len(taken) == len(FINALS):
         return taken, ()
     whole = bind(study.facts, epochs=study.config.epochs)
-    inside, most = (sum(_holds(space, study, recipe) for recipe in recipes) for space in (study.space, whole))
+    inside, most = (sum(_holds(space, recipe) for recipe in recipes) for space in (study.space, whole))
     more = f"; --space whole has room for {most}" if most > inside else ""
     return taken, (f"{len(taken)} of {len(FINALS)} published recipes fit and are tried first{more}",)
 
 
-def _holds(space: Space, study: Study, recipe: Recipe) -> bool:
+def _holds(space: Space, recipe: Recipe) -> bool:
     try:
-        space.params(as_planned(study, recipe))
+        space.params(as_planned(space, recipe))
     except SpaceError:
         return False
     return True

@@ -9,7 +9,7 @@ import optuna
 from search.errors import UsageError
 from search.studies.limits import constraint_values, countable, refusal
 from search.studies.study import Study
-from spaces import DataFacts, Recipe, SpaceError, adapt, load_preset, load_recipe, preset_names
+from spaces import DataFacts, Recipe, Space, SpaceError, adapt, load_preset, load_recipe, preset_names
 from spaces.axis import Scalar
 from spaces.domain import Fixed, Searched
 from storage.store import Store
@@ -58,17 +58,17 @@ def recipe_for(study: Study, named: str) -> Recipe:
     return read_recipe(named, study.facts, len(study.split.train))
 
 
-def as_planned(study: Study, recipe: Recipe) -> Recipe:
-    """The recipe as this study tries it: comparable with the others, and without what means nothing for its data.
+def as_planned(space: Space, recipe: Recipe) -> Recipe:
+    """The recipe as a study of this space tries it: comparable with the others, and without what means nothing there.
 
     It gets the study's own epochs and patience, where the space samples neither: a study compares equal budgets. Where
     the space fixes which weights count, that holds for it, too.
     """
-    own = {name: study.space.domains[f"optimisation.{name}"] for name in (*BUDGET, *WEIGHTS)}
+    own = {name: space.domains[f"optimisation.{name}"] for name in (*BUDGET, *WEIGHTS)}
     fixed = {name: domain for name, domain in own.items() if name in BUDGET or isinstance(domain, Fixed)}
     changes = {name: domain.value for name, domain in fixed.items() if not isinstance(domain, Searched)}
-    planned = recipe.model_copy(update={"optimisation": recipe.optimisation.model_copy(update=changes)})
-    return adapt(planned, study.facts)
+    optimisation = recipe.optimisation.model_copy(update=changes)
+    return adapt(recipe.model_copy(update={"optimisation": optimisation}), space.facts)
 
 
 def params_for(study: Study, recipe: Recipe) -> dict[str, Scalar]:
@@ -77,7 +77,7 @@ def params_for(study: Study, recipe: Recipe) -> dict[str, Scalar]:
     Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits; those
     of a device, and all of them where there is no torch, are left to the workers.
     """
-    planned = as_planned(study, recipe)
+    planned = as_planned(study.space, recipe)
     params = study.space.params(planned)
     if countable() and (why := refusal(constraint_values(study, planned), study.config, None)):
         reason = why.removeprefix("refused before training: ")

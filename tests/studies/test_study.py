@@ -101,7 +101,7 @@ def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, inputs
     space = study.space
     samples = len(study.split.train)
     tried = enqueued(store, space)
-    assert tried == [as_planned(study, load_preset(name, space.facts, samples)) for name in FINALS]
+    assert tried == [as_planned(study.space, load_preset(name, space.facts, samples)) for name in FINALS]
     assert {recipe.optimisation.epochs for recipe in tried} == {made.config.epochs}
     assert samples < 80  # a twentieth of them is under four: nnU-Net's rules want the smallest batch
     assert tried[FINALS.index("nnunet-plan")].optimisation.batch_size == 4
@@ -195,7 +195,7 @@ def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, in
     study = Study(made.config)
     space = study.space
     [tried] = enqueued(store, space)
-    assert tried == as_planned(study, recipe_for(study, "nnunet-plan"))
+    assert tried == as_planned(study.space, recipe_for(study, "nnunet-plan"))
     assert tried.model.network.depth == 2  # 24 pixels: halved three times they would be under four
 
 
@@ -271,7 +271,7 @@ def test_presets_are_adapted_to_data_without_excluded_classes(
     study = Study(made.config)
     tried = enqueued(store, study.space)
     assert len(tried) == len(FINALS)
-    assert tried[0] == as_planned(study, load_preset("baseline"))
+    assert tried[0] == as_planned(study.space, load_preset("baseline"))
     assert not tried[0].loss.ignore_excluded
     assert load_preset("baseline").loss.ignore_excluded
     with pytest.raises(UsageError, match="trial 0 has the same recipe"):
