@@ -202,13 +202,27 @@ class Recorded:
         return found
 
     @cached_property
-    def _forest(self) -> Any:
+    def _rows(self) -> Values:
+        return np.array([self.row(json.loads(text)) for text in self.table.params])
+
+    def _new_forest(self) -> Any:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        rows = np.array([self.row(json.loads(text)) for text in self.table.params])
+        return ExtraTreesRegressor(self.trees, min_samples_leaf=2, bootstrap=True, random_state=0)
+
+    @cached_property
+    def _forest(self) -> Any:
         seconds = self.table.seconds.to_numpy()[:, None]
-        forest = ExtraTreesRegressor(self.trees, min_samples_leaf=2, bootstrap=True, random_state=0)
-        return forest.fit(rows, np.hstack([self._curves, np.log(np.maximum(seconds, 0.1))]))
+        return self._new_forest().fit(self._rows, np.hstack([self._curves, np.log(np.maximum(seconds, 0.1))]))
+
+    def foresight(self) -> float:
+        """Spearman's rank correlation between the ends of recipes and what a forest without them foresees."""
+        from scipy.stats import spearmanr
+        from sklearn.model_selection import GroupKFold, cross_val_predict
+
+        ends, folds = self._curves[:, -1], GroupKFold(10)
+        seen = cross_val_predict(self._new_forest(), self._rows, ends, groups=self.table.recipe, cv=folds)
+        return float(spearmanr(seen, ends).statistic)
 
     def suggest(self, trial: Suggests) -> Any:
         """Ask the trial for its parameters."""
