@@ -15,11 +15,11 @@ BOOTSTRAPS = 1000
 BINS = 5  # of a numeric axis, with equally many recipes each
 LEAST = 8  # recipes with a value, before anything is said about it
 MEANT = {
-    "optimisation.sgd_rate": ("optimisation.optimizer", "sgd"),
+    "optimisation.sgd_lr": ("optimisation.optimizer", "sgd"),
     "optimisation.lr": ("optimisation.optimizer", "adamw"),
     "class_weights.smoothing": ("class_weights.scheme", "inverse_frequency"),
 }
-"""Axes that mean something beside one value of another; SGD's rate is a row of its own."""
+"""Axes that mean something beside one value of another."""
 FAILS = 0.5  # share of the recipes with a value that end in the lowest tenth, from which on the value is to blame
 
 MORE = 0.025  # from which share of all recipes on such a value is told
@@ -105,8 +105,7 @@ def _rungs(first: pd.DataFrame) -> Iterator[str]:
 def values_of(first: pd.DataFrame) -> Iterator[tuple[str, pd.Series[str]]]:
     """For each axis the option or the fifth of its range that each recipe has, missing where it has none."""
     params = pd.DataFrame([json.loads(text) for text in first.params])
-    params["learning rate of SGD"] = params["optimisation.lr"] * params["optimisation.sgd_rate"]
-    for name, (other, value) in (MEANT | {"learning rate of SGD": MEANT["optimisation.sgd_rate"]}).items():
+    for name, (other, value) in MEANT.items():
         params[name] = params[name].where(params[other] == value)
     for name in sorted(params):
         column = params[name]

@@ -135,6 +135,19 @@ def _distribution(path: str, number: type, low: float, high: float, log: Any, st
     return Searched(FloatDistribution(low, high, log=log, step=step))
 
 
+def nearest(domain: Domain, value: float) -> float:
+    """The number of the domain that is closest to the value, or the value itself where there is none."""
+    match domain:
+        case Fixed(value=int() | float() as only):
+            return only
+        case Searched(distribution=FloatDistribution(low=low, high=high, step=None)):
+            return min(max(value, low), high)
+        case Searched():
+            numbers = [float(option) for option in options("", domain) if isinstance(option, (int, float))]
+            return min(numbers, key=lambda number: abs(number - value), default=value)
+    return value
+
+
 def options(path: str, domain: Domain) -> tuple[Scalar | None, ...]:
     """All values of a domain, for a grid. Raises SpaceError when there is no end of them."""
     if not isinstance(domain, Searched):

@@ -11,13 +11,15 @@ from search.studies.limits import constraint_values, countable, refusal
 from search.studies.study import Study
 from spaces import DataFacts, Recipe, Space, SpaceError, adapt, load_preset, load_recipe, preset_names
 from spaces.axis import Scalar
-from spaces.domain import Fixed, Searched
+from spaces.domain import Fixed, Searched, nearest
+from spaces.recipe import Optimisation
 from storage.store import Store
 from storage.studies.studies import load_config
 from storage.trials.queries import same_recipe
 
 BUDGET = ("epochs", "patience")
 WEIGHTS = ("ema", "kept", "fit_offset")
+RATES = ("lr", "sgd_lr")
 
 
 def enqueue(store: Store, name: str, recipe: str) -> None:
@@ -62,13 +64,24 @@ def as_planned(space: Space, recipe: Recipe) -> Recipe:
     """The recipe as a study of this space tries it: comparable with the others, and without what means nothing there.
 
     It gets the study's own epochs and patience, where the space samples neither: a study compares equal budgets. Where
-    the space fixes which weights count, that holds for it, too.
+    the space fixes which weights count, that holds for it, too. A learning rate that its optimiser does not read is the
+    space's nearest one.
     """
     own = {name: space.domains[f"optimisation.{name}"] for name in (*BUDGET, *WEIGHTS)}
     fixed = {name: domain for name, domain in own.items() if name in BUDGET or isinstance(domain, Fixed)}
     changes = {name: domain.value for name, domain in fixed.items() if not isinstance(domain, Searched)}
-    optimisation = recipe.optimisation.model_copy(update=changes)
+    optimisation = recipe.optimisation.model_copy(update=changes | _rates(space, recipe.optimisation))
     return adapt(recipe.model_copy(update={"optimisation": optimisation}), space.facts)
+
+
+def _rates(space: Space, section: Optimisation) -> dict[str, float]:
+    """The two learning rates of the section in the space: the one that its optimiser reads is as it was."""
+    shared, own = (space.domains[f"optimisation.{name}"] for name in RATES)
+    if section.optimizer != "sgd":
+        return {"sgd_lr": nearest(own, section.sgd_lr)}
+    if isinstance(own, Searched):
+        return {"lr": nearest(shared, section.lr), "sgd_lr": section.rate}
+    return {}
 
 
 def params_for(study: Study, recipe: Recipe) -> dict[str, Scalar]:

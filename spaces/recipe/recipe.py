@@ -28,11 +28,11 @@ class Optimisation(Part):
     lr: Annotated[
         float, floats(1e-5, 1e-1, log=True, reports="B"), Field(description="learning rate, at its highest")
     ] = 1e-3
-    sgd_rate: Annotated[
+    sgd_lr: Annotated[
         float,
-        floats(1.0, 100.0, log=True, searched=False),
-        Field(description="factor on the learning rate where the optimiser is SGD, whose good rates are higher"),
-    ] = 1.0
+        floats(0.0, 1.0, searched=False),
+        Field(description="learning rate of SGD, whose good rates are higher than Adam's; 0 for that of `lr`"),
+    ] = 0.0
     weight_decay: Annotated[float, floats(1e-6, 1e-1, log=True, reports="E"), Field(description="weight decay")] = 1e-4
     momentum: Annotated[
         float,
@@ -98,7 +98,7 @@ class Optimisation(Part):
     @property
     def rate(self) -> float:
         """The learning rate at its highest, of the optimiser that is used."""
-        return self.lr * self.sgd_rate if self.optimizer == "sgd" else self.lr
+        return self.sgd_lr if self.optimizer == "sgd" and self.sgd_lr > 0 else self.lr
 
 
 class Background(Part):

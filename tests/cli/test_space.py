@@ -75,7 +75,7 @@ def test_the_space_of_data_is_the_default_one(capsys: pytest.CaptureFixture[str]
     assert default == shown(capsys, "--data", data, "--space", "standard", "--json")
     assert default != shown(capsys, "--data", data, "--space", "whole", "--json")
     axes = {axis["path"]: axis for axis in json.loads(default)["axes"]}
-    assert (axes["optimisation.sgd_rate"]["searched"], axes["model.activation"]["searched"]) == (True, False)
+    assert (axes["optimisation.sgd_lr"]["searched"], axes["model.activation"]["searched"]) == (True, False)
 
 
 def test_the_help_names_the_spaces(capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,7 +109,7 @@ def recipe_with(path: Path, value: Any, family: str) -> Recipe:
         "class_weights": {"factors": {name: 1.0 + k for k, name in enumerate(NAMES)}},
         "optimisation": {"batch_size": 4},
     }
-    if path[-1] == "sgd_rate":
+    if path[-1] == "sgd_lr":
         plain["optimisation"]["optimizer"] = "sgd"
     if path[1:2] and path[1] in LEVELS:
         plain["loss"][path[1]] = {"dice": {}}

@@ -20,7 +20,7 @@ loss: {low: {use: [true, false], dice: {excluded: [true, false]}}, dice: {exclud
 class_weights: {regions: [true, false], factors: {sand: {low: 0, high: 1000}, big rock: {low: 0, high: 1000}}}
 augment: {class_factors: {big rock: {low: 0, high: 3}}}
 optimisation: {momentum: {low: 0.0, high: 0.99}, epochs: {low: 1, high: 2000}, patience: {low: 1, high: 2000},
-               sgd_rate: {low: 1, high: 100}, clip: {low: 0, high: 100}, decayed: [kernels, all],
+               sgd_lr: {low: 0, high: 1}, clip: {low: 0, high: 100}, decayed: [kernels, all],
                ema: {low: 0, high: 0.9999}, kept: [best, last], fit_offset: [true, false]}
 data: {cleaning: [none, mask, mahalanobis, mean]}
 background: {use: [true, false]}

@@ -29,7 +29,7 @@ model: {family: unetpp, depth: 4, upsampling: bilinear, activation: gelu, kernel
 loss: {cross_entropy: null, tversky: {weight: 0.3}, low: {bce: {}}, ignore_excluded: false}
 augment: {geometry: {elastic: 3.0, probability: 0.4}, noise: 0.1}
 background: {depth: 2}
-optimisation: {ema: 0.999, kept: last, fit_offset: true}
+optimisation: {sgd_lr: 0.1, ema: 0.999, kept: last, fit_offset: true}
 """
 
 
@@ -158,7 +158,8 @@ def test_what_a_closed_space_names_binds_enqueued_recipes(mars: DataFacts) -> No
 def test_an_enqueued_recipe_may_have_no_other_term_than_one_that_is_off(mars: DataFacts, term: str) -> None:
     """Without it, the last term that a study may have on would be on in this recipe, too."""
     recipe = load_recipe(
-        f"loss: {{cross_entropy: null, {term}: {{}}}}\noptimisation: {{ema: 0.999, kept: last, fit_offset: true}}"
+        f"loss: {{cross_entropy: null, {term}: {{}}}}\n"
+        "optimisation: {sgd_lr: 0.1, ema: 0.999, kept: last, fit_offset: true}"
     )
     space = bind(mars, "base: standard")
     assert space.recipe(space.params(recipe)) == recipe

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -17,8 +17,9 @@ from search.errors import UsageError
 from search.studies.create import Created, create
 from search.studies.recipes import as_planned, enqueue, read_recipe, recipe_for
 from search.studies.study import Study, open_study
-from spaces import FINALS, Recipe, Space, SpaceError, dump_recipe, load_preset
+from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, dump_recipe, load_preset
 from spaces.domain import Default
+from spaces.recipe import Optimisation
 from storage.data.dataset import build_dataset, write_dataset
 from storage.data.quality.outliers import find_outliers
 from storage.data.synthetic import synthesise
@@ -120,6 +121,38 @@ def test_the_default_space_begins_with_the_published_recipes_that_fit(
     [baseline, rare, *_] = tried
     assert baseline.loss.dice is None
     assert rare.loss.dice is not None
+
+
+@pytest.mark.parametrize(
+    ("own", "optimiser", "lr", "sgd_lr", "found"),
+    [
+        ("{low: 0.1, high: 0.2}", "adamw", 3e-3, 0.0, (3e-3, 0.1)),
+        ("[0.05, 0.1, 0.3]", "adamw", 3e-3, 0.25, (3e-3, 0.3)),
+        ("0.0", "adamw", 3e-3, 0.25, (3e-3, 0.0)),
+        ("{low: 0.05, high: 0.2}", "sgd", 0.08, 0.0, (1e-2, 0.08)),
+        ("{low: 0.1, high: 0.2}", "sgd", 3e-3, 0.15, (3e-3, 0.15)),
+        ("0.0", "sgd", 3e-3, 0.0, (3e-3, 0.0)),
+    ],
+)
+def test_a_rate_that_the_optimiser_does_not_read_is_moved_into_the_space(
+    own: str, optimiser: Literal["adamw", "sgd"], lr: float, sgd_lr: float, found: tuple[float, float]
+) -> None:
+    space = bind(
+        DataFacts(channels=1, height=64, width=128, class_names=("soil", "rock")),
+        f"optimisation: {{optimizer: [adamw, sgd], lr: {{low: 1e-3, high: 1e-2}}, sgd_lr: {own}}}",
+    )
+    recipe = Recipe(optimisation=Optimisation(optimizer=optimiser, lr=lr, sgd_lr=sgd_lr))
+    tried = as_planned(space, recipe)
+    space.params(tried)
+    assert (tried.optimisation.lr, tried.optimisation.sgd_lr) == found
+    assert tried.optimisation.rate == recipe.optimisation.rate
+
+
+def test_a_rate_that_the_optimiser_reads_must_lie_in_the_space(store: Store, inputs: Callable[..., Inputs]) -> None:
+    space = Study(create(store, *inputs(space=StudyConfig.space)).config).space
+    recipe = Recipe(optimisation=Optimisation(optimizer="sgd", sgd_lr=0.3))
+    with pytest.raises(SpaceError, match=r"optimisation\.sgd_lr: the recipe has 0\.3, this study allows 0\.01 to 0\.2"):
+        space.params(as_planned(space, recipe))
 
 
 def test_the_space_for_cpus_begins_with_recipes_of_its_own(store: Store, inputs: Callable[..., Inputs]) -> None:

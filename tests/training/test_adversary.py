@@ -80,8 +80,8 @@ def test_the_losses_are_means_over_the_steps(grey: TrainingData) -> None:
 
 def test_the_discriminators_rate_is_adams_whatever_the_generators_optimiser(grey: TrainingData) -> None:
     model = MODEL.model_copy(update={"discriminator_lr": 0.5})
-    for optimizer, factor in (("adam", 1.0), ("sgd", 1.0), ("sgd", 30.0)):
-        changes = {"optimizer": optimizer, "sgd_rate": factor, "schedule": "none"}
+    for optimizer, own in (("adam", 0.0), ("sgd", 0.0), ("sgd", 0.3)):
+        changes = {"optimizer": optimizer, "sgd_lr": own, "schedule": "none"}
         recipe = RECIPE.model_copy(update={"optimisation": RECIPE.optimisation.model_copy(update=changes)})
         opponent = Adversary(model, recipe, grey.facts, CPU, 40)
         assert opponent.optimizer.lr == opponent.schedule.lr == pytest.approx(0.5 * 1e-2)
