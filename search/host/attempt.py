@@ -18,7 +18,7 @@ from search.host.context import HostContext
 from search.host.reporter import TrialReporter, describe
 from search.host.state import INTERRUPTED, Training
 from search.studies.limits import constraint_values, refusal
-from search.studies.study import trial_seed
+from search.studies.study import Study, trial_seed
 from search.training.epoch import EpochRecord
 from search.worker import protocol
 from search.worker.process import WorkerDied, WorkerProcess
@@ -176,7 +176,7 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
         case protocol.Note():
             _logger.info("trial %d: %s", job.trial.number, message.text)
         case protocol.Finished():
-            return _completed(recipe, reporter, message.best)
+            return _completed(context.opened, recipe, reporter, message.best)
         case protocol.Failed(kind="diverged"):
             return Failed(reason=message.reason)
         case protocol.Failed():
@@ -187,14 +187,12 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
         case protocol.Stopped():
             return _interrupted(context, job)
     if isinstance(message, protocol.EpochEnd | protocol.Resumed):
-        latest, training = reporter.epochs[-1], job.training
-        training.epoch, training.score = latest.number, reporter.value(latest)
-        training.epochs = recipe.optimisation.epochs
+        job.training.latest, job.training.epochs = reporter.epochs[-1], recipe.optimisation.epochs
     return None
 
 
-def _completed(recipe: Recipe, reporter: TrialReporter, best: int) -> Completed | Failed:
-    value = reporter.value(reporter.epochs[best - 1])
+def _completed(study: Study, recipe: Recipe, reporter: TrialReporter, best: int) -> Completed | Failed:
+    value = study.value(reporter.epochs[best - 1])
     if math.isnan(value):
         reason = "the validation score is undefined: no class that counts occurs in the validation part"
         return Failed(reason=reason)

@@ -18,6 +18,7 @@ from search.host.context import HostContext
 from search.host.state import HostState, Training
 from search.log import log_fields, log_lines, tell
 from search.output import console as new_console
+from search.training.epoch import EpochRecord
 from storage.trials.queries import best_of, count, remaining_seconds
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
@@ -101,10 +102,10 @@ class LogProgress(Progress):
     def refresh(self, trials: Sequence[FrozenTrial], context: HostContext) -> None:
         """Log what has begun and ended since the last time."""
         state, target, constant = context.state, context.target, context.opened.best_constant
-        for training in _under_way(state):
+        for training, latest in _under_way(state):
             if training.trial not in self._begun:
                 self._begun.add(training.trial)
-                where = {"slot": training.worker, "epoch": training.epoch, "epochs": training.epochs}
+                where = {"slot": training.worker, "epoch": latest.number, "epochs": training.epochs}
                 tell(f"trial {training.trial} trains", "trial began", trial=training.trial, **where)
         for trial, line in self._endings.look(trials, target, context.opened.constant_note):
             here = {"here": trial.number in state.trained, "finished": count(trials).finished, "target": target}
@@ -122,8 +123,10 @@ def _fields(trial: FrozenTrial) -> dict[str, object]:
     }
 
 
-def _under_way(state: HostState) -> list[Training]:
-    return sorted((t for t in list(state.trainings.values()) if t.epoch), key=lambda t: t.worker)
+def _under_way(state: HostState) -> list[tuple[Training, EpochRecord]]:
+    """The trainings with an epoch behind them, by worker, and the newest epoch of each."""
+    held = sorted(state.trainings.values(), key=lambda training: training.worker)
+    return [(training, training.latest) for training in held if training.latest is not None]
 
 
 def render(trials: Sequence[FrozenTrial], context: HostContext) -> Group:
@@ -145,9 +148,9 @@ def render(trials: Sequence[FrozenTrial], context: HostContext) -> Group:
     tail = Text(shown)
     tail.append(f"   about {clock(left)} left" if left is not None and counts.finished < target else "", style="dim")
     table = Table.grid(padding=(0, 2))
-    for training in _under_way(state):
-        bar = ProgressBar(total=training.epochs, completed=training.epoch, width=30)
-        epoch, score = f"epoch {training.epoch}/{training.epochs}", f"mIoU {training.score:.4f}"
+    for training, latest in _under_way(state):
+        bar = ProgressBar(total=training.epochs, completed=latest.number, width=30)
+        epoch, score = f"epoch {latest.number}/{training.epochs}", f"mIoU {context.opened.value(latest):.4f}"
         table.add_row(training.worker, f"trial {training.trial}", bar, epoch, score)
     return Group(head, tail, table, Text(_held(name, state), "yellow"))
 

@@ -48,13 +48,9 @@ class TrialReporter:
         for epoch in epochs:
             self._tell(epoch, heed=not final and epoch.number not in passed)
 
-    def value(self, epoch: EpochRecord) -> float:
-        """The study's objective after the epoch, NaN where it is undefined."""
-        return epoch.miou_strict if self._opened.config.objective == "miou_strict" else epoch.miou
-
     def counted(self) -> EpochRecord:
         """The epoch whose value is the trial's so far. There must be one."""
-        return self.epochs[counting(self._kept, [self.value(epoch) for epoch in self.epochs])]
+        return self.epochs[counting(self._kept, [self._opened.value(epoch) for epoch in self.epochs])]
 
     def _tell(self, epoch: EpochRecord, *, heed: bool) -> None:
         """Write the epoch and, at a rung, report the one that counts: single epochs swing by 0.3 (measured)."""
@@ -62,7 +58,7 @@ class TrialReporter:
         add_epoch(self._store, trial_id_of(self.trial), epoch)
         if epoch.number not in rungs(self._opened.config) and not epoch.last:
             return
-        value = self.value(self.counted())
+        value = self._opened.value(self.counted())
         self.reported = 0.0 if math.isnan(value) else value
         self.trial.report(self.reported, epoch.number)
         if not epoch.last and self.trial.should_prune() and heed:

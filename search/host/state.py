@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search.host.shutdown import Shutdown
+from search.training.epoch import EpochRecord
 from storage.studies.ends import Ends
 
 SILENCE_S = 600.0  # a worker without a message for so long hangs,
@@ -25,19 +26,23 @@ _HELD = {"pause": "the study was paused during the training", "stop": "the study
 class Training:
     """One trial that this host holds, from its claim to its settlement.
 
-    worker: the name of its device slot. epoch: the newest, 0 before the first, of so many epochs of the recipe; score:
-    the objective after it.
+    worker: the name of its device slot. latest: the newest epoch, None before the first, of so many epochs of the
+    recipe.
     kill: ends its worker process at once, None while it has none. lost: the trial was reclaimed by another host.
     """
 
     trial: int
     worker: str
-    epoch: int = 0
+    latest: EpochRecord | None = None
     epochs: int = 0
-    score: float = 0.0
     kill: Callable[[], None] | None = None
     lost: bool = False
     progressed: float = field(default_factory=time.monotonic, init=False)
+
+    @property
+    def epoch(self) -> int:
+        """The number of the newest epoch, 0 before the first."""
+        return self.latest.number if self.latest is not None else 0
 
     def progress(self) -> None:
         """Note that its worker has sent a message: the trial is alive."""

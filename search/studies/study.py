@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from optuna.trial import FrozenTrial
 
+from search.training.epoch import EpochRecord
 from search.training.metrics import Constant, beside
 from search.worker.job_files import panel_samples, samples_of
 from search.worker.protocol import Samples
@@ -53,6 +54,10 @@ class Study:
         """What the best constant answer reaches on the validation part; NaN where the study does not say."""
         miou, strict = self.config.constant_miou, self.config.constant_miou_strict
         return Constant(miou=math.nan if miou is None else miou, miou_strict=math.nan if strict is None else strict)
+
+    def value(self, epoch: EpochRecord) -> float:
+        """The study's objective after the epoch, NaN where it is undefined."""
+        return epoch.miou_strict if self.config.objective == "miou_strict" else epoch.miou
 
     @property
     def best_constant(self) -> float | None:

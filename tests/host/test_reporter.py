@@ -44,12 +44,12 @@ def reporter(
     indirect=["reporter"],
 )
 def test_rungs_and_value_are_of_the_epoch_that_counts(
-    reporter: TrialReporter, number: int, reported: dict[int, float], store: Store
+    reporter: TrialReporter, number: int, reported: dict[int, float], store: Store, tmp_path: Path
 ) -> None:
     assert reporter.counted().number == number
     assert reporter.trial.storage.get_trial(reporter.trial._trial_id).intermediate_values == reported
     kept = "last" if number == 4 else "best"
-    outcome = _completed(recipe(kept), reporter, number)
+    outcome = _completed(open_study(store, "tiny", tmp_path), recipe(kept), reporter, number)
     assert isinstance(outcome, Completed)
     assert outcome.value == reporter.reported == SCORES[number - 1]
 
