@@ -74,6 +74,7 @@ def predict(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set with test images (.npz)")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help=".npz with masks, or .csv with a row of labels per image")],
     tta: Annotated[bool, typer.Option("--tta", help="average over images mirrored as in the training")] = False,
+    device: options.OwnDevice = "auto",
 ) -> None:
     """Label the test images of a data set, or the images of a file without masks."""
     from search.commands.predict import predict_file
@@ -81,7 +82,7 @@ def predict(
 
     check_prediction_path(out)
     refuse_same_file(file, out)
-    masks = predict_file(bundle, file, tta=tta, say=partial(typer.echo, err=True))
+    masks = predict_file(bundle, file, tta=tta, device=device, say=partial(typer.echo, err=True))
     write_prediction(out, masks)
     typer.echo(f"{out}: masks of {len(masks)} images", err=True)
 
@@ -90,10 +91,11 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder that export or train wrote")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="labelled data set (.npz)")],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="folder for pictures and tables")] = None,
+    device: options.OwnDevice = "auto",
     as_json: options.AsJson = False,
 ) -> None:
     """Score a bundle on all labelled images of a data set."""
     from search.commands.predict import evaluate_file
 
-    found = evaluate_file(bundle, file, out=out, say=partial(typer.echo, err=True))
+    found = evaluate_file(bundle, file, out=out, device=device, say=partial(typer.echo, err=True))
     typer.echo(json.dumps(found.document()) if as_json else found.table())

@@ -51,6 +51,7 @@ Timeout = Annotated[
     typer.Option(parser=seconds_of("--timeout"), metavar="TIME", help="leave after this long: 90s, 6m, 2h"),
 ]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:0,2", help="where to train")]
+OwnDevice = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:N", help="where to compute")]
 On = Annotated[Literal["local", "ray"], typer.Option("--on", help="this machine, or the Ray cluster of RAY_ADDRESS")]
 GpusPerSlot = Annotated[
     float | None,

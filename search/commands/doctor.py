@@ -19,7 +19,8 @@ from search.host.uploads import Outbox
 from search.settings import Settings
 from search.studies.checkpoints import checkpoints, drop_orphans
 from search.worker.connection import COMMAND, child_environment, status_in_words
-from search.worker.devices import cores, unseen_gpus, visible_gpus
+from search.worker.devices import cores
+from search.worker.gpus import unseen_gpus, visible_gpus
 from search.worker.process import START_LIMIT
 from storage.artifacts.artifact_store import artifact_folder, free_bytes, open_artifacts
 from storage.database.status import Condition, Schema, condition

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.commands.own_device import own_device
 from search.errors import UsageError
 from search.outcome.bundle import Bundle, read_bundle
 from search.outcome.evaluation import Evaluation, evaluate
@@ -21,10 +22,11 @@ from storage.data.quality.scale import Pixels, measure_pixels, other_look, other
 Say = Callable[[str], object]
 
 
-def predict_file(bundle: Path, file: Path, *, tta: bool, say: Say) -> NDArray[np.uint8]:
+def predict_file(bundle: Path, file: Path, *, tta: bool, device: str, say: Say) -> NDArray[np.uint8]:
     """The labels (M, H, W) of the images in a file. tta: the mean over images mirrored as in the training.
 
-    say: takes a sentence on images that look other than those of the training, and on classes with other names.
+    device: as in `search.commands.own_device`. say: takes a sentence on images that look other than those of the
+    training, and on classes with other names.
     Raises BundleError, DataError, or UsageError for images that the network cannot label.
     """
     opened = read_bundle(bundle)
@@ -38,7 +40,8 @@ def predict_file(bundle: Path, file: Path, *, tta: bool, say: Say) -> NDArray[np
     names = opened.facts.class_names
     if (theirs := read_class_names(file)) not in ((), names):
         say(f"{file}: names the classes {', '.join(theirs)}; the labels written are those of {', '.join(names)}")
-    return predict_labels(opened.network, images, batch_size=opened.recipe.optimisation.batch_size, mirrors=mirrors)
+    size, where = opened.recipe.optimisation.batch_size, own_device(device, say)
+    return predict_labels(opened.network, images, batch_size=size, device=where, mirrors=mirrors)
 
 
 def check_images(
@@ -72,12 +75,13 @@ def _check_pixels(trained: Pixels, given: Pixels, file: Path, say: Say) -> None:
         )
 
 
-def evaluate_file(bundle: Path, file: Path, *, out: Path | None, say: Say) -> Evaluation:
+def evaluate_file(bundle: Path, file: Path, *, out: Path | None, device: str, say: Say) -> Evaluation:
     """The scores of a bundle on all labelled images of a data set; the classes in the mean are the bundle's.
 
     A file that does not name its classes has the bundle's, too.
 
-    out: a folder for pictures and tables. say: takes sentences on how far the scores can be trusted.
+    out: a folder for pictures and tables. device: as in `search.commands.own_device`. say: takes sentences on how far
+    the scores can be trusted.
     Raises BundleError, DataError, or UsageError for data that the network cannot be scored on.
     """
     opened = read_bundle(bundle)
@@ -92,7 +96,13 @@ def evaluate_file(bundle: Path, file: Path, *, out: Path | None, say: Say) -> Ev
         say(f"{file}: is the data set that the network was trained on: these scores say nothing of other images")
     check_images(opened, file, dataset.images, say, dataset.masks != dataset.ignore_label)
     found, labels = evaluate(
-        opened.network, opened.recipe, dataset.images, dataset.masks, facts, ignore_label=dataset.ignore_label
+        opened.network,
+        opened.recipe,
+        dataset.images,
+        dataset.masks,
+        facts,
+        ignore_label=dataset.ignore_label,
+        device=own_device(device, say),
     )
     if out is not None:
         _draw(out, dataset, found, labels)

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from search.commands.bundle import bundle_contents
+from search.commands.own_device import own_device
 from search.errors import BundleError, TrainingFailed
 from search.outcome.bundle import check_target, keep_weights, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.pictures.figures import draw_trial
 from search.studies.objective import objective_for, objective_note
 from search.training.arrays import label_counts
+from search.training.device import claimed
 from search.training.fit import Diverged, fit
 from search.training.metrics import Objective, best_constant
 from search.training.predict import predict_labels
-from search.worker.devices import device_slots
 from search.worker.job import TrainingJob, run_epochs
 from search.worker.job_files import panel_samples, samples_of, training_data
 from search.worker.protocol import EpochEnd, Message
@@ -53,7 +55,7 @@ def train_one(
     Raises UsageError, BundleError, or TrainingFailed when the training diverges.
     """
     check_target(out)
-    torch_device = device_slots(device, 1, Path())[0].device
+    torch_device = own_device(device, say)
     changes = {"epochs": epochs} if epochs is not None else {}
     optimisation = recipe.optimisation.model_copy(update=changes)
     recipe = recipe.model_copy(update={"optimisation": optimisation, "seed": seed})
@@ -75,7 +77,8 @@ def train_one(
             say(f"epoch {record.number}/{last}  loss {record.train_loss:.4f}  {score}  {record.seconds:.1f} s")
 
     try:
-        run_epochs(1, training, None, show)
+        with claimed(torch.device(torch_device)):
+            run_epochs(1, training, None, show)
     except Diverged as error:
         raise TrainingFailed(str(error)) from error
     kept = keep_weights(out, recipe, training.weights)

@@ -214,6 +214,7 @@ def _order(context: HostContext, job: Job, recipe: Recipe) -> protocol.Train:
         samples=opened.samples,
         out=str(job.out),
         device=job.worker.slot.device,
+        share=job.worker.slot.share,
         objective="miou_strict" if opened.config.objective == "miou_strict" else "miou",
         checkpoint=protocol.Checkpointing(path=path, resume=path if again else "", seconds=context.timing.checkpoint),
     )

@@ -161,6 +161,7 @@ def train_task(worker: WorkerProcess, task: Task) -> Result | None:
             ),
             out=str(folder),
             device=worker.slot.device,
+            share=worker.slot.share,
             objective="miou",
         )
         messages = list(worker.train(job))

@@ -15,7 +15,7 @@ import numpy as np
 import optuna
 
 from search.studies.study import Study, trial_seed
-from search.worker.devices import Gpu
+from search.worker.gpus import Gpu
 from spaces import Recipe
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig
@@ -53,7 +53,7 @@ def constraint_values(
     if most_gb is not None and not (quick and found.get(PARAMS, 0.0) > 0):
         split = study.split
         data = Resident(train=len(split.train), validation=len(split.validation), pixel_bytes=study.pixel_bytes)
-        needed = training_bytes(recipe, study.facts, network, data, half=gpu is None or gpu.bfloat16)
+        needed = training_bytes(recipe, study.facts, network, data, half=gpu is None or gpu.half)
         found[GPU_GB] = math.log2(needed / 2**30 / most_gb)
     return found
 

@@ -24,7 +24,7 @@ from search.studies.limits import violation_of
 from search.studies.near_best import NearBestSampler
 from search.studies.pruners import build_pruner, rungs
 from search.studies.study import Study, trial_seed
-from search.worker.devices import Gpu
+from search.worker.gpus import Gpu
 from spaces import Space
 from spaces.space import Suggests
 from storage.database.optuna_schema import storage_of, study_id_of

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from search.training.device import autocast
+from search.training.device import autocast, loss_scale
 from spaces.facts import DataFacts
 from spaces.modules.networks.network import Network
 from spaces.modules.networks.patchgan import build_discriminator
@@ -40,6 +40,7 @@ class Adversary:
         section = recipe.optimisation.model_copy(update={"optimizer": "adam", "lr": rate})
         self.optimizer = Adam(self.discriminator.parameters(), lr=rate, betas=BETAS)
         self.schedule = build_schedule(section, self.optimizer, total_steps)
+        self.scale = loss_scale(device)
         self._paid: list[Tensor] = []  # each step's, of the discriminator and of the generator
 
     def learn(self, images: Tensor, truth: Tensor, logits: Tensor) -> None:
@@ -55,8 +56,14 @@ class Adversary:
             fake_patches = self.discriminator(images, fake).float()
         loss = (_agreement(real_patches, real=True) + _agreement(fake_patches, real=False)) / 2
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        if self.scale is None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+        else:
+            self.scale.scaled(loss).backward()  # type: ignore[no-untyped-call]
+            self.scale.unscale(self.optimizer.parameters)
+            self.optimizer.step(self.scale.overflow)
+            self.scale.follow()
         self.schedule.step()
         self._paid.append(loss.detach())
 

@@ -29,7 +29,8 @@ class CheckpointError(ValueError):
 class Snapshot:
     """The whole state of a training after an epoch.
 
-    epoch: 1 for the first. tensors: by name, on the CPU, independent of the training, never changed.
+    epoch: 1 for the first. tensors: by name, independent of the training, never changed; on its device, or on the CPU
+    once they were read from a file: a copy that nobody writes never leaves a GPU.
     document: numbers and words as JSON holds them, see `search.training.state`.
     """
 
@@ -54,8 +55,11 @@ class Snapshot:
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Write the snapshot to a new file at path. Raises OSError for a folder that cannot be written, a full disk."""
-    tensors = {name: tensor.contiguous() for name, tensor in snapshot.tensors.items()}
+    """Write the snapshot to a new file at path; fetches it from its device.
+
+    Raises OSError for a folder that cannot be written, a full disk.
+    """
+    tensors = on_host(snapshot.tensors)
     metadata = {"format": FORMAT, "epoch": str(snapshot.epoch), "document": json.dumps(dict(snapshot.document))}
     try:
         safetensors.torch.save_file(tensors, path, metadata)
@@ -91,5 +95,10 @@ def _snapshot(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Sna
 
 
 def copied(tensor: Tensor) -> Tensor:
-    """An independent copy on the CPU, in its own order of memory: rearranging it can wait for the writing."""
-    return tensor.detach().to("cpu", copy=True, memory_format=torch.preserve_format)
+    """An independent copy beside it, in its own order of memory: moving and rearranging it can wait for the writing."""
+    return tensor.detach().clone(memory_format=torch.preserve_format)
+
+
+def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, contiguous; copied only where they are not."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -6,7 +6,8 @@ Shapes: N images, C channels, H and W pixels.
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spaces.modules.loss_scale import LossScale
+
+FLOAT16_FROM = (7, 0)
+"""The first generation of GPUs that is quicker in float16 than in float32 (Volta), as `search.worker.gpus` knows."""
+
 
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
     """The type that training's forward pass computes in, or None for float32; fixed for a machine.
 
     bfloat16 on a GPU that has it, and on a CPU with bf16 instructions: 3.9x with AMX and 2.1x with
-    AVX512-BF16 (measured, U-Net of 16 filters); emulated elsewhere, hence float32 there.
+    AVX512-BF16 (measured, U-Net of 16 filters); emulated elsewhere, hence float32 there. float16 on GPUs that are
+    older and have tensor cores (Volta, Turing), with a `loss_scale`.
     """
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return torch.bfloat16
+        return torch.float16 if torch.cuda.get_device_capability(device) >= FLOAT16_FROM else None
     if device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()):
         return torch.bfloat16
     return None
@@ -34,7 +43,45 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
 
 
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+def exact_float32() -> None:
+    """Have GPUs compute float32 as float32, where torch lets cuDNN round it to TF32.
+
+    So a validation scores what the exported network answers on any machine.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+
+@contextmanager
+def claimed(device: torch.device, share: float = 1.0) -> Iterator[None]:
+    """Let one training have a device: at most that share of its memory, of which the peak is counted from here on.
+
+    At the end the memory is given back to others that share the device.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    torch.cuda.empty_cache()  # of an earlier training that failed
+    torch.cuda.set_per_process_memory_fraction(share, device)
+    torch.cuda.reset_peak_memory_stats(device)
+    try:
+        yield
+    finally:
+        torch.cuda.empty_cache()
+
+
+def loss_scale(device: torch.device) -> LossScale | None:
+    """The factor on a loss of a training on that device; None where it does not compute in float16."""
+    return LossScale(device) if autocast_dtype(device) is torch.float16 else None
+
+
+_MEMORY_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "cannot allocate memory",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -46,8 +46,8 @@ class Diverged(ArithmeticError):
 class Epoch:
     """What `fit` yields: the record of one epoch, and what a caller may keep of the training after it.
 
-    weights: the state by name of the network that was scored, copied to the CPU, when this epoch counts from now on
-        (`search.training.epoch.counting`; the first always does); otherwise None.
+    weights: a copy of the state by name of the network that was scored, on its device, when this epoch counts from now
+        on (`search.training.epoch.counting`; the first always does); otherwise None.
     snapshot: gives all that a training needs to go on from here, and the weights that count so far; to be called
         before the next epoch is asked for, else it raises RuntimeError.
     """

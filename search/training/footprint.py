@@ -172,9 +172,10 @@ def meta_network(recipe: Recipe, facts: DataFacts) -> Network:
 def training_bytes(recipe: Recipe, facts: DataFacts, network: Network, resident: Resident, *, half: bool = True) -> int:
     """About how many bytes of a GPU a training of the recipe takes at its worst moment, rather too many than too few.
 
-    network: from `meta_network`. half: the GPU computes in bfloat16 (`search.training.device.autocast_dtype`).
-    Counted: weights, their moving average, gradients, the optimiser's moments, data, and every tensor that is alive at
-    the worst moment of a step forward and backward, the loss and a discriminator with it. Not counted: augmentation,
+    network: from `meta_network`. half: the GPU computes in 16 bits (`search.training.device.autocast_dtype`).
+    Counted: weights, their moving average, the optimiser's moments, copies of these for two checkpoints and of the
+    weights that are kept, gradients, data, and every tensor that is alive at the worst moment of a step forward and
+    backward, the loss and a discriminator with it. Not counted: augmentation,
     which is over before. Workspaces, fragmentation and the process itself are MARGIN and CONTEXT, which are experience
     and not measured here.
     """
@@ -187,7 +188,8 @@ def training_bytes(recipe: Recipe, facts: DataFacts, network: Network, resident:
     if discriminator is not None:
         weights, moments = _with_adam(weights, moments, discriminator)
     step = step_bytes(recipe, facts, network, discriminator, half=half)
-    return round(MARGIN * (weights + average + moments + step + resident.size(recipe, facts))) + CONTEXT
+    state = 3 * (weights + average + moments) + weights
+    return round(MARGIN * (state + step + resident.size(recipe, facts))) + CONTEXT
 
 
 def step_bytes(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from search.errors import TrainingFailed
-from search.training.device import image_batch, out_of_memory, resident_images
+from search.training.device import exact_float32, image_batch, out_of_memory, resident_images
 
 Mirror = Literal["horizontal", "vertical"]
 _DIMENSION: dict[Mirror, int] = {"horizontal": -1, "vertical": -2}
@@ -50,6 +50,7 @@ def predict_labels(
     batch_size: at most so many at a time, as many as the training took; halved while there is no memory for them.
     Raises TrainingFailed when there is none for a single image.
     """
+    exact_float32()
     target = torch.device(device)
     home = next((p.device for p in network.parameters()), target)
     was_training = network.training

@@ -12,9 +12,10 @@ from torch.nn import Parameter
 from search.training.adversary import Adversary
 from search.training.arrays import TrainingData, channel_statistics, label_shares
 from search.training.batches import steps_per_epoch
-from search.training.device import layout, resident_images
+from search.training.device import exact_float32, layout, loss_scale, resident_images
 from search.training.samples import Samples, build_donors, build_samples, rarest_label
 from spaces.modules.augmentation.augment import Step, build_augment
+from spaces.modules.loss_scale import LossScale
 from spaces.modules.losses.class_weights import class_weights
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
 from spaces.modules.networks.average import WeightAverage
@@ -32,9 +33,9 @@ class OptimizerState:
     optimizer: Optimizer
     schedule: Schedule
 
-    def step(self) -> None:
-        """Move along the gradients that are there, then to the next learning rate."""
-        self.optimizer.step()
+    def step(self, overflow: Tensor | None) -> None:
+        """Move along the gradients that are there, unless they overflow, then to the next learning rate."""
+        self.optimizer.step(overflow)
         self.schedule.step()
 
 
@@ -42,7 +43,8 @@ class OptimizerState:
 class Setup:
     """What the loop works with.
 
-    optimizers: the network's own first; a background network has one of its own.
+    optimizers: the network's own first; a background network has one of its own. scale: of their loss, where the
+        device computes in float16.
     adversary: the discriminator of Pix2Pix; None for every other family.
     average: the moving average of the network's weights, a background network's among them; None where the recipe has
         none. A discriminator is not averaged: nothing of it is kept.
@@ -56,6 +58,7 @@ class Setup:
     network: Network
     loss: SupervisedLoss
     optimizers: tuple[OptimizerState, ...]
+    scale: LossScale | None
     adversary: Adversary | None
     average: WeightAverage | None
     augment: Step
@@ -79,6 +82,7 @@ class Setup:
 
 def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_stop: Callable[[], bool]) -> Setup:
     """Build all parts. Raises SpaceError for a recipe that does not fit the data."""
+    exact_float32()
     mean, std = channel_statistics(data.train_images, data.train_masks, data.ignore_label)
     memory_format = layout(recipe.model.network.norm)
     network = build_network(recipe, data.facts, mean=mean, std=std, bounds=data.bounds).to(device)
@@ -99,6 +103,7 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
         network=network,
         loss=_loss(recipe, weights, data).to(device),
         optimizers=_optimizer_states(recipe, network, total),
+        scale=loss_scale(device),
         adversary=_adversary(recipe, data, device, total),
         average=WeightAverage(network, recipe.optimisation.ema) if recipe.optimisation.ema else None,
         augment=build_augment(recipe.augment, data.facts, std=std, donors=donors),

@@ -9,6 +9,7 @@ so no generator's state is part of it. A snapshot holds
     loss/NAME                     buffers of the loss: class weights that follow the training
     discriminator/NAME            the adversary's, where there is one
     optimizer/I/NAME/KEY          what the I-th optimiser keeps for the parameter of that name
+    scale/I/NAME                  factors on the losses of a training in float16, the adversary's second
     document                      identity (of recipe, data and objective), best score and its epoch, the epoch whose
                                   weights are kept, whether it was the last, schedules, the steps of the average; for
                                   people: device, threads, torch
@@ -62,7 +63,7 @@ class State:
         self.epoch, self.settled = number, True
         counts = number == 1 or counting(section.kept, (self.best, score)) == 1
         if counts:
-            self.kept_epoch, self.kept_weights = number, copy_weights(self._setup.scored)
+            self.kept_epoch, self.kept_weights = number, _copies(self._setup.scored)
         if number == 1 or score > self.best:
             self.best, self.best_epoch = (-math.inf if math.isnan(score) else score), number
         tired = section.schedule not in ANNEALED and number - self.best_epoch >= section.patience
@@ -106,6 +107,8 @@ class State:
         yield from _prefixed("loss/", _copies(setup.loss))
         if setup.adversary is not None:
             yield from _prefixed("discriminator/", _copies(setup.adversary.discriminator))
+        for prefix, tensors in _scales(setup):
+            yield from _prefixed(prefix, {name: copied(tensor) for name, tensor in tensors.items()})
         for prefix, optimizer, module in _optimizers(setup):
             names: dict[Tensor, str] = {parameter: name for name, parameter in module.named_parameters()}
             for parameter, kept in optimizer.state.items():
@@ -138,6 +141,9 @@ class State:
         setup.loss.load_state_dict(snapshot.below("loss/"))
         if setup.adversary is not None:
             setup.adversary.discriminator.load_state_dict(snapshot.below("discriminator/"))
+        for prefix, tensors in _scales(setup):
+            for name, saved in snapshot.below(prefix).items():
+                tensors[name].copy_(saved)
         for prefix, optimizer, module in _optimizers(setup):
             _restore_optimizer(optimizer, module, snapshot.below(prefix))
         for schedule, course in zip(setup.schedules, document["schedules"], strict=True):
@@ -148,14 +154,6 @@ class State:
         expected = {name: tensor.shape for name, tensor in setup.network.state_dict().items()}
         if {name: tensor.shape for name, tensor in self.kept_weights.items()} != expected:
             raise ValueError("the weights that are kept are incomplete")
-
-
-def copy_weights(network: nn.Module) -> dict[str, Tensor]:
-    """The network's state by name, on the CPU, contiguous and independent of the network."""
-    return {
-        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }
 
 
 def _copies(module: nn.Module) -> dict[str, Tensor]:
@@ -172,6 +170,13 @@ def _optimizers(setup: Setup) -> Iterator[tuple[str, Optimizer, nn.Module]]:
         yield f"optimizer/{number}/", state.optimizer, setup.network
     if setup.adversary is not None:
         yield f"optimizer/{len(setup.optimizers)}/", setup.adversary.optimizer, setup.adversary.discriminator
+
+
+def _scales(setup: Setup) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
+    """The tensors of each scale of a loss, with their prefix; none where nothing is computed in float16."""
+    for number, scale in enumerate((setup.scale, None if setup.adversary is None else setup.adversary.scale)):
+        if scale is not None:
+            yield f"scale/{number}/", scale.state()
 
 
 def _restore_optimizer(optimizer: Optimizer, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

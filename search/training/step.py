@@ -94,10 +94,16 @@ def _counted(setup: Setup, masks: Tensor) -> Tensor:
 
 
 def _take_step(setup: Setup, total: Tensor) -> None:
+    scale = setup.scale
     for state in setup.optimizers:
         state.optimizer.zero_grad()
-    total.backward()  # type: ignore[no-untyped-call]
+    (total if scale is None else scale.scaled(total)).backward()  # type: ignore[no-untyped-call]
+    if scale is not None:
+        for state in setup.optimizers:
+            scale.unscale(state.optimizer.parameters)
     for state in setup.optimizers:
-        state.step()
+        state.step(None if scale is None else scale.overflow)
+    if scale is not None:
+        scale.follow()
     if setup.average is not None:
         setup.average.step()

@@ -93,6 +93,8 @@ def begin_or_resume(job: Train, begin: Callable[[Snapshot | None], Iterator[Epoc
 
 def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None, send: Send) -> None:
     """Train to the last epoch, handing each record to the host and the state after it to the writer."""
+    from search.training.checkpoint import on_host
+
     for epoch in training.epochs:
         if epoch.weights is not None:
             training.best, training.weights = epoch.record.number, epoch.weights
@@ -102,3 +104,4 @@ def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None,
             snapshot = epoch.snapshot()
             history = [vars(record) for record in training.history]
             writer.take(replace(snapshot, document={**snapshot.document, "history": history}))
+    training.weights = on_host(training.weights)

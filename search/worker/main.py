@@ -39,6 +39,7 @@ def main() -> None:
     threading.Thread(target=_read, args=(sys.stdin, jobs, stopped), daemon=True).start()
     import torch
 
+    from search.training.device import claimed
     from storage.data.dataset import read_dataset
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -47,7 +48,9 @@ def main() -> None:
     while True:
         job = jobs.get()
         try:
-            send(train(job, dataset_at(Path(job.samples.path)), partial(stopped.__contains__, job.job), send))
+            with claimed(torch.device(job.device), job.share):
+                last = train(job, dataset_at(Path(job.samples.path)), partial(stopped.__contains__, job.job), send)
+            send(last)
         except Exception as error:
             send(_failed(job.job, error, remedy_for(error, Path(job.out))))
 

@@ -64,7 +64,7 @@ class WorkerProcess(AbstractContextManager["WorkerProcess"]):
         this process itself was suspended does not count.
         A job that is stopped before its worker has started is closed by `Stopped` as well.
         Raises WorkerDied when the worker ends first, or is killed because it was silent; leaving the iterator early
-        ends the process, and so does running out of memory.
+        ends the process, and so does an error other than those of the recipe and the disk.
         """
         connection = self._started(job.job)
         if connection is None:
@@ -113,8 +113,8 @@ class WorkerProcess(AbstractContextManager["WorkerProcess"]):
         self._open = 0
         if isinstance(message, Finished):
             self._deaths = 0
-        if isinstance(message, Failed) and message.kind == "memory":
-            self.close()  # a new process gives back what this one holds
+        if isinstance(message, Failed) and message.kind in ("memory", "error"):
+            self.close()  # a new process gives back what this one holds, and has a device that works
 
     def _started(self, job: int) -> Connection | None:
         """The connection to a worker that is ready; None when the job was stopped meanwhile."""

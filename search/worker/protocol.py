@@ -83,7 +83,7 @@ class Train(JobMessage):
 
     recipe: YAML text.
     out: existing directory for the weights and predictions.
-    device: as torch names it.
+    device: as torch names it. share: of its memory, that the training may take, 0 to 1.
     objective: the score that the epoch whose weights are kept is chosen by.
     """
 
@@ -91,6 +91,7 @@ class Train(JobMessage):
     samples: Samples
     out: str
     device: str
+    share: float = 1.0
     objective: Literal["miou", "miou_strict"]
     checkpoint: Checkpointing = Checkpointing()
 
@@ -157,7 +158,8 @@ class Failed(JobMessage):
     """The job ended by an error of its own; reason is one sentence, detail the traceback.
 
     kind: "diverged" for a loss that is no number, "memory" for too little of it on device or host, "room"
-    for a full disk where the job leaves its files.
+    for a full disk where the job leaves its files. After "memory" and "error" the worker is of no more use: memory
+    stays taken, and after an error of CUDA every further call fails.
     """
 
     reason: str

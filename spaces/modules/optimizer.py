@@ -45,8 +45,11 @@ class Optimizer(ABC):
             parameter.grad = None
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Move the parameters that have a gradient along it, in place and without a wait for the device."""
+    def step(self, overflow: Tensor | None = None) -> None:
+        """Move the parameters that have a gradient along it, in place and without a wait for the device.
+
+        overflow: a number on the device; where it is not 0, nothing moves.
+        """
         moved = [parameter for parameter in self.parameters if parameter.grad is not None]
         for parameter in moved:
             if parameter not in self.state:
@@ -58,7 +61,9 @@ class Optimizer(ABC):
         for group, decay in ((kernels, self.decay), (others, 0.0)):
             gradients = [parameter.grad for parameter in group if parameter.grad is not None]
             if group:
-                self._move(list[Tensor](group), gradients, [self.state[parameter] for parameter in group], decay)
+                self._move(
+                    list[Tensor](group), gradients, [self.state[parameter] for parameter in group], decay, overflow
+                )
 
     @abstractmethod
     def _begin(self, parameter: Parameter) -> dict[str, Tensor]:
@@ -66,7 +71,12 @@ class Optimizer(ABC):
 
     @abstractmethod
     def _move(
-        self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], decay: float
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[dict[str, Tensor]],
+        decay: float,
+        overflow: Tensor | None,
     ) -> None:
         """Take one fused step."""
 
@@ -82,13 +92,19 @@ class Sgd(Optimizer):
         return {"momentum_buffer": _zeros(parameter)}
 
     def _move(
-        self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], decay: float
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[dict[str, Tensor]],
+        decay: float,
+        overflow: Tensor | None,
     ) -> None:
         sgd(
             parameters,
             gradients,
             [state["momentum_buffer"] for state in states],
             fused=True,
+            found_inf=overflow,
             weight_decay=decay,
             momentum=self.momentum,
             lr=self.lr,
@@ -118,7 +134,12 @@ class Adam(Optimizer):
         return {"step": steps, "exp_avg": _zeros(parameter), "exp_avg_sq": _zeros(parameter)}
 
     def _move(
-        self, parameters: list[Tensor], gradients: list[Tensor], states: list[dict[str, Tensor]], decay: float
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[dict[str, Tensor]],
+        decay: float,
+        overflow: Tensor | None,
     ) -> None:
         kept: dict[str, Any] = {name: [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")}
         move = adamw if self.decoupled else adam
@@ -130,6 +151,7 @@ class Adam(Optimizer):
             [],
             kept["step"],
             fused=True,
+            found_inf=overflow,
             amsgrad=False,
             beta1=self.betas[0],
             beta2=self.betas[1],

@@ -22,13 +22,15 @@ from search.studies.recipes import enqueue
 from search.studies.samplers import build_sampler
 from search.studies.study import Study, open_study
 from search.training.footprint import meta_network
-from search.worker.devices import Gpu, device_slots, smallest_gpu
+from search.worker.devices import device_slots, smallest_gpu
+from search.worker.gpus import Gpu
 from spaces import DataFacts, Recipe, bind, dump_domains
 from spaces.modules.networks.network import build_network, count_parameters
 from storage.store import Store
 from storage.studies.config import StudyConfig
 from storage.trials.queries import best_of, count
 from support.cost import cpu_seconds
+from support.driver import Card
 from support.studies import Inputs
 
 NAMES = ("background", "soil", "bedrock", "sand", "big rock")
@@ -60,7 +62,7 @@ def study_of(plan: StudyConfig, text: str = "") -> Study:
 
 def values(plan: StudyConfig, device_gb: float | None, *, quick: bool = False) -> Mapping[str, float]:
     """The constraints of that study on the default recipe."""
-    return constraint_values(study_of(plan), Recipe(), Gpu(id="0", gb=device_gb), quick=quick)
+    return constraint_values(study_of(plan), Recipe(), Gpu(id="GPU-0", gb=device_gb), quick=quick)
 
 
 def parameters(recipe: Recipe) -> int:
@@ -104,7 +106,7 @@ def test_a_refusal_says_how_much_and_how_much_is_allowed(plan: StudyConfig) -> N
         "refused before training: 2,000 parameters, --max-params is 1,000;"
         " about 32.0 GiB of GPU memory, --max-gpu-gb is 8"
     )
-    gpu = Gpu(id="0", gb=24.0)
+    gpu = Gpu(id="GPU-0", gb=24.0)
     assert refusal({"gpu_gb": 1.0}, plan, gpu).endswith("about 48.0 GiB of GPU memory, the device has 24")
     assert refusal({"params": 0.0, "gpu_gb": -1.0}, replace(plan, max_params=5), gpu) == ""
 
@@ -116,28 +118,28 @@ def test_images_of_bytes_stay_bytes_on_the_device(store: Store, created: Created
 
 
 def test_a_gpu_is_shared_evenly_and_a_cpu_is_none(driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    driver(*map(str, range(6)), says='[ "$2" = 3 ] && echo "24576, 8.6" || echo "16384, 7.0"')
-    large, small = Gpu(id="3", gb=12.0, bfloat16=True), Gpu(id="5", gb=8.0, bfloat16=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
+    driver("GPU-0", Card(uuid="GPU-1"), Card(uuid="GPU-2", memory=16.0, capability=(6, 1)))
+    large, small = Gpu(id="GPU-1", gb=12.0, share=0.5), Gpu(id="GPU-2", gb=8.0, share=0.5, half=False)
     for workers, on_one_gpu in ((4, 1), (3, 1), (2, 2), (None, 2)):
         slots = device_slots("cuda", workers, Path(), on_one_gpu)
         assert [slot.gpu for slot in slots] == [large, small, large, small][: workers or 4]
         assert smallest_gpu(slots) == small
     alone = device_slots("cuda:0", 1, Path())
-    assert [slot.gpu for slot in alone] == [Gpu(id="3", gb=24.0, bfloat16=True)]
+    assert [slot.gpu for slot in alone] == [Gpu(id="GPU-1", gb=24.0)]
     assert [slot.gpu for slot in device_slots("cpu", 2, Path())] == [None, None]
     assert smallest_gpu(device_slots("cpu", 2, Path())) is None
 
 
-@pytest.mark.parametrize("answer", ["exit 9", "echo '[N/A], 9.0'", "true"])
-def test_a_gpu_whose_driver_does_not_answer_limits_nothing(
-    answer: str, driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_gpu_whose_memory_the_driver_does_not_tell_limits_nothing(
+    driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8a,1")
-    driver("GPU-8abc", "GPU-9", says=answer)
+    driver(Card(uuid="GPU-8abc", memory=None, capability=None), Card(uuid="GPU-9", memory=None))
     slots = device_slots("cuda", None, Path())
-    assert [slot.gpu for slot in slots] == [Gpu(id="GPU-8a"), Gpu(id="1")]
-    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["GPU-8a", "1"]
+    assert [slot.gpu for slot in slots] == [Gpu(id="GPU-8abc"), Gpu(id="GPU-9")]
+    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["GPU-8abc", "GPU-9"]
+    assert {slot.environment["CUDA_DEVICE_ORDER"] for slot in slots} == {"PCI_BUS_ID"}
     assert smallest_gpu(slots) is None
 
 
@@ -150,7 +152,7 @@ def test_a_recipe_is_judged_in_the_time_of_one_step_of_a_small_training(plan: St
     images = torch.zeros((4, 1, FACTS.height, FACTS.width))
 
     def judged(recipe: Recipe) -> None:
-        assert set(constraint_values(limited, recipe, Gpu(id="0", gb=8.0))) == {"params", "gpu_gb"}
+        assert set(constraint_values(limited, recipe, Gpu(id="GPU-0", gb=8.0))) == {"params", "gpu_gb"}
 
     recipes = [space.suggest(study.ask()) for _ in range(25)]
     step = cpu_seconds(lambda: network(images).sum().backward())

@@ -1,33 +1,94 @@
-"""A stand-in for the program by which NVIDIA's driver answers."""
+"""A stand-in for the library by which NVIDIA's driver answers (NVML)."""
 
 from __future__ import annotations
 
-import stat
+import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
+import pynvml
 import pytest
 
-from search.worker import devices
+from search.worker import driver as asked
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A GPU as the stand-in shows it; free: of its memory, all without it; None in memory: not told."""
+
+    uuid: str
+    memory: float | None = 24.0
+    free: float | None = None
+    capability: tuple[int, int] | None = (8, 6)
+    parts: tuple[Card, ...] | None = None
+    lost: bool = False
+
+
+Driver = Callable[..., None]
 
 
 @pytest.fixture
-def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Lets the driver show GPUs, and parts of the last; `says` answers what is asked of one."""
+def driver(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    """Lets the driver show these cards, a text for one of that UUID; there is none until it is called.
 
-    def shows(*gpus: str, parts: tuple[str, ...] = (), says: str = "true") -> None:
-        program = tmp_path / "nvidia-smi"
-        lines = "".join(f"echo 'GPU {place}: NVIDIA (UUID: {uuid})'; " for place, uuid in enumerate(gpus))
-        lines += "".join(f"echo '  MIG 1g Device 0: (UUID: {uuid})'; " for uuid in parts)
-        program.write_text(f'#!/bin/sh\nif [ "$1" = -L ]; then {lines} exit; fi\n{says}\n')
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        forget()
+    hangs: it never answers (until the test ends). error: of the library's first call.
+    """
+    over = threading.Event()
 
-    def forget() -> None:
-        devices._ask_driver.cache_clear()
-        devices._driver_gpus.cache_clear()
+    def shows(*cards: Card | str, hangs: bool = False, error: int = 0) -> None:
+        known = [card if isinstance(card, Card) else Card(uuid=card) for card in cards]
+        for name, answer in _answers(known, over if hangs else None, error).items():
+            monkeypatch.setattr(pynvml, name, answer)
+        asked.driver_gpus.cache_clear()
 
-    forget()
+    monkeypatch.setattr(asked, "_KERNEL_GPUS", tmp_path_factory.mktemp("no kernel module"))
+    shows(error=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     yield shows
-    forget()
+    over.set()
+    asked.driver_gpus.cache_clear()
+
+
+def _answers(cards: list[Card], over: threading.Event | None, error: int) -> dict[str, Callable[..., Any]]:
+    def begin() -> None:
+        if over is not None:
+            over.wait()
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_TIMEOUT)
+        if error:
+            raise pynvml.NVMLError(error)
+
+    def card_at(place: int) -> Card:
+        if cards[place].lost:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        return cards[place]
+
+    def part_at(card: Card, place: int) -> Card:
+        if place >= len(card.parts or ()):
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return (card.parts or ())[place]
+
+    def memory(card: Card) -> Any:
+        total = _has(card.memory)
+        return SimpleNamespace(total=int(total * GIB), free=int((total if card.free is None else card.free) * GIB))
+
+    return {
+        "nvmlInit": begin,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: len(cards),
+        "nvmlDeviceGetHandleByIndex": card_at,
+        "nvmlDeviceGetUUID": lambda card: card.uuid,
+        "nvmlDeviceGetMemoryInfo": memory,
+        "nvmlDeviceGetCudaComputeCapability": lambda card: _has(card.capability),
+        "nvmlDeviceGetMigMode": lambda card: [int(_has(card.parts) is not None), 0],
+        "nvmlDeviceGetMaxMigDeviceCount": lambda card: 7,
+        "nvmlDeviceGetMigDeviceHandleByIndex": part_at,
+    }
+
+
+def _has(value: Any) -> Any:
+    if value is None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+    return value

@@ -149,7 +149,7 @@ def test_weights_are_a_copy(grey: TrainingData) -> None:
     kept = {name: tensor.clone() for name, tensor in weights.items()}
     next(training)
     assert all(torch.equal(kept[name], weights[name]) for name in kept)
-    assert all(tensor.is_contiguous() and not tensor.requires_grad for tensor in weights.values())
+    assert not any(tensor.requires_grad for tensor in weights.values())
 
 
 @pytest.mark.parametrize("schedule", ["none", "plateau", "one_cycle", "cosine"])

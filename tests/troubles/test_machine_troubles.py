@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pynvml
 import pytest
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
@@ -24,7 +25,8 @@ from search.host.host import work
 from search.host.state import HostState
 from search.studies.create import Created, create
 from search.studies.study import open_study
-from search.worker.devices import DeviceSlot, Gpu, device_slots, visible_gpus
+from search.worker.devices import DeviceSlot, device_slots
+from search.worker.gpus import Gpu, visible_gpus
 from search.worker.process import WorkerProcess
 from storage import process_identity
 from storage.errors import StorageError
@@ -36,10 +38,9 @@ from storage.temporary_folder import check_temporary_folder, remedy_for, tempora
 from storage.trials.queries import count
 from storage.trials.retries import OWN_FAILURES
 from support.commands import command_here
+from support.driver import Card, Driver
 from support.hosts import order, quiet, trials_of
 from support.studies import Inputs, add_host, begin, fall_silent, study_row
-
-Driver = Callable[..., None]
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch, named: str | None) -> tuple[str, ...]:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    return visible_gpus()
+    return tuple(gpu.uuid for gpu in visible_gpus())
 
 
 @pytest.mark.parametrize("named", ["NoDevFiles", "none", "void", "-1", "", "0", "0,1", "GPU-1", "cuda:0", "all"])
@@ -206,7 +207,6 @@ def test_a_gpu_that_only_a_variable_names_is_none(
     named: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, driver: Driver
 ) -> None:
     """ray-project/ray#7014: a filter of devices is no proof that there are any."""
-    monkeypatch.setenv("PATH", str(tmp_path))  # a machine without a driver
     assert gpus(monkeypatch, named) == ()
     assert {slot.device for slot in device_slots("auto", 2, tmp_path)} <= {"cpu", "mps"}
     with pytest.raises(UsageError, match="0 CUDA devices"):
@@ -216,17 +216,19 @@ def test_a_gpu_that_only_a_variable_names_is_none(
 @pytest.mark.parametrize(
     ("named", "seen", "wrong"),
     [
-        (None, ("0", "1"), ""),
-        ("1", ("1",), ""),
-        ("1,0", ("1", "0"), ""),
-        (" 0 , 1", ("0", "1"), ""),
-        ("GPU-b", ("GPU-b",), ""),
-        ("0,0,GPU-aa,1", ("0", "1"), ""),
-        ("0,-1,1", ("0",), ""),
-        ("0,7,1", ("0",), "7"),
+        (None, ("GPU-aaaa", "MIG-1a", "MIG-2b"), ""),
+        ("0", ("GPU-aaaa",), ""),
+        ("1,0", ("MIG-1a", "MIG-2b", "GPU-aaaa"), ""),
+        (" 0 , 1", ("GPU-aaaa", "MIG-1a", "MIG-2b"), ""),
+        ("GPU-b", ("MIG-1a", "MIG-2b"), ""),
+        ("0,0,GPU-aa", ("GPU-aaaa",), ""),
+        ("0,-1,1", ("GPU-aaaa",), ""),
+        ("0,7,1", ("GPU-aaaa",), "7"),
+        ("0,2,1", ("GPU-aaaa",), "2"),
         ("GPU-c,0", (), "GPU-c"),
         ("cuda:0", (), "cuda:0"),
-        ("MIG-1,MIG-2,MIG-1", ("MIG-1", "MIG-2"), ""),
+        ("MIG-1,MIG-2,MIG-1", ("MIG-1a", "MIG-2b"), ""),
+        ("MIG-GPU-bbbb/1/0", ("MIG-GPU-bbbb/1/0",), ""),
         ("MIG-3", (), "MIG-3"),
     ],
 )
@@ -234,8 +236,12 @@ def test_what_a_variable_names_is_looked_up_at_the_driver(
     named: str | None, seen: tuple[str, ...], wrong: str, driver: Driver, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    """ray-project/ray#7014: wrong names hide what stands behind them, a GPU named twice is one, and it is said."""
-    driver("GPU-aaaa", "GPU-bbbb", parts=("MIG-1a", "MIG-2b"))
+    """ray-project/ray#7014: wrong names hide what stands behind them, a GPU named twice is one, and it is said.
+
+    A divided GPU is used by its parts alone; one that the driver has lost keeps its number.
+    """
+    parts = (Card(uuid="MIG-1a", memory=10.0), Card(uuid="MIG-2b", memory=20.0))
+    driver("GPU-aaaa", Card(uuid="GPU-bbbb", parts=parts), Card(uuid="GPU-dddd", lost=True))
     assert gpus(monkeypatch, named) == seen
     with caplog.at_level(logging.WARNING):
         slots = device_slots("auto", None, Path())
@@ -243,13 +249,31 @@ def test_what_a_variable_names_is_looked_up_at_the_driver(
     assert (f"names {wrong}, which is no GPU" in caplog.text) == bool(wrong)
 
 
-def test_a_driver_without_its_program_is_believed(
+def test_a_driver_without_its_library_is_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: Driver
 ) -> None:
-    """ray-project/ray#7014: a container may have the driver and not the program that asks it."""
-    for name in ("0000:01:00.0", "0000:02:00.0"):
+    """ray-project/ray#7014: a container may have the driver and not what asks it."""
+    for name, text in (("0000:01:00.0", ""), ("0000:02:00.0", "Model: \t A\nGPU UUID: \t GPU-12ab-9\n")):
         (tmp_path / "gpus" / name).mkdir(parents=True)
-    monkeypatch.setattr("search.worker.devices._KERNEL_GPUS", tmp_path / "gpus")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpus(monkeypatch, "0,1,2") == ("0", "1")
-    assert [slot.gpu for slot in device_slots("cuda", None, tmp_path)] == [Gpu(id="0"), Gpu(id="1")]
+        (tmp_path / "gpus" / name / "information").write_text(text)
+    driver(error=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+    monkeypatch.setattr("search.worker.driver._KERNEL_GPUS", tmp_path / "gpus")
+    assert gpus(monkeypatch, "0,1,2") == ("0", "GPU-12ab-9")
+    assert [slot.gpu for slot in device_slots("cuda", None, tmp_path)] == [Gpu(id="0"), Gpu(id="GPU-12ab-9")]
+
+
+def test_a_driver_that_hangs_costs_its_gpus_and_no_more(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("search.worker.driver.LIMIT_S", 0.05)
+    driver("GPU-1", hangs=True)
+    assert gpus(monkeypatch, None) == ()
+    assert "NVIDIA's driver has not answered for 0.05 s" in caplog.text
+
+
+def test_what_other_processes_hold_of_a_gpu_is_not_ours(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    driver(Card(uuid="GPU-1", memory=24.0, free=12.0), Card(uuid="GPU-2", memory=16.0, capability=(5, 2)))
+    held, old = (slot.gpu for slot in device_slots("cuda", 4, Path())[:2])
+    assert held == Gpu(id="GPU-1", gb=6.0, share=0.25)
+    assert old == Gpu(id="GPU-2", gb=8.0, share=0.5, half=False)
+    assert "other processes hold 12.0 of the 24.0 GiB of GPU-1" in caplog.text

@@ -57,4 +57,4 @@ def test_trainings_that_take_part_of_a_gpu_share_it(driver, monkeypatch, share, 
     assert order.on_one_gpu == together
     slots = device_slots("auto", None, Path(), order.on_one_gpu)
     gpus = [slot.gpu.id for slot in slots if slot.gpu is not None]
-    assert (gpus.count("0"), gpus.count("1")) == (together, together)
+    assert (gpus.count("GPU-1"), gpus.count("GPU-2")) == (together, together)

@@ -44,8 +44,10 @@ KINDS = """
 """
 
 
-def test_an_error_of_the_workers_own_says_what_it_was(worker: WorkerProcess, job: Train) -> None:
-    failed = all_of(worker, replace(job, samples=replace(job.samples, validation=(10**9,))))[-1]
+def test_an_error_of_the_workers_own_says_what_it_was(slot: DeviceSlot, job: Train) -> None:
+    with WorkerProcess(slot) as worker:
+        failed = all_of(worker, replace(job, samples=replace(job.samples, validation=(10**9,))))[-1]
+        assert worker.pid is None  # after an error of CUDA a process fails for ever
     assert isinstance(failed, Failed)
     assert (failed.kind, failed.reason[:11], "IndexError" in failed.detail) == ("error", "IndexError:", True)
     # A process of its own, since importing the worker's module takes the signals away.
