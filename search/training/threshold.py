@@ -16,6 +16,7 @@ import math
 import torch
 from torch import Tensor
 
+from search.training.confusion import count_cells
 from search.training.metrics import Objective, Scores, scores
 from spaces.facts import DataFacts
 
@@ -59,7 +60,7 @@ class ThresholdSearch:
             counted &= truth != self.ignore_label
         place = torch.bucketize(evidence, self.candidates)  # how many candidates lie below the evidence
         cell = torch.where(counted, (place * classes + truth) * classes + other, len(self._counts))
-        self._counts += torch.bincount(cell.flatten(), minlength=len(self._counts) + 1)[:-1]
+        self._counts += count_cells(cell, len(self._counts) + 1)[:-1]
 
     def best(self, objective: Objective) -> tuple[float, Scores]:
         """The candidate with the highest mean IoU, and its scores.
@@ -103,4 +104,6 @@ def lead(logits: Tensor, label: int) -> Tensor:
 
 
 def _others(logits: Tensor, label: int) -> Tensor:
-    return logits.index_fill(1, torch.tensor([label], device=logits.device), -math.inf)
+    others = logits.clone()
+    others[:, label] = -math.inf
+    return others

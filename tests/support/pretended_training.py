@@ -1,0 +1,91 @@
+"""A training's steps on the pretended GPU."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from unittest import mock
+
+import numpy as np
+import torch
+
+from search.training import samples, setup
+from search.training.arrays import TrainingData, label_shares
+from search.training.confusion import confusion_matrix
+from search.training.device import image_batch
+from search.training.setup import Setup, prepare
+from search.training.step import ConfusionMeter, _batch, train_step
+from search.training.threshold import ThresholdSearch, lead
+from spaces import DataFacts, Recipe
+from spaces.modules.losses.class_weights import class_weights
+from support.pretended_gpu import PretendedGenerator, pretended_gpu, watched
+
+NAMES = ("sky", "soil", "sand", "rock")
+FACTS = DataFacts(channels=1, height=64, width=128, class_names=NAMES, excluded=("sky",))
+BATCH = 4
+
+
+def data() -> TrainingData:
+    """Eight images to learn from and four to be judged on; every class is in each."""
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 255, (12, 64, 128)).astype(np.uint8)
+    masks = draws.integers(0, 4, (12, 64, 128)).astype(np.uint8)
+    return TrainingData(
+        train_images=images[:8],
+        train_masks=masks[:8],
+        validation_images=images[8:],
+        validation_masks=masks[8:],
+        facts=FACTS,
+    )
+
+
+def walk_steps(recipe: Recipe) -> None:
+    """Prepare the training, then one step, in the last epoch, and one batch of the validation, watched.
+
+    Raises WouldWait.
+    """
+    known = data()
+    # What is found out once, before the first step, looks at contents, which pretended tensors have not.
+    weights = class_weights(recipe.class_weights, FACTS, label_shares(known.train_masks, FACTS.classes, None))
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(setup, "class_weights", return_value=weights))
+        stack.enter_context(
+            mock.patch.object(samples, "holding", lambda masks, label: torch.arange(len(masks), device=masks.device))
+        )
+        gpu = stack.enter_context(pretended_gpu())
+        prepared = prepare(recipe, known, gpu, lambda: False)
+        rows = torch.arange(BATCH, device=gpu)
+        generator = PretendedGenerator().manual_seed(1)
+        meter = ConfusionMeter(prepared) if recipe.class_weights.scheme == "adaptive" else None
+        prepared.network.train()
+        _batch(prepared, rows, generator)  # the first one moves constants over
+        threshold = _threshold(prepared)
+        with watched():
+            loss = train_step(prepared, rows, recipe.optimisation.epochs, generator, meter)
+            assert loss.device == gpu
+            _validate(prepared, rows, threshold)
+
+
+def _threshold(prepared: Setup) -> ThresholdSearch | None:
+    """As `search.training.fit` has it; made once for a validation, from numbers that pretended tensors have not."""
+    candidates = torch.arange(9.0, device=prepared.device)
+    if prepared.network.background is not None:
+        return ThresholdSearch(FACTS, None, FACTS.excluded_labels[0], candidates, 0.0)
+    if prepared.rarest is None or not prepared.recipe.optimisation.fit_offset:
+        return None
+    return ThresholdSearch(FACTS, None, prepared.rarest, candidates, 0.0)
+
+
+@torch.no_grad()
+def _validate(prepared: Setup, rows: torch.Tensor, threshold: ThresholdSearch | None) -> None:
+    """What `search.training.fit.validate` does with each batch."""
+    network = prepared.scored.eval()
+    images = image_batch(prepared.validation_images, rows, prepared.memory_format)
+    truth = prepared.validation_masks.index_select(0, rows)
+    logits = network.outputs(images).high
+    prepared.loss(logits, truth.long())
+    if threshold is None:
+        confusion_matrix(logits.argmax(dim=1), truth, FACTS.classes, None)
+    else:
+        alone = network.background is None
+        evidence = lead(logits, threshold.label) if alone else network.background_logit(images)
+        threshold.add(logits, evidence, truth)
