@@ -79,6 +79,6 @@ USER 1000:1000
 FROM runtime AS worker
 COPY --from=packages-worker /opt/marsearch /opt/marsearch
 COPY --from=code /opt/code /opt/marsearch
-# What the NVIDIA container toolkit is to put in: the driver's library, and nvidia-smi, which workers ask for GPUs.
+# What the NVIDIA container toolkit is to put in: the driver's libraries, that one too by which workers ask for GPUs.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000:1000
