@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 try:
-    from search.cli import bundle, data, reproduce, space, study, watch
+    from search.cli import bench, bundle, data, reproduce, space, study, watch
     from search.errors import SearchError, TrainingFailed
     from search.log import log_as_json, tell
     from search.output import lost_report, make_lenient
@@ -41,7 +41,7 @@ def _group(text: str, *commands: Callable[..., object]) -> typer.Typer:
 
 searches = (study.demo, study.create, study.work, study.run, study.enqueue, watch.status, watch.trials)
 networks = (bundle.train, bundle.export, bundle.predict, bundle.evaluate, reproduce.reproduce)
-app = _group(HELP, *searches, *networks, watch.dashboard, watch.doctor)
+app = _group(HELP, *searches, *networks, bench.bench, watch.dashboard, watch.doctor)
 app.add_typer(_group("Make, look at and clean data sets.", data.synth, data.inspect, data.clean), name="data")
 app.add_typer(_group("Look at the search space.", space.show), name="space")
 steering = (watch.list_studies, watch.pause, watch.resume, watch.stop, watch.delete)

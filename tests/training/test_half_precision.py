@@ -15,6 +15,8 @@ from search.training import device
 from search.training.arrays import TrainingData
 from search.training.checkpoint import read_snapshot, write_snapshot
 from search.training.fit import fit
+from search.worker.driver import DriverGpu
+from search.worker.gpus import shared
 from spaces.modules.loss_scale import FIRST, INTERVAL, LossScale
 from spaces.modules.optimizer import build_optimizer
 from spaces.recipe import Optimisation, Recipe
@@ -104,6 +106,7 @@ def test_what_a_gpu_computes_in(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert device.autocast_dtype(torch.device("cuda", 0)) is expected
+    assert shared(DriverGpu(uuid="GPU-1", capability=capability), 1).half == (expected is not None)
 
 
 SMALL: dict[str, Any] = {"filters": 4, "depth": 2, "growth": 1.5}

@@ -1,0 +1,69 @@
+"""`marsearch bench` measures trainings by worker processes and says what to do with the numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search.cli import answer
+from search.commands import bench
+from search.commands.bench import Bench, Rate, _counts
+from support.driver import Card, Driver
+
+
+def rate(workers: int, epoch_s: float) -> Rate:
+    return Rate(workers=workers, threads=1, epoch_s=epoch_s, images=100.0)
+
+
+def measured(*rates: Rate) -> Bench:
+    return Bench(device="8 cores", epochs=30, parameters=1000, overhead_s=6.0, rates=rates)
+
+
+def test_a_night_is_what_all_workers_end_in_eight_hours() -> None:
+    found = measured(rate(2, 3.8))
+    assert found.trial_s(found.rates[0]) == pytest.approx(120.0)
+    assert found.night(found.rates[0]) == pytest.approx(480.0)
+
+
+def test_more_workers_are_suggested_only_where_they_end_clearly_more_trials() -> None:
+    assert measured(rate(1, 4.0), rate(2, 8.0)).best.workers == 1
+    assert measured(rate(1, 4.0), rate(2, 6.0)).best.workers == 2
+    assert measured(rate(1, 4.0), rate(2, 8.0), rate(4, 20.0)).best.workers == 1
+
+
+def test_the_numbers_of_workers_follow_the_devices(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for module in ("search.commands.bench", "search.worker.devices"):
+        monkeypatch.setattr(f"{module}.cores", lambda: 6)
+    assert _counts("cpu", tmp_path) == [1, 2, 4]
+    driver(Card(uuid="GPU-1"), Card(uuid="GPU-2"))
+    assert _counts("auto", tmp_path) == [2, 4]
+
+
+@pytest.mark.whole
+def test_a_persons_own_numbers_fit_a_terminal(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "MEASURED_S", 0.1)
+    assert answer(["bench", "small-baseline", "--data", str(data), "--device", "cpu", "--workers", "2"]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    assert "suggested: --workers 2" in said
+    assert answer(["bench", "small-baseline", "--data", str(data), "--device", "cpu", "--workers", "1", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    [one] = document["rates"]
+    assert document["suggested_workers"] == one["workers"] == 1
+    assert one["night"] == pytest.approx(8 * 3600 / one["trial_s"])
+    assert one["trial_s"] == pytest.approx(document["overhead_s"] + 30 * one["epoch_s"])
+    assert min(one["images"], one["epoch_s"], document["parameters"]) > 0
+
+
+def test_what_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert answer(["bench", "nothing.yaml"]) == 2
+    assert "neither a recipe file nor a preset" in capsys.readouterr().err
+    assert answer(["bench", "--data", str(tmp_path / "missing.npz")]) == 2
+    assert "missing.npz" in capsys.readouterr().err
