@@ -37,7 +37,6 @@ from search.training.epoch import counting
 from search.training.fit import Diverged, fit, measure_statistics, validate
 from search.training.metrics import Objective, Scores, scores
 from search.training.setup import prepare
-from search.training.state import copy_weights
 from search.worker.job_files import facts_of, samples_of, training_data
 from spaces import DataFacts, Recipe, SpaceError
 from spaces.modules.networks.network import build_network
@@ -128,7 +127,7 @@ def train(recipe: Recipe, dataset: Dataset, split: Split, settings: Settings, de
         judge.network.load_state_dict(snapshot.below(NETWORK))
         measure_statistics(judge, judge.network)
         _, reached = validate(judge, judge.network, number, settings.objective)
-        note("raw", number, reached, copy_weights(judge.network))
+        note("raw", number, reached, {name: tensor.clone() for name, tensor in judge.network.state_dict().items()})
     return kept
 
 

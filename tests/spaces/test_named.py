@@ -212,7 +212,7 @@ def test_a_file_builds_on_a_space_with_a_name(mars: DataFacts) -> None:
 base: standard
 model: {depth: 4, activation: [relu, elu]}
 augment: {mixing: {probability: 0.3}, geometry: null}
-optimisation: {lr: {low: 1e-3, high: 2e-3}, weight_decay: {high: 1e-2}, ema: 0.99}
+optimisation: {lr: {low: 1e-3, high: 2e-3}, weight_decay: {high: 1e-3}, ema: 0.99}
 """
     base, own = bind(mars, "base: standard"), bind(mars, text)
     changed = {path for path in base.domains if base.domains[path] != own.domains[path]}
@@ -228,7 +228,7 @@ optimisation: {lr: {low: 1e-3, high: 2e-3}, weight_decay: {high: 1e-2}, ema: 0.9
     assert own.domains["augment.mixing.use"] == base.domains["augment.mixing.use"]
     assert own.domains["augment.geometry.use"] == Fixed(False)
     assert own.searched["optimisation.lr"] == optuna.distributions.FloatDistribution(1e-3, 2e-3)  # log is not inherited
-    assert own.searched["optimisation.weight_decay"] == optuna.distributions.FloatDistribution(1e-5, 1e-2, log=True)
+    assert own.searched["optimisation.weight_decay"] == optuna.distributions.FloatDistribution(1e-5, 1e-3, log=True)
 
 
 def test_a_file_may_open_the_rest_of_its_base(mars: DataFacts) -> None:
