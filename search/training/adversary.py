@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from search.training.device import autocast, loss_scale
 from spaces.facts import DataFacts
+from spaces.modules.loss_scale import descend
 from spaces.modules.networks.network import Network
 from spaces.modules.networks.patchgan import build_discriminator
 from spaces.modules.optimizer import Adam
@@ -55,15 +56,7 @@ class Adversary:
             real_patches = self.discriminator(images, truth).float()
             fake_patches = self.discriminator(images, fake).float()
         loss = (_agreement(real_patches, real=True) + _agreement(fake_patches, real=False)) / 2
-        self.optimizer.zero_grad()
-        if self.scale is None:
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-        else:
-            self.scale.scaled(loss).backward()  # type: ignore[no-untyped-call]
-            self.scale.unscale(self.optimizer.parameters)
-            self.optimizer.step(self.scale.overflow)
-            self.scale.follow()
+        descend(loss, [self.optimizer], self.scale)
         self.schedule.step()
         self._paid.append(loss.detach())
 

@@ -33,11 +33,6 @@ class OptimizerState:
     optimizer: Optimizer
     schedule: Schedule
 
-    def step(self, overflow: Tensor | None) -> None:
-        """Move along the gradients that are there, unless they overflow, then to the next learning rate."""
-        self.optimizer.step(overflow)
-        self.schedule.step()
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setup:

@@ -14,6 +14,7 @@ from search.training.confusion import confusion_matrix
 from search.training.device import autocast, image_batch
 from search.training.metrics import scores
 from search.training.setup import Setup
+from spaces.modules.loss_scale import descend
 from spaces.modules.losses.class_weights import adaptive_weights
 
 
@@ -94,16 +95,8 @@ def _counted(setup: Setup, masks: Tensor) -> Tensor:
 
 
 def _take_step(setup: Setup, total: Tensor) -> None:
-    scale = setup.scale
+    descend(total, [state.optimizer for state in setup.optimizers], setup.scale)
     for state in setup.optimizers:
-        state.optimizer.zero_grad()
-    (total if scale is None else scale.scaled(total)).backward()  # type: ignore[no-untyped-call]
-    if scale is not None:
-        for state in setup.optimizers:
-            scale.unscale(state.optimizer.parameters)
-    for state in setup.optimizers:
-        state.step(None if scale is None else scale.overflow)
-    if scale is not None:
-        scale.follow()
+        state.schedule.step()
     if setup.average is not None:
         setup.average.step()

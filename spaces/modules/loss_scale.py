@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
+
+from spaces.modules.optimizer import Optimizer
 
 FIRST, GROWTH, BACKOFF, INTERVAL = 2.0**16, 2.0, 0.5, 2000
 """torch's: the factor to begin with, doubled after so many steps without an overflow, halved after one."""
@@ -41,3 +43,19 @@ class LossScale:
     def state(self) -> dict[str, Tensor]:
         """Its tensors, to be kept in a checkpoint and copied into."""
         return {"scale": self._scale, "steps": self._steps}
+
+
+def descend(loss: Tensor, optimizers: Sequence[Optimizer], scale: LossScale | None) -> None:
+    """One step of the optimisers down the loss; scale: of the loss, None where nothing is computed in float16."""
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    (loss if scale is None else scale.scaled(loss)).backward()  # type: ignore[no-untyped-call]
+    if scale is None:
+        for optimizer in optimizers:
+            optimizer.step()
+        return
+    for optimizer in optimizers:
+        scale.unscale(optimizer.parameters)
+    for optimizer in optimizers:  # after all have been looked at: a step is taken as a whole or not at all
+        optimizer.step(scale.overflow)
+    scale.follow()
