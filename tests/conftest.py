@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["support.driver", "support.leaks", "support.searches"]
@@ -18,6 +19,10 @@ pytest_plugins = ["support.driver", "support.leaks", "support.searches"]
 BUCKET = "mars-artifacts"
 ABSENT_IN_CI = ("needs a GPU", "MARSEARCH_TEST_DATA")
 START_PROCESSES = ("chaos", "cluster", "cli", "commands", "host", "reproduction", "security", "studies", "worker")
+
+# An example may take any time: the first one of a process often loads a library. All else is as in the profile before.
+hypothesis.settings.register_profile("any speed", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("any speed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
