@@ -1,0 +1,205 @@
+"""What a search costs beside its trainings: a host and its worker on PostgreSQL, beside plain Optuna, in one run.
+
+Trainings are stand-ins that end an epoch every 50 ms; all else is real: the worker process and its messages, epochs,
+reports, the pruner's questions, checkpoints, weights, predictions and pictures of each trial, settling and claiming.
+Plain Optuna samples the same space, sleeps, reports and asks its pruner. The share is that of the clock, from the
+second trial's begin to the last one's end, in which no epoch runs and no recipe is sampled.
+
+    python benchmarks/service_share.py [--trials 20] [--epochs 50] [--epoch 0.05] [--url postgresql://...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage
+from rich.console import Console
+from storage_load import new_database, server
+
+from search.host.context import WorkOptions
+from search.host.host import work
+from search.host.progress import Progress
+from search.studies.create import create
+from search.studies.pruners import build_pruner
+from search.training.epoch import EpochRecord
+from spaces import Recipe, Space
+from storage.data.dataset import write_dataset
+from storage.data.synthetic import synthesise
+from storage.store import open_store
+from storage.studies.config import StudyConfig
+
+STUDY = "share"
+SPACE = "base: standard\nmodel: {depth: 3, filters: [8, 12, 16]}\n"
+STAND_IN = """
+import importlib.abc, importlib.util, sys
+
+class After(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "search.training.fit":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+        def exec_module(module):
+            run(module)
+            from service_share import stand_in
+            module.fit = stand_in
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, After())
+"""
+"""What a worker runs when it starts (``sitecustomize``): `fit` is `stand_in` for it."""
+
+
+def stand_in(recipe: Recipe, data: Any, device: str = "cpu", *, should_stop: Any = None, **_: Any) -> Iterator[Any]:
+    """Yields an epoch whenever one would be over; its weights are those that the network begins with."""
+    from search.training.checkpoint import Snapshot
+    from search.training.fit import Epoch, Stopped
+    from spaces.modules.networks.network import build_network, count_parameters
+
+    length = float(os.environ["SERVICE_SHARE_EPOCH"])
+    network = build_network(recipe, data.facts, mean=[127.0], std=[60.0])
+    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    parameters, epochs = count_parameters(network), recipe.optimisation.epochs
+    classes, began = data.facts.classes, time.monotonic()
+    for number in range(1, epochs + 1):
+        time.sleep(max(0.0, began + number * length - time.monotonic()))
+        if should_stop():
+            raise Stopped("stopped")
+        score = 0.5 + 0.001 * number
+        record = EpochRecord(
+            number=number, train_loss=1 / number, validation_loss=1 / number, miou=score, miou_strict=score,
+            accuracy=score, iou=(None, *[score] * (classes - 1)), confusion=((1,) * classes,) * classes, lr=1e-3,
+            seconds=length, memory_mb=1.0, parameters=parameters, last=number == epochs,
+        )  # fmt: skip
+        snapshot = Snapshot(epoch=number, tensors=weights, document={"best_epoch": number, "kept_epoch": number})
+        yield Epoch(record=record, weights=weights, snapshot=lambda kept=snapshot: kept)
+
+
+@contextmanager
+def sampling() -> Iterator[list[float]]:
+    """The seconds that each recipe takes to be sampled in this process."""
+    seconds: list[float] = []
+    real = Space.suggest
+
+    def timed(*given: Any, **more: Any) -> Recipe:
+        began = time.perf_counter()
+        try:
+            return real(*given, **more)
+        finally:
+            seconds.append(time.perf_counter() - began)
+
+    with mock.patch.object(Space, "suggest", timed):
+        yield seconds
+
+
+def config(told: argparse.Namespace) -> StudyConfig:
+    return StudyConfig(
+        study=STUDY, space=SPACE, trials=told.trials, epochs=told.epochs, keep=5, pruner="asha", warm_start="none"
+    )
+
+
+def ours(url: str, folder: Path, told: argparse.Namespace) -> tuple[float, int]:
+    """The share, and epochs that were trained."""
+    data = folder / "tiles.npz"
+    write_dataset(synthesise(train=64, test=0, seed=0), data)
+    (folder / "prelude").mkdir()
+    (folder / "prelude" / "sitecustomize.py").write_text(STAND_IN)
+    paths = (folder / "prelude", Path(__file__).parent, Path(__file__).parents[1])
+    told_worker = {"PYTHONPATH": os.pathsep.join(map(str, paths)), "SERVICE_SHARE_EPOCH": str(told.epoch)}
+    store = open_store(url, str(folder / "artifacts"))
+    create(store, config(told), data)
+    options = WorkOptions(study=STUDY, home=folder / "home", workers=1, device="cpu")
+    with mock.patch.dict(os.environ, told_worker), sampling() as sampled:
+        work(store, options, Progress(STUDY, Console(file=io.StringIO())))
+    trials = optuna.load_study(study_name=STUDY, storage=store.trials).get_trials()
+    store.close()
+    return share(trials, sampled, told.epoch, [steps_of(trial, told.epochs) for trial in trials])
+
+
+def steps_of(trial: optuna.trial.FrozenTrial, epochs: int) -> int:
+    """How many epochs a trial has trained: all, or those up to the rung at which it was pruned."""
+    return epochs if trial.state is optuna.trial.TrialState.COMPLETE else trial.last_step or 0
+
+
+def plain(url: str, told: argparse.Namespace, space: Space) -> tuple[float, int]:
+    """The same with Optuna's storage, loop and pruner alone, one report an epoch."""
+    sampler = optuna.samplers.TPESampler(seed=0)
+    study = optuna.create_study(
+        study_name=STUDY,
+        storage=RDBStorage(url),
+        direction="maximize",
+        sampler=sampler,
+        pruner=build_pruner(config(told)),
+    )
+    counted: list[int] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        space.suggest(trial, seed=0)
+        began = time.monotonic()
+        counted.append(0)
+        for number in range(1, told.epochs + 1):
+            time.sleep(max(0.0, began + number * told.epoch - time.monotonic()))
+            counted[-1] += 1
+            trial.report(0.5 + 0.001 * number, number)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return 0.5
+
+    with sampling() as sampled:
+        study.optimize(objective, n_trials=told.trials)
+    return share(study.get_trials(), sampled, told.epoch, counted)
+
+
+def share(
+    trials: list[optuna.trial.FrozenTrial], sampled: list[float], epoch: float, steps: list[int]
+) -> tuple[float, int]:
+    """The part of the clock that is neither epoch nor sampling, after the first trial; epochs in it."""
+    begun, ended = trials[1].datetime_start, max(trial.datetime_complete for trial in trials if trial.datetime_complete)
+    assert begun is not None
+    clock = (ended - begun).total_seconds() - sum(sampled[1:])
+    return 1 - sum(steps[1:]) * epoch / clock, sum(steps[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epoch", type=float, default=0.05, help="seconds")
+    parser.add_argument("--url", help="of a PostgreSQL where databases may be created")
+    told = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)  # of the sampler's groups, at every trial
+    what = f"{told.trials} trials of {told.epochs} epochs of {1000 * told.epoch:.0f} ms"
+    print(f"| {what} | epochs | service |\n|---|---|---|")
+    with nullcontext(told.url) if told.url else server() as url, tempfile.TemporaryDirectory() as folder:
+        run = f"share_{time.time_ns()}"
+        found, epochs = ours(new_database(url, f"{run}_ours"), Path(folder), told)
+        print(f"| marsearch | {epochs} | {found:.1%} |", flush=True)
+        found, epochs = plain(new_database(url, f"{run}_plain"), told, _space(Path(folder)))
+        print(f"| plain Optuna | {epochs} | {found:.1%} |")
+
+
+def _space(folder: Path) -> Space:
+    from search.worker.job_files import facts_of
+    from spaces import bind
+    from storage.data.dataset import read_dataset
+
+    return bind(facts_of(read_dataset(folder / "tiles.npz")), SPACE)
+
+
+if __name__ == "__main__":
+    main()
