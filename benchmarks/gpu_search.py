@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from gpu_lines import Line
 
 from storage.data.dataset import write_dataset
@@ -40,11 +40,10 @@ def search(device: str, trials: int, workers: int, folder: Path, limit: float) -
     command += ["--epochs", "3", "--device", device, "--workers", str(workers)]
     began = time.monotonic()
     with (folder / "search.log").open("ab") as log:
-        host = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        host = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         while _told(folder) < trials // 3 and host.poll() is None and time.monotonic() - began < limit:
             time.sleep(0.1)
-        with suppress(ProcessLookupError):  # it may have ended by itself, which the verdict tells
-            os.killpg(host.pid, signal.SIGKILL)
+        _kill(host.pid)
         host.wait()
         before = sum(trial["state"] in ENDED for trial in _listed(environment))
         again = subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=limit, check=False)
@@ -58,6 +57,14 @@ def _verdict(listed: list[dict[str, Any]], trials: int, before: int, status: int
     text = f"{kinds} after a kill at {before} ended ones, status {status}, {seconds:.0f} s"
     passed = status == 0 and 0 < before < trials == ended and "running" not in states
     return Line(part="search", name=f"{trials} trials, killed and resumed", passed=passed, text=text)
+
+
+def _kill(host: int) -> None:
+    """End host and workers at once; where the host has ended by itself, the verdict tells."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(host)
+        for each in (process, *process.children(recursive=True)):
+            each.kill()
 
 
 def _told(folder: Path) -> int:
