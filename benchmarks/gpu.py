@@ -61,7 +61,7 @@ def _workers(told: Told) -> Iterator[Line]:
 
 def _search(told: Told) -> Iterator[Line]:
     trials, workers = (3, 1) if told.quick else (24, 2)
-    return search(told.device, trials, workers, told.folder / "search", limit=120.0)
+    return search(told.device, trials, workers, told.folder / "search", limit=600.0 if told.quick else 120.0)
 
 
 def _memory(told: Told) -> Iterator[Line]:
