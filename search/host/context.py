@@ -71,9 +71,9 @@ class WorkOptions:
 class HostContext:
     """What all threads of one host share.
 
-    host: its id. free: those of its workers that have no job. claiming: held while a trial is claimed or sampled, so
-    that the loops of this host claim no more than the study needs, and no recipe twice. trouble: what went wrong for
-    good. failures: how many attempts in a row have failed by themselves.
+    host: its id. free: those of its workers for which a trial may be claimed. claiming: held while a trial is claimed
+    or sampled, so that the loops of this host claim no more than the study needs, and no recipe twice. trouble: what
+    went wrong for good. failures: how many attempts in a row have failed by themselves.
     """
 
     store: Store

@@ -1,6 +1,7 @@
 """A trial's life: claimed, attempted, settled. Each trial loop is a thread; a host runs two of them for each worker.
 
-While one loop draws pictures and uploads what its trial left, the other one keeps the worker busy.
+While one loop sees its trial's last epochs, draws pictures and uploads what the trial left, the other one claims and
+samples the worker's next trial.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def _run_one(context: HostContext, study: Study) -> bool:
         worker = context.free.get(timeout=context.timing.poll)
     except queue.Empty:
         return False
-    with ExitStack() as lease:  # closed as soon as the worker may serve another trial
-        lease.callback(context.free.put, worker)
+    with ExitStack() as turn:  # closed as soon as another trial may be claimed for the worker
+        turn.callback(context.free.put, worker)
         trial = _claim(context, study, worker.slot.device)
         if trial is None:
             return False
@@ -62,9 +63,9 @@ def _run_one(context: HostContext, study: Study) -> bool:
             context.state.training(trial.number, worker.slot.name) as training,
             temporary_folder() as out,
         ):
-            job = Job(trial, frozen, worker, training, checkpoint, out)
+            job = Job(trial, frozen, worker, training, checkpoint, out, nearly_over=turn.close)
             outcome = run_attempt(context, job)
-            lease.close()
+            turn.close()
             outcome = _settle(context, study, job, outcome)
         _clean_up(context, study, job, outcome)
         _count_failures(context, outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -21,13 +22,15 @@ class WorkerDied(TrainingFailed):
 
 
 class WorkerProcess(AbstractContextManager["WorkerProcess"]):
-    """One worker; started on first use or by `start`, and again after it died. Owned by one thread at a time.
+    """One worker; started on first use or by `start`, and again after it died. Owned by one thread at a time, which
+    holds `serving` where there are several.
 
     After the second death in a row the next start waits 1 s, then 2, 4 ... 30; a job that finishes ends the row.
     """
 
     def __init__(self, slot: DeviceSlot) -> None:
         self.slot = slot
+        self.serving = threading.Lock()
         self._connection: Connection | None = None
         self._jobs = 0
         self._open = 0
