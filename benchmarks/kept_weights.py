@@ -29,14 +29,16 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor
 
+from search.errors import Diverged
 from search.outcome.evaluation import evaluate
 from search.reproduction.plan import Budget, at_budget
 from search.studies.recipes import read_recipe
 from search.training.checkpoint import NETWORK
 from search.training.epoch import counting
-from search.training.fit import Diverged, fit, measure_statistics, validate
+from search.training.fit import fit, measure_statistics
 from search.training.metrics import Objective, Scores, scores
 from search.training.setup import prepare
+from search.training.validation import validate
 from search.worker.job_files import facts_of, samples_of, training_data
 from spaces import DataFacts, Recipe, SpaceError
 from spaces.modules.networks.network import build_network
@@ -126,7 +128,7 @@ def train(recipe: Recipe, dataset: Dataset, split: Split, settings: Settings, de
         note("average", number, scores(epoch.record.confusion, data.facts), snapshot.kept_weights())
         judge.network.load_state_dict(snapshot.below(NETWORK))
         measure_statistics(judge, judge.network)
-        _, reached = validate(judge, judge.network, number, settings.objective)
+        reached = validate(judge, judge.network, number, settings.objective).scores
         note("raw", number, reached, {name: tensor.clone() for name, tensor in judge.network.state_dict().items()})
     return kept
 

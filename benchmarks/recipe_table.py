@@ -33,10 +33,11 @@ import torch
 from kept_weights import shrunk
 from recipe_table_report import read_table, report
 
+from search.errors import Diverged
 from search.reproduction.plan import Budget, at_budget
 from search.studies.recipes import as_planned, read_recipe
 from search.training.epoch import EpochRecord
-from search.training.fit import Diverged, fit
+from search.training.fit import fit
 from search.worker.job_files import facts_of, samples_of, training_data
 from spaces import Recipe, Space, SpaceError, bind
 from storage.atomic_write import write_bytes

@@ -17,3 +17,11 @@ class UsageError(SearchError):
 
 class TrainingFailed(SearchError):
     """A training that ended without a result: it diverged, crashed or ran out of memory."""
+
+
+class Stopped(Exception):
+    """A training ended early because its caller asked it to."""
+
+
+class Diverged(ArithmeticError):
+    """A training's loss became NaN or infinite; the message names the epoch and the step."""

@@ -23,7 +23,7 @@ from search.outcome.evaluation import evaluate
 from search.studies.study import OpenStudy, open_study
 from search.training.epoch import EpochRecord
 from search.training.metrics import scores
-from search.worker.job_files import facts_of, normalisation
+from search.worker.job_files import facts_of
 from spaces import Recipe
 from storage.artifacts.artifact_store import load_file
 from storage.data.dataset import Dataset
@@ -118,7 +118,7 @@ def bundle_contents(
 ) -> BundleContents:
     """What a bundle is made from. known: its fields that come neither from the data nor from the weights."""
     facts, samples = facts_of(dataset), np.asarray(validation, dtype=np.int64)
-    mean, std = normalisation(weights)
+    mean, std = _normalisation(weights)
     return BundleContents(
         recipe=recipe,
         facts=facts,
@@ -150,7 +150,7 @@ def _weights(store: Store, artifact: str, number: int, folder: Path) -> dict[str
     load_file(store.artifacts, artifact, path)
     try:
         weights = load_tensors(path)
-        normalisation(weights)
+        _normalisation(weights)
     except (SafetensorError, KeyError) as error:
         raise UsageError(
             f"trial {number}: its weights in the artifact store are damaged ({error}): export another trial"
@@ -173,3 +173,9 @@ def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...
             load_file(store.artifacts, meta.artifact_id, path)
             files.append(path)
     return tuple(sorted(files))
+
+
+def _normalisation(weights: Mapping[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel, as the network's buffers hold them."""
+    mean, std = (tuple(float(value) for value in weights[name].flatten()) for name in ("mean", "std"))
+    return mean, std

@@ -14,7 +14,7 @@ from search.errors import UsageError
 from search.outcome.bundle import Bundle, read_bundle
 from search.outcome.evaluation import Evaluation, evaluate
 from search.outcome.pictures.figures import CONFUSION, IOU, PANEL, draw_confusion, draw_panel, write_iou_csv
-from search.training.predict import predict_labels
+from search.outcome.predict import predict_labels
 from search.worker.job_files import panel_samples
 from storage.data.dataset import Dataset, read_class_names, read_dataset, read_images
 from storage.data.quality.scale import Pixels, measure_pixels, other_look, other_scale

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from search.commands.bundle import bundle_contents
 from search.commands.own_device import own_device
-from search.errors import BundleError, TrainingFailed
+from search.errors import BundleError, Diverged, TrainingFailed
 from search.outcome.bundle import check_target, keep_weights, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.pictures.figures import draw_trial
+from search.outcome.predict import predict_labels
 from search.studies.objective import objective_for, objective_note
 from search.training.arrays import label_counts
 from search.training.device import claimed
-from search.training.fit import Diverged, fit
+from search.training.fit import fit
 from search.training.metrics import Objective, best_constant
-from search.training.predict import predict_labels
 from search.worker.job import TrainingJob, run_epochs
 from search.worker.job_files import panel_samples, samples_of, training_data
 from search.worker.protocol import EpochEnd, Message

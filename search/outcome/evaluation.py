@@ -89,8 +89,8 @@ def evaluate(
     """
     import torch
 
+    from search.outcome.predict import predict_labels
     from search.training.confusion import confusion_matrix
-    from search.training.predict import predict_labels
 
     labels = predict_labels(network, images, batch_size=recipe.optimisation.batch_size, device=device)
     pixels = torch.from_numpy(labels), torch.from_numpy(np.ascontiguousarray(masks))

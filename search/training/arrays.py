@@ -23,6 +23,7 @@ class TrainingData:
     facts: channels, size and classes of the data.
     ignore_label: label of pixels that count nowhere, neither in the loss nor in a metric; None if there is none.
     bounds: the least and largest value of a pixel, which new images keep as well.
+    shown: places in the validation part, of the images whose labels are wanted after each epoch.
     """
 
     train_images: NDArray[Any]
@@ -32,6 +33,7 @@ class TrainingData:
     facts: DataFacts
     ignore_label: int | None = None
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    shown: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse empty parts, sizes that disagree and a number of channels that is not that of the facts."""

@@ -19,6 +19,8 @@ from torch import Tensor
 FORMAT = "marsearch-checkpoint-1"
 NETWORK, AVERAGE, KEPT = "network/", "average/", "best/"
 """What the names of tensors begin with: of the network and its average as they are now, and of what is kept."""
+SHOWN = "shown"
+"""The name of the labels that what is kept gives the shown images."""
 
 
 class CheckpointError(ValueError):
@@ -48,6 +50,11 @@ class Snapshot:
         if self.kept_epoch != self.epoch:
             return self.below(KEPT)
         return self.below(AVERAGE) or self.below(NETWORK)
+
+    @property
+    def kept_shown(self) -> Tensor:
+        """The labels that these weights give the shown images, uint8 (P, H, W); none in an older checkpoint."""
+        return self.tensors.get(SHOWN, torch.zeros(0, dtype=torch.uint8))
 
     def below(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with prefix, by the rest of their names."""

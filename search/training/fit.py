@@ -16,30 +16,22 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from search.errors import Diverged, Stopped
 from search.training.arrays import TrainingData
 from search.training.batches import AUGMENT, ORDER, dropout_randomness, epoch_batches, stream
 from search.training.checkpoint import Snapshot
-from search.training.confusion import confusion_matrix
 from search.training.device import autocast, image_batch, peak_memory_mb
 from search.training.epoch import EpochRecord
-from search.training.metrics import Objective, Scores, scores
+from search.training.metrics import Objective
 from search.training.setup import Setup, prepare
 from search.training.state import State
 from search.training.step import ConfusionMeter, train_step
-from search.training.threshold import ThresholdSearch, background_search, lead, lead_search
+from search.training.validation import validate
 from spaces.modules.networks.network import Network, count_parameters
 from spaces.recipe import Recipe
 
 STATISTICS_IMAGES = 128
 """Training images on which batch normalisation's statistics are measured: more change no score (measured)."""
-
-
-class Stopped(Exception):
-    """The training ended early because its caller asked it to."""
-
-
-class Diverged(ArithmeticError):
-    """The loss became NaN or infinite; the message names the epoch and the step."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,12 +40,14 @@ class Epoch:
 
     weights: a copy of the state by name of the network that was scored, on its device, when this epoch counts from now
         on (`search.training.epoch.counting`; the first always does); otherwise None.
+    shown: of that network, uint8 (P, H, W), on its device, the labels of the images that `TrainingData.shown` names.
     snapshot: gives all that a training needs to go on from here, and the weights that count so far; to be called
         before the next epoch is asked for, else it raises RuntimeError.
     """
 
     record: EpochRecord
     weights: Mapping[str, Tensor] | None
+    shown: Tensor
     snapshot: Callable[[], Snapshot]
 
     @property
@@ -101,16 +95,17 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
         measure_statistics(setup, setup.scored)
         if setup.scored is not setup.network and setup.adversary is not None:  # which labels images by the network
             measure_statistics(setup, setup.network)
-        validation_loss, reached = validate(setup, setup.scored, number, objective)
+        validation = validate(setup, setup.scored, number, objective)
+        reached = validation.scores
         score = getattr(reached, objective)
         for schedule in setup.schedules:
             schedule.observe(score)
-        counts = state.end(number, score)
+        counts = state.end(number, score, validation.shown)
         adversarial, discriminator = (None, None) if setup.adversary is None else setup.adversary.mean_losses()
         record = EpochRecord(
             number=number,
             train_loss=train_loss,
-            validation_loss=validation_loss,
+            validation_loss=validation.loss,
             miou=reached.miou,
             miou_strict=reached.miou_strict,
             accuracy=reached.accuracy,
@@ -125,7 +120,8 @@ def _epochs(setup: Setup, state: State, objective: Objective) -> Iterator[Epoch]
             discriminator_loss=discriminator,
         )
         weights = state.kept_weights if counts else None
-        yield Epoch(record=record, weights=weights, snapshot=partial(state.snapshot, number))
+        snapshot = partial(state.snapshot, number)
+        yield Epoch(record=record, weights=weights, shown=validation.shown, snapshot=snapshot)
 
 
 def _train(setup: Setup, number: int) -> tuple[float, float]:
@@ -194,48 +190,3 @@ def _statistics_rows(setup: Setup) -> tuple[Tensor, ...]:
     taken = min(count, STATISTICS_IMAGES)
     rows = torch.arange(taken, device=setup.device) * count // taken
     return torch.chunk(rows, -(-taken // setup.recipe.optimisation.batch_size))
-
-
-@torch.inference_mode()
-def validate(setup: Setup, network: Network, number: int, objective: Objective) -> tuple[float, Scores]:
-    """Loss and scores of a network on the validation part, in float32: what a reloaded bundle will reproduce.
-
-    The threshold of the background or of the rarest class is found here, for this epoch, and kept in the network.
-    """
-    facts, ignored = setup.data.facts, setup.data.ignore_label
-    samples = len(setup.validation_images)
-    meter = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
-    threshold = _threshold_search(setup)
-    total = torch.zeros((), device=setup.device)
-    network.eval()
-    for index in torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size):
-        if setup.should_stop():
-            raise Stopped(f"stopped in the validation of epoch {number}")
-        images = image_batch(setup.validation_images, index, setup.memory_format)
-        truth = setup.validation_masks.index_select(0, index)
-        logits = network.outputs(images).high
-        total += setup.loss(logits, truth.long()) * len(index)
-        if threshold is None:
-            meter += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
-        else:
-            alone = network.background is None
-            evidence = lead(logits, threshold.label) if alone else network.background_logit(images)
-            threshold.add(logits, evidence, truth)
-    loss = float(total) / samples
-    if not math.isfinite(loss):
-        raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
-    if threshold is None:
-        return loss, scores(meter.cpu(), facts)
-    found, reached = threshold.best(objective)
-    network.demand(threshold.label, found)
-    return loss, reached
-
-
-def _threshold_search(setup: Setup) -> ThresholdSearch | None:
-    """The search for the one threshold of the network, None where it has none."""
-    facts, ignored = setup.data.facts, setup.data.ignore_label
-    if setup.network.background is not None:
-        return background_search(facts, ignored, setup.device)
-    if setup.rarest is None or not setup.recipe.optimisation.fit_offset:
-        return None
-    return lead_search(facts, ignored, setup.rarest, setup.device)

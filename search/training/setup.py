@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +35,18 @@ class OptimizerState:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """Where the shown images are in the batches of a validation.
+
+    rows: by the number of a batch, the first being 0, their rows in it. order: their places, as they are asked for,
+    among all that the batches give.
+    """
+
+    rows: Mapping[int, Tensor]
+    order: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Setup:
     """What the loop works with.
 
@@ -61,6 +73,7 @@ class Setup:
     rarest: int | None
     validation_images: Tensor
     validation_masks: Tensor
+    shown: Shown
     should_stop: Callable[[], bool]
 
     @property
@@ -106,7 +119,20 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
         rarest=rarest,
         validation_images=resident_images(data.validation_images, device),
         validation_masks=torch.tensor(data.validation_masks).to(device),
+        shown=_shown(data.shown, recipe.optimisation.batch_size, device),
         should_stop=should_stop,
+    )
+
+
+def _shown(places: Sequence[int], batch_size: int, device: torch.device) -> Shown:
+    rising = sorted(range(len(places)), key=places.__getitem__)
+    rows: dict[int, list[int]] = {}
+    for number in rising:
+        rows.setdefault(places[number] // batch_size, []).append(places[number] % batch_size)
+    order = sorted(range(len(places)), key=rising.__getitem__)
+    return Shown(
+        rows={batch: torch.tensor(of_batch, device=device) for batch, of_batch in rows.items()},
+        order=torch.tensor(order, dtype=torch.int64, device=device),
     )
 
 

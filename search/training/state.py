@@ -6,6 +6,7 @@ so no generator's state is part of it. A snapshot holds
     network/NAME                  the network's state now
     average/NAME                  the state of its moving average, where there is one
     best/NAME                     the state that is kept, of the one that is scored, where it is from another epoch
+    shown                         the labels that this state gives the shown images
     loss/NAME                     buffers of the loss: class weights that follow the training
     discriminator/NAME            the adversary's, where there is one
     optimizer/I/NAME/KEY          what the I-th optimiser keeps for the parameter of that name
@@ -29,7 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from search.training.arrays import TrainingData
-from search.training.checkpoint import AVERAGE, KEPT, NETWORK, CheckpointError, Snapshot, copied
+from search.training.checkpoint import AVERAGE, KEPT, NETWORK, SHOWN, CheckpointError, Snapshot, copied
 from search.training.epoch import counting
 from search.training.setup import Setup
 from spaces.modules.optimizer import Optimizer
@@ -41,8 +42,8 @@ class State:
     """Which epoch counts so far, and everything that changes while a setup is trained.
 
     epoch: the last one that has ended, 0 for none. last: none follows. settled: no epoch is under way.
-    best, best_epoch: the highest score and its epoch, for patience. kept_epoch, kept_weights: the epoch whose weights
-    count, and these.
+    best, best_epoch: the highest score and its epoch, for patience. kept_epoch, kept_weights, kept_shown: the epoch
+    whose weights count, these, and the labels that they give the shown images.
     """
 
     def __init__(self, setup: Setup, objective: str) -> None:
@@ -56,14 +57,15 @@ class State:
         self.best_epoch = 0
         self.kept_epoch = 0
         self.kept_weights: Mapping[str, Tensor] = {}
+        self.kept_shown = torch.zeros(0, dtype=torch.uint8)
 
-    def end(self, number: int, score: float) -> bool:
+    def end(self, number: int, score: float, shown: Tensor) -> bool:
         """Take the score of an epoch that has ended; whether its weights count from now on (the first's always do)."""
         section = self._setup.recipe.optimisation
         self.epoch, self.settled = number, True
         counts = number == 1 or counting(section.kept, (self.best, score)) == 1
         if counts:
-            self.kept_epoch, self.kept_weights = number, _copies(self._setup.scored)
+            self.kept_epoch, self.kept_weights, self.kept_shown = number, _copies(self._setup.scored), shown
         if number == 1 or score > self.best:
             self.best, self.best_epoch = (-math.inf if math.isnan(score) else score), number
         tired = section.schedule not in ANNEALED and number - self.best_epoch >= section.patience
@@ -104,6 +106,7 @@ class State:
         else:
             yield from _prefixed(scored, _copies(setup.scored))
             yield from _prefixed(KEPT, self.kept_weights)
+        yield SHOWN, self.kept_shown
         yield from _prefixed("loss/", _copies(setup.loss))
         if setup.adversary is not None:
             yield from _prefixed("discriminator/", _copies(setup.adversary.discriminator))
@@ -150,7 +153,8 @@ class State:
             schedule.restore(course)
         self.epoch, self.last = snapshot.epoch, bool(document["last"])
         self.best = -math.inf if document["best"] is None else float(document["best"])
-        self.best_epoch, self.kept_epoch, self.kept_weights = best, kept, snapshot.kept_weights()
+        self.best_epoch, self.kept_epoch = best, kept
+        self.kept_weights, self.kept_shown = snapshot.kept_weights(), snapshot.kept_shown
         expected = {name: tensor.shape for name, tensor in setup.network.state_dict().items()}
         if {name: tensor.shape for name, tensor in self.kept_weights.items()} != expected:
             raise ValueError("the weights that are kept are incomplete")

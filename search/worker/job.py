@@ -29,7 +29,8 @@ class TrainingJob:
     """A training under way.
 
     epochs: those to come. start: the checkpoint it continues from. history: the record of each epoch until now.
-    best, weights: number and weights of the epoch that counts until now, maybe one from before the start.
+    best, weights, shown: number of the epoch that counts until now, maybe one from before the start, its weights, and
+    the labels that they give the panel.
     """
 
     epochs: Iterator[Epoch]
@@ -37,6 +38,7 @@ class TrainingJob:
     history: list[EpochRecord] = field(default_factory=list)
     best: int = 0
     weights: Mapping[str, Tensor] = field(default_factory=dict)
+    shown: Tensor | None = None
 
 
 def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send) -> Finished | Stopped:
@@ -44,7 +46,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
 
     stopped: called before every batch, whether the host has given the job up. send: takes messages from any thread.
     """
-    from search.training.fit import Stopped as TrainingStopped
+    from search.errors import Stopped as TrainingStopped
     from search.training.fit import fit
     from search.worker.job_files import save_panel, save_weights, training_data
     from spaces import load_recipe
@@ -65,8 +67,9 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
                 writer.write_newest()
             return Stopped(job=job.job)
     save_weights(job, training.weights)
+    assert training.shown is not None
     try:
-        save_panel(job, recipe, dataset, data.facts, training.weights)
+        save_panel(job, training.shown)
     except Exception as error:  # whatever it is, the training is done and its weights are good
         send(Note(job=job.job, text=f"the trial has no pictures: {' '.join(str(error).split())[:500]}"))
     return Finished(job=job.job, best=training.best)
@@ -88,7 +91,7 @@ def begin_or_resume(job: Train, begin: Callable[[Snapshot | None], Iterator[Epoc
         send(Note(job=job.job, text=f"the training starts at its first epoch: {error}"))
         return TrainingJob(epochs=begin(None))
     send(Resumed(job=job.job, history=history))
-    return TrainingJob(epochs, start, list(history), start.kept_epoch, start.kept_weights())
+    return TrainingJob(epochs, start, list(history), start.kept_epoch, start.kept_weights(), start.kept_shown)
 
 
 def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None, send: Send) -> None:
@@ -97,7 +100,7 @@ def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None,
 
     for epoch in training.epochs:
         if epoch.weights is not None:
-            training.best, training.weights = epoch.record.number, epoch.weights
+            training.best, training.weights, training.shown = epoch.record.number, epoch.weights, epoch.shown
         training.history.append(epoch.record)
         send(EpochEnd(job=job, record=epoch.record))
         if writer is not None:

@@ -10,8 +10,7 @@ import numpy as np
 
 from search.training.arrays import TrainingData
 from search.worker.protocol import Samples
-from spaces import DataFacts, Recipe
-from storage.atomic_write import replacing, write_bytes
+from spaces import DataFacts
 from storage.data.quality.outliers import contamination
 from storage.data.quality.pixels import draw_in, labelled_range
 
@@ -66,6 +65,7 @@ def training_data(dataset: Dataset, cleaning: str, samples: Samples) -> Training
         facts=facts_of(dataset),
         ignore_label=dataset.ignore_label,
         bounds=bounds,
+        shown=tuple(int(np.flatnonzero(measured == sample)[0]) for sample in samples.panel),
     )
 
 
@@ -82,31 +82,24 @@ def panel_samples(dataset: Dataset, validation: Sequence[int], count: int = 6) -
 
 
 def save_weights(job: Train, best: Mapping[str, Tensor]) -> None:
-    """Write the weights that count into the job's directory: before all else, since nothing may cost them."""
+    """Write the weights that count into the job's directory: before all else, since nothing may cost them.
+
+    Not through to the disk: the host, whose directory it is, reads them before it says that the training is done.
+    """
     from safetensors.torch import save
 
     weights = {name: tensor.contiguous() for name, tensor in best.items()}
-    write_bytes(Path(job.out) / WEIGHTS, save(weights), private=True)
+    (Path(job.out) / WEIGHTS).write_bytes(save(weights))
 
 
-def save_panel(job: Train, recipe: Recipe, dataset: Dataset, facts: DataFacts, best: Mapping[str, Tensor]) -> None:
-    """Write the predictions of the panel by these weights into the job's directory."""
-    from search.training.predict import predict_labels
-    from spaces.modules.networks.network import build_network
+def save_panel(job: Train, shown: Tensor) -> None:
+    """Write the labels of the panel's samples, uint8 (P, H, W), into the job's directory.
 
-    mean, std = normalisation(best)
-    network = build_network(recipe, facts, mean=mean, std=std)
-    network.load_state_dict(dict(best))
-    images = dataset.images[np.asarray(job.samples.panel, dtype=np.int64)]
-    panel = predict_labels(network, images, batch_size=recipe.optimisation.batch_size, device=job.device)
-    with replacing(Path(job.out) / PANEL, private=True) as file:
-        np.savez_compressed(file, labels=panel)
-
-
-def normalisation(weights: Mapping[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel, as the network's buffers hold them."""
-    mean, std = (tuple(float(value) for value in weights[name].flatten()) for name in ("mean", "std"))
-    return mean, std
+    Raises ValueError for labels of fewer: those of an older checkpoint.
+    """
+    if len(shown) != len(job.samples.panel):
+        raise ValueError(f"{len(shown)} of {len(job.samples.panel)} images have labels")
+    np.savez_compressed(Path(job.out) / PANEL, labels=shown.cpu().numpy())
 
 
 def read_panel(out: Path) -> NDArray[np.uint8]:

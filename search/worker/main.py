@@ -93,8 +93,8 @@ def _private_stdout() -> TextIO:
 
 
 def _failed(job: int, error: Exception, remedy: str = "") -> Failed:
+    from search.errors import Diverged
     from search.training.device import out_of_memory
-    from search.training.fit import Diverged
 
     text, name = " ".join(str(error).split()) or "no message", type(error).__name__
     kind: Literal["diverged", "memory", "room", "error"] = "diverged" if isinstance(error, Diverged) else "error"

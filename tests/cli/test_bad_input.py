@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from search.cli import answer
-from search.training.fit import Diverged
+from search.errors import Diverged
 
 Ask = Callable[..., str]
 

@@ -35,6 +35,7 @@ def data() -> TrainingData:
         validation_images=images[8:],
         validation_masks=masks[8:],
         facts=FACTS,
+        shown=(3, 1),
     )
 
 
@@ -77,15 +78,17 @@ def _threshold(prepared: Setup) -> ThresholdSearch | None:
 
 @torch.no_grad()
 def _validate(prepared: Setup, rows: torch.Tensor, threshold: ThresholdSearch | None) -> None:
-    """What `search.training.fit.validate` does with each batch."""
+    """What `search.training.validation.validate` does with each batch."""
     network = prepared.scored.eval()
     images = image_batch(prepared.validation_images, rows, prepared.memory_format)
     truth = prepared.validation_masks.index_select(0, rows)
     logits = network.outputs(images).high
+    background = None if network.background is None else network.background_logit(images)
     prepared.loss(logits, truth.long())
     if threshold is None:
         confusion_matrix(logits.argmax(dim=1), truth, FACTS.classes, None)
     else:
-        alone = network.background is None
-        evidence = lead(logits, threshold.label) if alone else network.background_logit(images)
-        threshold.add(logits, evidence, truth)
+        threshold.add(logits, lead(logits, threshold.label) if background is None else background, truth)
+    shown = prepared.shown.rows[0]
+    labels = network.decided(logits[shown], None if background is None else background[shown]).argmax(dim=1)
+    assert labels[prepared.shown.order].device == prepared.device

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from search.outcome.predict import predict_labels
 from search.training.arrays import TrainingData
 from search.training.batches import stream
 from search.training.checkpoint import NETWORK
 from search.training.confusion import confusion_matrix
 from search.training.fit import Epoch, fit, measure_statistics
 from search.training.metrics import scores
-from search.training.predict import predict_labels
 from search.training.setup import prepare
 from search.training.step import train_step
 from spaces.modules.networks.average import WeightAverage

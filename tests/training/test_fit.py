@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from search.errors import Diverged, Stopped
+from search.outcome.predict import predict_labels
 from search.training.arrays import TrainingData, channel_statistics, label_shares
 from search.training.confusion import confusion_matrix
-from search.training.fit import Diverged, Epoch, Stopped, fit
+from search.training.fit import Epoch, fit
 from search.training.metrics import scores
-from search.training.predict import predict_labels
 from spaces.errors import SpaceError
 from spaces.modules.networks.network import build_network
-from spaces.recipe import Optimisation, Recipe
+from spaces.recipe import Background, Optimisation, Recipe
 from spaces.recipe.architecture import UNet
 from spaces.recipe.data_options import Augment
 from spaces.recipe.loss import ClassWeights, Dice, Loss
@@ -320,3 +321,23 @@ def test_statistics_and_shares() -> None:
     assert label_shares(masks, 4) == (0.25, 0.5, 0.0, 0.25)
     assert label_shares(masks, 4, 3) == pytest.approx((1 / 3, 2 / 3, 0.0, 0.0))
     assert label_shares(np.full((1, 2, 2), 255, np.uint8), 2) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("what", ["plain", "fit_offset", "background"])
+def test_the_shown_labels_are_those_that_the_kept_weights_give(grey: TrainingData, what: str) -> None:
+    """In the order in which they are asked for, from whatever batch; the threshold is that of the epoch."""
+    places = (len(grey.validation_images) - 1, 0, 2)
+    recipe = with_optimisation(SMALL, fit_offset=what == "fit_offset", batch_size=3)
+    if what == "background":
+        recipe = recipe.model_copy(update={"background": Background(filters=4, depth=2)})
+    epochs = list(fit(recipe, replace(grey, shown=places)))
+    mean, std = channel_statistics(grey.train_images, grey.train_masks, grey.ignore_label)
+    network = build_network(recipe, grey.facts, mean=mean, std=std)
+    for epoch in epochs:
+        if epoch.weights is not None:
+            network.load_state_dict(dict(epoch.weights))
+            expected = predict_labels(network, grey.validation_images[list(places)], batch_size=3)
+            assert np.array_equal(epoch.shown.numpy(), expected)
+    assert epochs[0].counts
+    nothing = next(iter(fit(recipe, replace(grey, shown=()))))
+    assert nothing.shown.shape == (0, *grey.validation_masks.shape[1:])

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from search.outcome.predict import predict_labels
 from search.training.arrays import TrainingData
 from search.training.confusion import confusion_matrix
 from search.training.device import resident_images
 from search.training.fit import Epoch, fit
 from search.training.metrics import scores
-from search.training.predict import predict_labels
 from search.training.setup import prepare, total_steps
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts

@@ -26,10 +26,10 @@ from search.outcome.model_card import _cell
 from search.outcome.pictures import canvas
 from search.outcome.pictures.confusion import write_iou_csv
 from search.outcome.pictures.inspection import draw_class_shares
+from search.outcome.predict import predict_labels
 from search.outcome.spreadsheet import safe_csv
 from search.studies.create import create
 from search.training.metrics import scores
-from search.training.predict import predict_labels
 from spaces.facts import DataFacts
 from spaces.modules.networks.network import Network, build_network
 from spaces.yaml_text import load_recipe

@@ -25,7 +25,7 @@ from support.waiting import wait_for
 
 KINDS = """
     from search.worker.main import _failed
-    from search.training.fit import Diverged
+    from search.errors import Diverged
 
     told = {
         "diverged": [Diverged("the loss became nan in epoch 1, step 1 of 6")],

@@ -120,12 +120,16 @@ class Network(nn.Module):
         """
         maps, padding = self._prepare(images)
         logits = _full_size(self.model(maps), padding)
+        background = None if self.background is None else _full_size(self.background(maps), padding)[:, 0]
+        return self.decided(logits, background)
+
+    def decided(self, logits: Tensor, background: Tensor | None) -> Tensor:
+        """What `forward` makes of logits (B, K, H, W) and of the background network's (B, H, W), where there is one."""
         if self.has_offsets:
             logits = logits + self.offsets
-        if self.background is None or self.background_label is None:
+        if background is None or self.background_label is None:
             return logits
-        background = _full_size(self.background(maps), padding)
-        return merge_background(logits, background, self.threshold, self.background_label)
+        return merge_background(logits, background[:, None], self.threshold, self.background_label)
 
     def outputs(self, images: Tensor) -> Outputs:
         """Map images (B, C, H, W) to the multi-class logits of each level, all (B, K, H, W) float32.

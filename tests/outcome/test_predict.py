@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from search.outcome.predict import predict_labels, probabilities
 from search.training.arrays import TrainingData
 from search.training.fit import fit
-from search.training.predict import predict_labels, probabilities
 from spaces.modules.networks.network import Network, build_network
 from spaces.recipe import Optimisation, Recipe
 from spaces.recipe.architecture import UNet
+from support.small_data import small_data
+
+
+@pytest.fixture(scope="module")
+def colour() -> TrainingData:
+    return small_data(3)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,91 @@
+"""The validation after an epoch: loss, scores, and the labels of the images that people look at.
+
+Shapes: P images are shown, K classes, H and W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from search.errors import Diverged, Stopped
+from search.training.confusion import confusion_matrix
+from search.training.device import image_batch
+from search.training.metrics import Objective, Scores, scores
+from search.training.setup import Setup
+from search.training.threshold import ThresholdSearch, background_search, lead, lead_search
+from spaces.modules.networks.network import Network
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Validation:
+    """What a network reaches on the validation part.
+
+    loss: the mean of its images' losses.
+    shown: uint8 (P, H, W), on the device, the most probable labels of the images that `TrainingData.shown` names.
+    """
+
+    loss: float
+    scores: Scores
+    shown: Tensor
+
+
+@torch.inference_mode()
+def validate(setup: Setup, network: Network, number: int, objective: Objective) -> Validation:
+    """Judge a network in float32: what a reloaded bundle will reproduce.
+
+    The threshold of the background or of the rarest class is found here, for this epoch, and kept in the network.
+    Raises Stopped and Diverged.
+    """
+    facts, ignored = setup.data.facts, setup.data.ignore_label
+    samples = len(setup.validation_images)
+    meter = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
+    threshold = _threshold_search(setup)
+    total = torch.zeros((), device=setup.device)
+    kept: list[tuple[Tensor, Tensor | None]] = []
+    network.eval()
+    batches = torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size)
+    for place, index in enumerate(batches):
+        if setup.should_stop():
+            raise Stopped(f"stopped in the validation of epoch {number}")
+        images = image_batch(setup.validation_images, index, setup.memory_format)
+        truth = setup.validation_masks.index_select(0, index)
+        logits = network.outputs(images).high
+        background = None if network.background is None else network.background_logit(images)
+        total += setup.loss(logits, truth.long()) * len(index)
+        if threshold is None:
+            meter += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
+        else:
+            threshold.add(logits, lead(logits, threshold.label) if background is None else background, truth)
+        if (rows := setup.shown.rows.get(place)) is not None:
+            kept.append((logits[rows], None if background is None else background[rows]))
+    loss = float(total) / samples
+    if not math.isfinite(loss):
+        raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
+    if threshold is None:
+        reached = scores(meter.cpu(), facts)
+    else:
+        found, reached = threshold.best(objective)
+        network.demand(threshold.label, found)
+    return Validation(loss=loss, scores=reached, shown=_labels(setup, network, kept))
+
+
+def _labels(setup: Setup, network: Network, kept: list[tuple[Tensor, Tensor | None]]) -> Tensor:
+    """The labels of the shown images, in their order, by the threshold that was found."""
+    found = [network.decided(logits, background).argmax(dim=1).to(torch.uint8) for logits, background in kept]
+    if not found:
+        return torch.zeros(0, *setup.validation_masks.shape[1:], dtype=torch.uint8, device=setup.device)
+    return torch.cat(found)[setup.shown.order]
+
+
+def _threshold_search(setup: Setup) -> ThresholdSearch | None:
+    """The search for the one threshold of the network, None where it has none."""
+    facts, ignored = setup.data.facts, setup.data.ignore_label
+    if setup.network.background is not None:
+        return background_search(facts, ignored, setup.device)
+    if setup.rarest is None or not setup.recipe.optimisation.fit_offset:
+        return None
+    return lead_search(facts, ignored, setup.rarest, setup.device)
