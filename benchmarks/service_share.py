@@ -2,8 +2,9 @@
 
 Trainings are stand-ins that end an epoch every 50 ms; all else is real: the worker process and its messages, epochs,
 reports, the pruner's questions, checkpoints, weights, predictions and pictures of each trial, settling and claiming.
-Plain Optuna samples the same space, sleeps, reports and asks its pruner. The share is that of the clock, from the
-second trial's begin to the last one's end, in which no epoch runs and no recipe is sampled.
+Plain Optuna samples the same space, sleeps, reports and asks its pruner. The share is that of the clock in
+which no epoch runs and no recipe is sampled, from the end of the first training to that of the last one, and to the
+time at which the last trial is settled, pictures and all.
 
     python benchmarks/service_share.py [--trials 20] [--epochs 50] [--epoch 0.05] [--url postgresql://...]
 """
@@ -40,6 +41,11 @@ from storage.data.synthetic import synthesise
 from storage.store import open_store
 from storage.studies.config import StudyConfig
 
+Interval = tuple[float, float]
+"""When something began and ended, in seconds of the clock."""
+Shares = tuple[float, float, int]
+"""See `share`."""
+
 STUDY = "share"
 SPACE = "base: standard\nmodel: {depth: 3, filters: [8, 12, 16]}\n"
 STAND_IN = """
@@ -53,19 +59,25 @@ search.training.fit.fit = stand_in
 
 def stand_in(recipe: Recipe, data: Any, device: str = "cpu", *, should_stop: Any = None, **_: Any) -> Iterator[Any]:
     """Yields an epoch whenever one would be over; its weights are those that the network begins with."""
+    import torch
+
+    from search.errors import Stopped
     from search.training.checkpoint import Snapshot
-    from search.training.fit import Epoch, Stopped
+    from search.training.fit import Epoch
     from spaces.modules.networks.network import build_network, count_parameters
 
     length = float(os.environ["SERVICE_SHARE_EPOCH"])
     network = build_network(recipe, data.facts, mean=[127.0], std=[60.0])
     weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     parameters, epochs = count_parameters(network), recipe.optimisation.epochs
-    classes, began = data.facts.classes, time.monotonic()
+    classes, began = data.facts.classes, time.time()
+    shown = torch.zeros(len(data.shown), data.facts.height, data.facts.width, dtype=torch.uint8)
     for number in range(1, epochs + 1):
-        time.sleep(max(0.0, began + number * length - time.monotonic()))
+        time.sleep(max(0.0, began + number * length - time.time()))
         if should_stop():
             raise Stopped("stopped")
+        with Path(os.environ["SERVICE_SHARE_LOG"]).open("a") as log:
+            log.write(f"{began + (number - 1) * length} {began + number * length}\n")
         score = 0.5 + 0.001 * number
         record = EpochRecord(
             number=number, train_loss=1 / number, validation_loss=1 / number, miou=score, miou_strict=score,
@@ -73,24 +85,24 @@ def stand_in(recipe: Recipe, data: Any, device: str = "cpu", *, should_stop: Any
             seconds=length, memory_mb=1.0, parameters=parameters, last=number == epochs,
         )  # fmt: skip
         snapshot = Snapshot(epoch=number, tensors=weights, document={"best_epoch": number, "kept_epoch": number})
-        yield Epoch(record=record, weights=weights, snapshot=lambda kept=snapshot: kept)
+        yield Epoch(record=record, weights=weights, shown=shown, snapshot=lambda kept=snapshot: kept)
 
 
 @contextmanager
-def sampling() -> Iterator[list[float]]:
-    """The seconds that each recipe takes to be sampled in this process."""
-    seconds: list[float] = []
+def sampling() -> Iterator[list[Interval]]:
+    """When recipes are sampled in this process."""
+    found: list[Interval] = []
     real = Space.suggest
 
     def timed(*given: Any, **more: Any) -> Recipe:
-        began = time.perf_counter()
+        began = time.time()
         try:
             return real(*given, **more)
         finally:
-            seconds.append(time.perf_counter() - began)
+            found.append((began, time.time()))
 
     with mock.patch.object(Space, "suggest", timed):
-        yield seconds
+        yield found
 
 
 def config(told: argparse.Namespace) -> StudyConfig:
@@ -99,14 +111,19 @@ def config(told: argparse.Namespace) -> StudyConfig:
     )
 
 
-def ours(url: str, folder: Path, told: argparse.Namespace) -> tuple[float, int]:
-    """The share, and epochs that were trained."""
+def ours(url: str, folder: Path, told: argparse.Namespace) -> Shares:
+    """Of a host and its worker."""
+    log = folder / "epochs.txt"
     data = folder / "tiles.npz"
     write_dataset(synthesise(train=64, test=0, seed=0), data)
     (folder / "prelude").mkdir()
     (folder / "prelude" / "sitecustomize.py").write_text(STAND_IN)
     paths = (folder / "prelude", Path(__file__).parent, Path(__file__).parents[1])
-    told_worker = {"PYTHONPATH": os.pathsep.join(map(str, paths)), "SERVICE_SHARE_EPOCH": str(told.epoch)}
+    told_worker = {
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "SERVICE_SHARE_EPOCH": str(told.epoch),
+        "SERVICE_SHARE_LOG": str(log),
+    }
     store = open_store(url, str(folder / "artifacts"))
     create(store, config(told), data)
     options = WorkOptions(study=STUDY, home=folder / "home", workers=1, device="cpu")
@@ -114,15 +131,11 @@ def ours(url: str, folder: Path, told: argparse.Namespace) -> tuple[float, int]:
         work(store, options, Progress(STUDY, Console(file=io.StringIO())))
     trials = optuna.load_study(study_name=STUDY, storage=store.trials).get_trials()
     store.close()
-    return share(trials, sampled, told.epoch, [steps_of(trial, told.epochs) for trial in trials])
+    pairs = (line.split() for line in log.read_text().splitlines())
+    return share(trials, sampled, [(float(begun), float(ended)) for begun, ended in pairs], told.epochs)
 
 
-def steps_of(trial: optuna.trial.FrozenTrial, epochs: int) -> int:
-    """How many epochs a trial has trained: all, or those up to the rung at which it was pruned."""
-    return epochs if trial.state is optuna.trial.TrialState.COMPLETE else trial.last_step or 0
-
-
-def plain(url: str, told: argparse.Namespace, space: Space) -> tuple[float, int]:
+def plain(url: str, told: argparse.Namespace, space: Space) -> Shares:
     """The same with Optuna's storage, loop and pruner alone, one report an epoch."""
     sampler = optuna.samplers.TPESampler(seed=0)
     study = optuna.create_study(
@@ -132,15 +145,14 @@ def plain(url: str, told: argparse.Namespace, space: Space) -> tuple[float, int]
         sampler=sampler,
         pruner=build_pruner(config(told)),
     )
-    counted: list[int] = []
+    epochs: list[Interval] = []
 
     def objective(trial: optuna.Trial) -> float:
         space.suggest(trial, seed=0)
-        began = time.monotonic()
-        counted.append(0)
+        began = time.time()
         for number in range(1, told.epochs + 1):
-            time.sleep(max(0.0, began + number * told.epoch - time.monotonic()))
-            counted[-1] += 1
+            time.sleep(max(0.0, began + number * told.epoch - time.time()))
+            epochs.append((began + (number - 1) * told.epoch, began + number * told.epoch))
             trial.report(0.5 + 0.001 * number, number)
             if trial.should_prune():
                 raise optuna.TrialPruned
@@ -148,17 +160,24 @@ def plain(url: str, told: argparse.Namespace, space: Space) -> tuple[float, int]
 
     with sampling() as sampled:
         study.optimize(objective, n_trials=told.trials)
-    return share(study.get_trials(), sampled, told.epoch, counted)
+    return share(study.get_trials(), sampled, epochs, told.epochs)
 
 
 def share(
-    trials: list[optuna.trial.FrozenTrial], sampled: list[float], epoch: float, steps: list[int]
-) -> tuple[float, int]:
-    """The part of the clock that is neither epoch nor sampling, after the first trial; epochs in it."""
-    begun, ended = trials[1].datetime_start, max(trial.datetime_complete for trial in trials if trial.datetime_complete)
-    assert begun is not None
-    clock = (ended - begun).total_seconds() - sum(sampled[1:])
-    return 1 - sum(steps[1:]) * epoch / clock, sum(steps[1:])
+    trials: list[optuna.trial.FrozenTrial], sampled: list[Interval], epochs: list[Interval], first: int
+) -> Shares:
+    """The share until the last training's end, that until the last trial is settled; epochs after the first trial's.
+
+    first: how many these are. A moment in which an epoch runs and a recipe is sampled counts once.
+    """
+    counted = epochs[first:]
+    begun = epochs[first - 1][1]
+    settled = max(trial.datetime_complete for trial in trials if trial.datetime_complete).timestamp()
+    busy, until = 0.0, begun
+    for start, end in sorted([*sampled, *counted]):
+        busy += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return 1 - busy / (until - begun), 1 - busy / (settled - begun), len(counted)
 
 
 def main() -> None:
@@ -171,13 +190,13 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)  # of the sampler's groups, at every trial
     what = f"{told.trials} trials of {told.epochs} epochs of {1000 * told.epoch:.0f} ms"
-    print(f"| {what} | epochs | service |\n|---|---|---|")
+    print(f"| {what} | epochs | service | with the last trial's pictures |\n|---|---|---|---|")
     with nullcontext(told.url) if told.url else server() as url, tempfile.TemporaryDirectory() as folder:
         run = f"share_{time.time_ns()}"
-        found, epochs = ours(new_database(url, f"{run}_ours"), Path(folder), told)
-        print(f"| marsearch | {epochs} | {found:.1%} |", flush=True)
-        found, epochs = plain(new_database(url, f"{run}_plain"), told, _space(Path(folder)))
-        print(f"| plain Optuna | {epochs} | {found:.1%} |")
+        found, whole, epochs = ours(new_database(url, f"{run}_ours"), Path(folder), told)
+        print(f"| marsearch | {epochs} | {found:.1%} | {whole:.1%} |", flush=True)
+        found, whole, epochs = plain(new_database(url, f"{run}_plain"), told, _space(Path(folder)))
+        print(f"| plain Optuna | {epochs} | {found:.1%} | {whole:.1%} |")
 
 
 def _space(folder: Path) -> Space:
