@@ -36,7 +36,6 @@ def recipes() -> tuple[list[Recipe], set[Option]]:
     return covering_recipes(bind(FACTS, f"model: {model}{WIDE}") for model in models)
 
 
-@pytest.mark.whole
 def test_the_recipes_have_every_option_of_the_whole_space() -> None:
     """A generator's are those of its family, and built by the same code."""
     missing = options_of(bind(FACTS, "base: whole")) - recipes()[1]
@@ -52,7 +51,6 @@ def fresh() -> Iterator[ProcessPoolExecutor]:
         yield process
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_step_waits_for_the_device(family: str, fresh: ProcessPoolExecutor) -> None:
     """Of any recipe: with the last test all of them together have every option."""
