@@ -1,5 +1,5 @@
 #!/bin/bash
-# One host of marsearch per array task, with a slot for each GPU that it is given, or for each pair of cores:
+# One host of marsearch per array task, with a slot for each GPU that it is given, or for each core:
 #
 #     sbatch examples/cluster/slurm.sh STUDY [options of `marsearch work`]
 #

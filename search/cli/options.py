@@ -44,7 +44,7 @@ Clean = Annotated[Rule, typer.Option("--clean", help="rule that finds contaminat
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or 2 cores"),
+    typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or core"),
 ]
 Timeout = Annotated[
     float | None,

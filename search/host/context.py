@@ -48,7 +48,7 @@ class Timing:
 class WorkOptions:
     """What a host is asked to do; the field names are the options of `marsearch work`.
 
-    workers: trainings at a time, None for one per GPU or pair of cores. trials: target, None for the study's own.
+    workers: trainings at a time, None for one per GPU or core. trials: target, None for the study's own.
     timeout: seconds, None for none. home: directory for caches, checkpoints and logs. gpus_per_slot: what a training
     takes of a GPU, above 0 to 1, None for all of it; others, also of other hosts, take the rest.
     """

@@ -20,7 +20,7 @@ from search.host.state import HostState
 from search.host.trial_loop import run_trials
 from search.host.work_done import WorkDone
 from search.studies.study import open_study
-from search.worker.devices import device_slots
+from search.worker.devices import DeviceSlot, device_slots
 from search.worker.process import WorkerProcess
 from storage.process_identity import this_process
 from storage.store import Store
@@ -46,7 +46,7 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         state = HostState(epoch_limit(os.environ))
         check_temporary_folder()
         opened = open_study(store, options.study, options.home)
-        slots = device_slots(options.device, options.workers, options.home / "logs", options.on_one_gpu)
+        slots = _slots(options, options.trials or opened.config.trials)
         workers = [WorkerProcess(slot) for slot in slots]
         context = HostContext(store, opened, options, host, workers, state, timing or Timing())
         stack.enter_context(_registered(context))
@@ -62,6 +62,16 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
     if context.trouble:
         raise context.trouble[0]
     return maintenance.done
+
+
+def _slots(options: WorkOptions, trials: int) -> tuple[DeviceSlot, ...]:
+    """What the workers of this host run on; says how many there are where nobody has."""
+    slots = device_slots(options.device, options.workers, options.home / "logs", options.on_one_gpu, trials)
+    if options.workers is None and slots[0].device == "cpu":
+        each = f"{slots[0].threads} thread{'s' if slots[0].threads > 1 else ''}"
+        count = f"{len(slots)} workers" if len(slots) > 1 else "1 worker"
+        _logger.info("%s of %s: see `marsearch bench` for what another number of --workers gives", count, each)
+    return slots
 
 
 def epoch_limit(environment: Mapping[str, str]) -> float | None:

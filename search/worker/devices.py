@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from search.errors import UsageError
 from search.worker.gpus import Gpu, asked_gpus, shared
+
+WORKER_GB = 2.0  # memory in GiB of a process that trains: small networks take half of it (measured)
+TRIALS_A_WORKER = 10  # of a study for each worker, at least, that is not asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +45,20 @@ class DeviceSlot:
         return always | (self.gpu.environment if self.gpu is not None else {})
 
 
-def device_slots(wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1) -> tuple[DeviceSlot, ...]:
+def device_slots(
+    wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1, trials: int | None = None
+) -> tuple[DeviceSlot, ...]:
     """One slot per training that this host runs at a time.
 
-    wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or one per pair of cores.
-    logs: directory for the workers' stderr. on_one_gpu: trainings that share one, when workers is None. No worker
-    gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device that is not there and
-    ModuleNotFoundError where no worker could train.
+    wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or as many as `workers_on_cpu`
+    says for so many trials. logs: directory for the workers' stderr. on_one_gpu: trainings that share one, when workers
+    is None. No worker gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device
+    that is not there and ModuleNotFoundError where no worker could train.
     """
     if find_spec("torch") is None:
         raise ModuleNotFoundError("no worker trains without torch", name="torch")
     asked = () if wanted in ("cpu", "mps") else asked_gpus(wanted)
-    count = workers or (len(asked) * on_one_gpu if asked else max(1, cores() // 2))
+    count = workers or (len(asked) * on_one_gpu if asked else workers_on_cpu(cores(), free_gb(), trials))
     gpus = [shared(gpu, max(on_one_gpu, -(-count // len(asked)))) for gpu in asked]
     device = "cuda" if gpus else _without_gpu(wanted)
     limit = os.environ.get("OMP_NUM_THREADS", "").strip()
@@ -66,6 +73,36 @@ def device_slots(wanted: str, workers: int | None, logs: Path, on_one_gpu: int =
         )
         for number in range(count)
     )
+
+
+def workers_on_cpu(cores: int, free_gb: float, trials: int | None) -> int:
+    """How many trainings at a time make most of so many cores: one a core, since two of one thread train more together.
+
+    By 1.1 to 1.6 times, measured (benchmarks/results/2026-11-29-bench-cpu.md). free_gb: memory in GiB, of which a
+    training needs its part. trials: of a study, which learns from trials that have ended; None without one.
+    """
+    most = cores if trials is None else min(cores, -(-trials // TRIALS_A_WORKER))
+    return max(1, min(most, int(free_gb / WORKER_GB)))
+
+
+def free_gb() -> float:
+    """Memory in GiB that is free on this machine and within its container's limit."""
+    return min(psutil.virtual_memory().available, unused_memory(Path("/sys/fs/cgroup"))) / 2**30
+
+
+def unused_memory(folder: Path) -> float:
+    """The bytes that a container's control group may still take, by either version of them; infinite without a limit.
+
+    What it keeps of files does not count: it gives that back.
+    """
+    for limit, stat, held in (
+        ("memory.max", "memory.stat", "anon"),
+        ("memory/memory.limit_in_bytes", "memory/memory.stat", "total_rss"),
+    ):
+        with suppress(OSError, ValueError, KeyError):
+            counted = dict(line.split() for line in (folder / stat).read_text("ascii").splitlines())
+            return float(int((folder / limit).read_text("ascii")) - int(counted[held]))
+    return float("inf")
 
 
 def smallest_gpu(slots: Sequence[DeviceSlot]) -> Gpu | None:

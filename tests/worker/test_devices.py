@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.host.context import WorkOptions
-from search.worker.devices import cores, device_slots, quota
+from search.worker.devices import cores, device_slots, quota, unused_memory, workers_on_cpu
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +31,46 @@ def test_the_limit_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, f
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert quota(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"memory.max": "max\n", "memory.stat": "anon 5\nfile 7\n"}, float("inf")),
+        ({"memory.max": "4000\n", "memory.stat": "anon 1500\nfile 2400\n"}, 2500.0),
+        ({"memory/memory.limit_in_bytes": "4000\n", "memory/memory.stat": "cache 9\ntotal_rss 1000\n"}, 3000.0),
+        ({"memory.max": "4000\n"}, float("inf")),
+        ({"memory.max": "4000\n", "memory.stat": "file 7\n"}, float("inf")),
+        ({}, float("inf")),
+    ],
+)
+def test_the_memory_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, files, expected):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert unused_memory(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("of_cores", "free_gb", "trials", "expected"),
+    [
+        (2, 24.0, 40, 2),
+        (64, 256.0, 40, 4),  # a search learns from trials that have ended
+        (64, 256.0, 400, 40),
+        (64, 256.0, None, 64),  # trainings that have nothing to learn from each other
+        (8, 5.0, None, 2),  # memory for two
+        (8, 0.3, 40, 1),
+        (4, 64.0, 1, 1),
+    ],
+)
+def test_cores_have_a_worker_each_as_far_as_memory_and_trials_go(of_cores, free_gb, trials, expected):
+    assert workers_on_cpu(of_cores, free_gb, trials) == expected
+
+
+def test_the_cores_are_shared_out_to_the_workers(monkeypatch):
+    monkeypatch.setattr("search.worker.devices.cores", lambda: 12)
+    monkeypatch.setattr("search.worker.devices.free_gb", lambda: 64.0)
+    assert [slot.threads for slot in device_slots("cpu", None, Path(), trials=40)] == [3] * 4
 
 
 def test_a_container_that_may_take_less_than_a_core_still_has_one(monkeypatch):
