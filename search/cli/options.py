@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from storage.store import Purpose, Store
 
 PATIENCE_S = 20.0  # of a person who waits for an answer
+MOST_PER_GPU = 32
 WORKER_S = 600.0  # of a worker: a restart, a failover, a reboot
 
 
@@ -35,6 +36,13 @@ def seconds_of(option: str) -> Callable[[str], float]:
             raise UsageError(f"{option} {error}") from error
 
     return seconds
+
+
+def _per_gpu(text: str) -> int | str:
+    """A number of trainings that share a GPU, or "auto". Raises UsageError for anything else."""
+    if text == "auto" or (text.isdecimal() and 1 <= int(text) <= MOST_PER_GPU):
+        return text if text == "auto" else int(text)
+    raise UsageError(f"--per-gpu {text}: a number from 1 to {MOST_PER_GPU} was expected, or auto")
 
 
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
@@ -53,9 +61,9 @@ Timeout = Annotated[
 Device = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:0,2", help="where to train")]
 OwnDevice = Annotated[str, typer.Option(metavar="auto|cpu|mps|cuda|cuda:N", help="where to compute")]
 On = Annotated[Literal["local", "ray"], typer.Option("--on", help="this machine, or the Ray cluster of RAY_ADDRESS")]
-GpusPerSlot = Annotated[
-    float | None,
-    typer.Option("--gpus-per-slot", metavar="X", min=0.0, max=1.0, help="part of a GPU for each training; default 1"),
+PerGpu = Annotated[
+    str | None,
+    typer.Option("--per-gpu", metavar="K|auto", parser=_per_gpu, help="trainings that share a GPU; default 1"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
 

@@ -39,18 +39,16 @@ def work(
     timeout: options.Timeout = None,
     device: options.Device = "auto",
     on: options.On = "local",
-    gpus_per_slot: options.GpusPerSlot = None,
+    per_gpu: options.PerGpu = None,
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     from search.host.context import WorkOptions
 
-    own: dict[str, Any] = {"workers": workers, "trials": trials, "timeout": timeout, "device": device}
-    order = WorkOptions(study=study, home=read_settings().home, gpus_per_slot=gpus_per_slot, **own)
+    own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
+    order = WorkOptions(study=study, home=read_settings().home, trials=trials, **own)
     if on == "ray":
         serve_on_ray(order)
         return
-    if gpus_per_slot == 0:
-        raise UsageError("--gpus-per-slot 0 is for --on ray: here, --device cpu trains without a GPU")
     with open_storage(WORKER_S) as (store, _):
         serve(store, order)
 
@@ -63,6 +61,7 @@ def run(
     workers: options.Workers = None,
     timeout: options.Timeout = None,
     device: options.Device = "auto",
+    per_gpu: options.PerGpu = None,
 ) -> None:
     """Create a study and work on it; the same command again continues."""
     from search.host.context import WorkOptions
@@ -71,8 +70,8 @@ def run(
     with open_storage(WORKER_S, purpose="make") as (store, settings):
         device_slots(device, workers, Path())  # one that is not there is refused before anything is made
         make(store, config, data, space_name)
-        study, home = config.study, settings.home
-        serve(store, WorkOptions(study=study, home=home, workers=workers, timeout=timeout, device=device))
+        own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
+        serve(store, WorkOptions(study=config.study, home=settings.home, **own))
 
 
 def demo(
@@ -181,10 +180,12 @@ def serve_on_ray(order: WorkOptions) -> bool:
 
     if order.device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device {order.device}: Ray chooses the GPUs, auto, cpu or cuda was expected")
+    if order.per_gpu == "auto":
+        raise UsageError("--per-gpu auto: on Ray, which places trainings beforehand, a number was expected")
     with connected() as ray:
         nodes = nodes_of(ray)
         environment = environment_of(read_settings(), nodes, os.environ)
-        slots = size_slots(nodes, order.workers, 0.0 if order.device == "cpu" else order.gpus_per_slot)
+        slots = size_slots(nodes, order.workers, 0 if order.device == "cpu" else order.per_gpu)
         if order.device == "cuda" and not slots.gpus:
             raise UsageError("--device cuda: slots with GPUs were expected, and this cluster shows none")
         with open_storage(WORKER_S) as (store, _), log_to_stderr(study=order.study):

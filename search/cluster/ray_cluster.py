@@ -78,19 +78,21 @@ def nodes_of(ray: Any) -> tuple[Node, ...]:
     return tuple(Node(address=a, cpus=float(r.get("CPU", 0.0)), gpus=float(r.get("GPU", 0.0))) for a, r in alive)
 
 
-def size_slots(nodes: Sequence[Node], workers: int | None, gpus_per_slot: float | None) -> Slots:
+def size_slots(nodes: Sequence[Node], workers: int | None, per_gpu: int | None) -> Slots:
     """Give each slot its GPU, or its part of one, and as many whole CPUs as all of them can have.
 
-    workers: slots over all nodes, None for one per GPU's part, or one per two CPUs. gpus_per_slot: 0 to 1, None for a
-    whole GPU where there are any, else none. Where there is no room for all, each takes one CPU and the rest must wait.
+    workers: slots over all nodes, None for one per GPU's part, or one per two CPUs. per_gpu: slots that share a GPU, 0
+    for none on any; None for one where there are any, else none. Where there is no room for all, each takes one CPU and
+    the rest must wait.
     """
-    if gpus_per_slot is None:
-        gpus_per_slot = 1.0 if any(node.gpus >= 1 for node in nodes) else 0.0
-    least = 1 if gpus_per_slot else 2
-    count = workers or max(1, _room(nodes, least, gpus_per_slot) or _room(nodes, 1, gpus_per_slot))
+    if per_gpu is None:
+        per_gpu = int(any(node.gpus >= 1 for node in nodes))
+    gpus = 1 / per_gpu if per_gpu else 0.0
+    least = 1 if gpus else 2
+    count = workers or max(1, _room(nodes, least, gpus) or _room(nodes, 1, gpus))
     most = math.floor(max((node.cpus for node in nodes), default=1.0))
-    cpus = next((c for c in range(most, 1, -1) if _room(nodes, c, gpus_per_slot) >= count), 1)
-    return Slots(count=count, room=_room(nodes, cpus, gpus_per_slot), cpus=cpus, gpus=gpus_per_slot)
+    cpus = next((c for c in range(most, 1, -1) if _room(nodes, c, gpus) >= count), 1)
+    return Slots(count=count, room=_room(nodes, cpus, gpus), cpus=cpus, gpus=gpus)
 
 
 def environment_of(settings: Settings, nodes: Sequence[Node], variables: Mapping[str, str]) -> dict[str, str]:

@@ -105,6 +105,7 @@ def _supervise(
 def _arguments(options: WorkOptions, slots: Slots) -> tuple[str, ...]:
     """Of every host: one training at a time, on what its slot was given."""
     device = options.device if options.device != "auto" or slots.gpus else "cpu"
-    words = {"--device": device, "--trials": options.trials, "--gpus-per-slot": slots.gpus or None}
+    shared = round(1 / slots.gpus) if slots.gpus else None
+    words = {"--device": device, "--trials": options.trials, "--per-gpu": shared}
     given = [word for name, value in words.items() if value is not None for word in (name, str(value))]
     return ("work", options.study, "--workers", "1", *given)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import traceback
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from search.host.checkpoints import Checkpoint
 from search.host.context import HostContext
 from search.host.reporter import TrialReporter, describe
 from search.host.state import INTERRUPTED, Training
-from search.studies.limits import constraint_values, refusal
+from search.studies.limits import constraint_values, needed_gb, refusal
 from search.studies.study import Study, trial_seed
 from search.training.epoch import EpochRecord
 from search.worker import protocol
@@ -112,8 +112,13 @@ def run_attempt(context: HostContext, job: Job) -> Outcome:
         seed = trial_seed(context.opened.config.seed, first_attempt(job.frozen))
         with context.claiming:  # one after the other: each samples with what the others try already
             recipe = context.opened.space.suggest(job.trial, seed=seed)
-        reason = _repeated(job) or _over_the_limits(context, job, recipe)
-        return Pruned(reason=reason) if reason else _train(context, job, recipe)
+        if reason := _repeated(job):
+            return Pruned(reason=reason)
+        over = _over_the_limits(context, job, recipe)
+        gpu, config = job.worker.slot.gpu, context.opened.config
+        if reason := refusal(over, config, gpu):
+            return Pruned(reason=reason)
+        return _train(context, job, recipe, needed_gb(over, config, gpu))
     except UpdateFinishedTrialError:
         return Lost()
     except (StorageError, StorageInternalError):
@@ -129,25 +134,31 @@ def _repeated(job: Job) -> str:
     return f"not trained: trial {twin.number} has the same recipe" if twin is not None else ""
 
 
-def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> str:
-    """Note how far the recipe lies below or above the study's limits; why it is refused, "" when it is not."""
-    gpu = job.worker.slot.gpu
-    over = constraint_values(context.opened, recipe, gpu)
+def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> Mapping[str, float]:
+    """Note, and return, how far the recipe lies below or above the study's limits."""
+    over = constraint_values(context.opened, recipe, job.worker.slot.gpu)
     for name, value in over.items():
         job.trial.set_constraint(name, value)
-    return refusal(over, context.opened.config, gpu)
+    return over
 
 
-def _train(context: HostContext, job: Job, recipe: Recipe) -> Outcome:
-    """Wait for the worker, then train as long as nothing ends it."""
+def _train(context: HostContext, job: Job, recipe: Recipe, gb: float) -> Outcome:
+    """Wait for the worker, and for so many GiB of its GPU, then train as long as nothing ends it."""
     order = _order(context, job, recipe)
-    with job.worker.serving:
+    with job.worker.serving, _room(context, job, gb):
         if job.training.lost:
             return Lost()
         if context.state.held:
             return _interrupted(context, job)
         job.training.progress()
         return _follow(context, job, replace(order, job=job.worker.next_job()), recipe)
+
+
+def _room(context: HostContext, job: Job, gb: float) -> AbstractContextManager[None]:
+    if context.sharing is None:
+        return nullcontext()
+    given_up = lambda: job.training.lost or bool(context.state.held)  # noqa: E731
+    return context.sharing.running(job.worker, job.trial.number, gb, given_up)
 
 
 def _follow(context: HostContext, job: Job, order: protocol.Train, recipe: Recipe) -> Outcome:
@@ -165,7 +176,7 @@ def _follow(context: HostContext, job: Job, order: protocol.Train, recipe: Recip
                     return outcome
                 if reporter.verdict or state.held:
                     worker.stop(order.job)
-                if reporter.verdict or _seconds_left(message, recipe) < AHEAD_S:
+                if reporter.verdict or reporter.seconds_left(recipe.optimisation.epochs) < AHEAD_S:
                     job.nearly_over()
     except WorkerDied as error:
         if job.training.lost:
@@ -178,14 +189,6 @@ def _follow(context: HostContext, job: Job, order: protocol.Train, recipe: Recip
     return job.broken(f"{worker.slot.name}: the worker closed no job", "own")
 
 
-def _seconds_left(message: Message, recipe: Recipe) -> float:
-    """For how long the training goes on after a message, as far as it says so."""
-    if not isinstance(message, protocol.EpochEnd):
-        return math.inf
-    record = message.record
-    return 0.0 if record.last else (recipe.optimisation.epochs - record.number) * record.seconds
-
-
 def _hear(context: HostContext, job: Job, message: Message, reporter: TrialReporter, recipe: Recipe) -> Outcome | None:
     """Act on one message of the worker; the outcome, once one closes the job."""
     job.training.progress()
@@ -193,6 +196,8 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
         case protocol.EpochEnd(record=record):
             reporter.add(record)
             context.state.epoch_took(record.seconds)
+            if context.sharing is not None:
+                context.sharing.ended(job.worker, job.trial.number, record)
         case protocol.Resumed():
             job.trial.set_user_attr("resumed_from_epoch", message.epoch)
             reporter.catch_up(message.history)

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from optuna.exceptions import StorageInternalError
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from search.host.sharing import Sharing
 from search.host.state import HostState
 from search.host.uploads import Outbox
 from search.studies.checkpoints import stem_of
@@ -28,6 +30,9 @@ from storage.studies.studies import load_config, trials_of
 from storage.trials.queries import count
 
 _logger = logging.getLogger(__name__)
+
+
+PerGpu = int | Literal["auto"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +54,8 @@ class WorkOptions:
     """What a host is asked to do; the field names are the options of `marsearch work`.
 
     workers: trainings at a time, None for one per GPU or core. trials: target, None for the study's own.
-    timeout: seconds, None for none. home: directory for caches, checkpoints and logs. gpus_per_slot: what a training
-    takes of a GPU, above 0 to 1, None for all of it; others, also of other hosts, take the rest.
+    timeout: seconds, None for none. home: directory for caches, checkpoints and logs. per_gpu: trainings that share a
+    GPU, each with its part of the memory, None for one; "auto" finds out how many train most (`search.host.sharing`).
     """
 
     study: str
@@ -59,12 +64,7 @@ class WorkOptions:
     trials: int | None = None
     timeout: float | None = None
     device: str = "auto"
-    gpus_per_slot: float | None = None
-
-    @property
-    def on_one_gpu(self) -> int:
-        """How many trainings share a GPU."""
-        return int(1 / (self.gpus_per_slot or 1.0) + 1e-9)  # 1/3 as a person writes it, 0.333, and as a machine does
+    per_gpu: PerGpu | None = None
 
 
 @dataclass
@@ -73,7 +73,8 @@ class HostContext:
 
     host: its id. free: those of its workers for which a trial may be claimed. claiming: held while a trial is claimed
     or sampled, so that the loops of this host claim no more than the study needs, and no recipe twice. trouble: what
-    went wrong for good. failures: how many attempts in a row have failed by themselves.
+    went wrong for good. failures: how many attempts in a row have failed by themselves. sharing: where the number of
+    trainings on a GPU is to be found out.
     """
 
     store: Store
@@ -87,6 +88,7 @@ class HostContext:
     claiming: threading.Lock = field(default_factory=threading.Lock, init=False)
     trouble: list[BaseException] = field(default_factory=list, init=False)
     failures: int = field(default=0, init=False)
+    sharing: Sharing | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         wanted, trials = self.options.trials or self.opened.config.trials, trials_of(self.store, self.options.study)
@@ -94,8 +96,23 @@ class HostContext:
         self.exhausted = self.opened.space.size(self.target) is not None  # by so many trials
         self.stem = stem_of(self.store, self.options.study)  # of the names of checkpoints
         self.outbox = Outbox(self.store, self.options.home, lambda: self.state.shutdown.begun)
+        if self.options.per_gpu == "auto" and self.workers[0].slot.gpu is not None:
+            self.sharing = Sharing(self.workers, self.free)
+            return
         for worker in self.workers:
             self.free.put(worker)
+
+    @property
+    def at_a_time(self) -> int:
+        """How many trainings may run now."""
+        return len(self.workers) if self.sharing is None else self.sharing.used
+
+    def give_back(self, worker: WorkerProcess) -> None:
+        """Let another trial be claimed for the worker."""
+        if self.sharing is None:
+            self.free.put(worker)
+        else:
+            self.sharing.give_back(worker)
 
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however many attempts it has had."""

@@ -9,12 +9,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 
 from search.errors import UsageError
 from search.host.context import HostContext, Timing, WorkOptions
 from search.host.maintenance import Maintenance
 from search.host.periodic_task import periodic_tasks, report_blocked, run_with_timeout
 from search.host.progress import Progress
+from search.host.sharing import MOST
 from search.host.shutdown import Signals, counted_signals
 from search.host.state import HostState
 from search.host.trial_loop import run_trials
@@ -51,7 +54,9 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         context = HostContext(store, opened, options, host, workers, state, timing or Timing())
         stack.enter_context(_registered(context))
         for worker in workers:
-            stack.enter_context(worker).start()
+            stack.enter_context(worker)
+        for worker in list(context.free.queue):  # the others start when they are needed
+            worker.start()
         maintenance = Maintenance(context, progress)
         sample_at_most(store.trials, study_id(store, options.study), context.target)
         maintenance.tidy()
@@ -66,12 +71,24 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
 
 def _slots(options: WorkOptions, trials: int) -> tuple[DeviceSlot, ...]:
     """What the workers of this host run on; says how many there are where nobody has."""
-    slots = device_slots(options.device, options.workers, options.home / "logs", options.on_one_gpu, trials)
+    logs = options.home / "logs"
+    if options.per_gpu == "auto":
+        return _auto_slots(options, logs, trials)
+    slots = device_slots(options.device, options.workers, logs, options.per_gpu or 1, trials)
     if options.workers is None and slots[0].device == "cpu":
         each = f"{slots[0].threads} thread{'s' if slots[0].threads > 1 else ''}"
         count = f"{len(slots)} workers" if len(slots) > 1 else "1 worker"
         _logger.info("%s of %s: see `marsearch bench` for what another number of --workers gives", count, each)
     return slots
+
+
+def _auto_slots(options: WorkOptions, logs: Path, trials: int) -> tuple[DeviceSlot, ...]:
+    """As many slots for each GPU as trainings may share one; each may have all of the memory that there is room in."""
+    whole = device_slots(options.device, None, logs, 1, trials)
+    if whole[0].gpu is None:
+        return whole
+    slots = device_slots(options.device, MOST * len(whole), logs)
+    return tuple(replace(slot, gpu=whole[place % len(whole)].gpu) for place, slot in enumerate(slots))
 
 
 def epoch_limit(environment: Mapping[str, str]) -> float | None:
@@ -142,7 +159,7 @@ def _registered(context: HostContext) -> Iterator[None]:
         name=socket.gethostname(),
         process=this_process(),
         device=context.workers[0].slot.device,
-        workers=len(context.workers),
+        workers=context.at_a_time,
     )
     register(context.store, info)
     try:

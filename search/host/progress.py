@@ -133,7 +133,7 @@ def render(trials: Sequence[FrozenTrial], context: HostContext) -> Group:
     """The table of a terminal: counts, best, time left, and a bar for each running trial."""
     name, state, target = context.options.study, context.state, context.target
     counts, best = count(trials), best_of(trials)
-    left = state.ends.remaining_s(remaining_seconds(trials, target, len(context.workers)))
+    left = state.ends.remaining_s(remaining_seconds(trials, target, context.at_a_time))
     head = Text.assemble(
         (f"study {name}  ", "bold"),
         f"{counts.finished} of {target} trials  ",

@@ -48,6 +48,13 @@ class TrialReporter:
         for epoch in epochs:
             self._tell(epoch, heed=not final and epoch.number not in passed)
 
+    def seconds_left(self, epochs: int) -> float:
+        """For how long the training goes on to its last epoch of so many, by its newest one; before the first: inf."""
+        if not self.epochs:
+            return math.inf
+        newest = self.epochs[-1]
+        return 0.0 if newest.last else (epochs - newest.number) * newest.seconds
+
     def counted(self) -> EpochRecord:
         """The epoch whose value is the trial's so far. There must be one."""
         return self.epochs[counting(self._kept, [self._opened.value(epoch) for epoch in self.epochs])]

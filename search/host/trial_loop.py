@@ -53,7 +53,7 @@ def _run_one(context: HostContext, study: Study) -> bool:
     except queue.Empty:
         return False
     with ExitStack() as turn:  # closed as soon as another trial may be claimed for the worker
-        turn.callback(context.free.put, worker)
+        turn.callback(context.give_back, worker)
         trial = _claim(context, study, worker.slot.device)
         if trial is None:
             return False

@@ -78,6 +78,12 @@ def memory_limit(config: StudyConfig, gpu: Gpu | None) -> float | None:
     return config.max_gpu_gb or (gpu.gb if gpu is not None else None)
 
 
+def needed_gb(over: Mapping[str, float], config: StudyConfig, gpu: Gpu | None) -> float:
+    """The GPU memory in GiB that a recipe with these constraints needs, 0 where nothing limits it."""
+    most_gb = memory_limit(config, gpu)
+    return 0.0 if most_gb is None or GPU_GB not in over else most_gb * 2 ** over[GPU_GB]
+
+
 def refusal(over: Mapping[str, float], config: StudyConfig, gpu: Gpu | None) -> str:
     """Why a recipe with these constraints is not trained, in one sentence; "" when it may be."""
     most_gb = memory_limit(config, gpu)
@@ -87,7 +93,7 @@ def refusal(over: Mapping[str, float], config: StudyConfig, gpu: Gpu | None) -> 
         reasons.append(f"{count:,} parameters, --max-params is {config.max_params:,}")
     if over.get(GPU_GB, 0.0) > 0 and most_gb is not None:
         limit = "the device has" if config.max_gpu_gb is None else "--max-gpu-gb is"
-        reasons.append(f"about {most_gb * 2 ** over[GPU_GB]:.1f} GiB of GPU memory, {limit} {most_gb:.4g}")
+        reasons.append(f"about {needed_gb(over, config, gpu):.1f} GiB of GPU memory, {limit} {most_gb:.4g}")
     return f"refused before training: {'; '.join(reasons)}" if reasons else ""
 
 

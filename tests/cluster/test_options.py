@@ -44,8 +44,9 @@ def test_an_address_where_nobody_answers_is_one_sentence(refused, monkeypatch):
         (("--on", "ray", "--device", "cuda:0,2"), "Ray chooses the GPUs"),
         (("--on", "ray", "--device", "mps"), "auto, cpu or cuda was expected"),
         (("--on", "slurm"), "'slurm' is not one of 'local', 'ray'"),
-        (("--gpus-per-slot", "2"), "should be less than or equal to 1"),
-        (("--gpus-per-slot", "0"), "--device cpu trains without a GPU"),
+        (("--per-gpu", "0"), "a number from 1 to 32 was expected, or auto"),
+        (("--per-gpu", "0.5"), "a number from 1 to 32 was expected, or auto"),
+        (("--on", "ray", "--per-gpu", "auto"), "a number was expected"),
         (("--on", "ray", "--timeout", "soon"), "a time of at most 3650d was expected, such as 8h, 90m"),
     ],
 )

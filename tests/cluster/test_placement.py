@@ -16,7 +16,7 @@ def cpus(*counts: float) -> list[Node]:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "workers", "share", "expected"),
+    ("nodes", "workers", "per_gpu", "expected"),
     [
         (cpus(2, 2), 4, None, Slots(count=4, room=4, cpus=1, gpus=0)),
         (cpus(2, 2), None, None, Slots(count=2, room=2, cpus=2, gpus=0)),
@@ -26,15 +26,15 @@ def cpus(*counts: float) -> list[Node]:
         (cpus(2, 2), 5, None, Slots(count=5, room=4, cpus=1, gpus=0)),  # the fifth waits
         ([], None, None, Slots(count=1, room=0, cpus=1, gpus=0)),  # a cluster that grows on demand
         ([Node(address="a", cpus=32, gpus=4)], None, None, Slots(count=4, room=4, cpus=8, gpus=1)),
-        ([Node(address="a", cpus=32, gpus=4)], None, 0.5, Slots(count=8, room=8, cpus=4, gpus=0.5)),
-        ([Node(address="a", cpus=32, gpus=4)], None, 0.4, Slots(count=8, room=8, cpus=4, gpus=0.4)),
-        ([Node(address="a", cpus=32, gpus=4)], 3, 0.0, Slots(count=3, room=3, cpus=10, gpus=0)),
-        ([Node(address="a", cpus=9, gpus=1)], None, 1 / 3, Slots(count=3, room=3, cpus=3, gpus=1 / 3)),
-        (cpus(8), 2, 1.0, Slots(count=2, room=0, cpus=1, gpus=1)),
+        ([Node(address="a", cpus=32, gpus=4)], None, 2, Slots(count=8, room=8, cpus=4, gpus=0.5)),
+        ([Node(address="a", cpus=32, gpus=4)], None, 4, Slots(count=16, room=16, cpus=2, gpus=0.25)),
+        ([Node(address="a", cpus=32, gpus=4)], 3, 0, Slots(count=3, room=3, cpus=10, gpus=0)),
+        ([Node(address="a", cpus=9, gpus=1)], None, 3, Slots(count=3, room=3, cpus=3, gpus=1 / 3)),
+        (cpus(8), 2, 1, Slots(count=2, room=0, cpus=1, gpus=1)),
     ],
 )
-def test_slots_share_the_cluster(nodes: list[Node], workers: int | None, share: float | None, expected: Slots) -> None:
-    assert size_slots(nodes, workers, share) == expected
+def test_slots_share_the_cluster(nodes: list[Node], workers: int | None, per_gpu: int | None, expected: Slots) -> None:
+    assert size_slots(nodes, workers, per_gpu) == expected
 
 
 def test_every_host_is_told_the_same_absolute_places_and_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,16 +14,18 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from search.host.context import HostContext, Timing, WorkOptions
+from search.host.sharing import MOST
 from search.host.state import HostState
 from search.host.trial_loop import _claim, _run_one
-from search.studies.create import Created
+from search.studies.create import Created, create
 from search.studies.study import open_study
 from search.worker.devices import DeviceSlot
+from search.worker.gpus import Gpu
 from search.worker.process import WorkerProcess
 from search.worker.protocol import EpochEnd, Failed, Message, Train
 from spaces import load_recipe
 from storage.store import Store
-from support.studies import EPOCH
+from support.studies import EPOCH, Inputs
 from support.waiting import wait_for
 
 
@@ -90,6 +93,13 @@ def scripted(context: HostContext) -> Scripted:
 @pytest.fixture
 def loops(context: HostContext, scripted: Scripted) -> Iterator[list[bool]]:
     """Two trial loops, each of which runs one trial; what they return."""
+    with two_loops(context, [scripted]) as found:
+        yield found
+
+
+@contextmanager
+def two_loops(context: HostContext, workers: Sequence[Scripted]) -> Iterator[list[bool]]:
+    """Each runs one trial; in the end the workers may end what they train."""
     found: list[bool] = []
 
     def loop() -> None:
@@ -101,11 +111,14 @@ def loops(context: HostContext, scripted: Scripted) -> Iterator[list[bool]]:
     threads = [threading.Thread(target=loop) for _ in range(2)]
     for thread in threads:
         thread.start()
-    yield found
-    scripted.last.set()
-    scripted.ended.set()
-    for thread in threads:
-        thread.join(60)
+    try:
+        yield found
+    finally:
+        for worker in workers:
+            worker.last.set()
+            worker.ended.set()
+        for thread in threads:
+            thread.join(60)
     assert found == [True, True]
 
 
@@ -150,3 +163,21 @@ def test_a_trial_that_was_lost_while_it_waited_is_not_trained(
     scripted.ended.set()
     wait_for(lambda: len(loops) == 2)
     assert len(scripted.orders) == 1
+
+
+def test_a_gpu_has_a_second_training_once_the_first_one_is_timed_alone(
+    store: Store, inputs: Callable[..., Inputs], tmp_path: Path
+) -> None:
+    """With `--per-gpu auto`: five epochs of the first are over, the first of which counts for nothing."""
+    create(store, *inputs(epochs=6))
+    options = WorkOptions(study="tiny", device="cuda", home=tmp_path, per_gpu="auto")
+    slot = DeviceSlot(name="slot 1", device="cuda", gpu=Gpu(id="GPU-1", gb=8.0), log=tmp_path / "worker.log")
+    workers = [Scripted(replace(slot, name=f"slot {number}")) for number in range(1, MOST + 1)]
+    opened = open_study(store, "tiny", tmp_path)
+    context = HostContext(store, opened, options, "w", list(workers), HostState(), Timing())
+    assert context.free.qsize() == 1
+    with two_loops(context, workers):
+        wait_for(lambda: workers[1].orders)
+        assert [len(worker.orders) for worker in workers] == [1, 1, 0, 0]
+        assert len(trials_of(store)) == 2
+    assert [trial.state for trial in trials_of(store)] == [TrialState.FAIL] * 2

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from search.host.context import WorkOptions
 from search.worker.devices import cores, device_slots, quota, unused_memory, workers_on_cpu
 
 
@@ -87,14 +86,11 @@ def test_no_worker_has_more_threads_than_the_environment_allows(monkeypatch, set
     assert {slot.environment["OMP_NUM_THREADS"] for slot in found} == {str(threads)}
 
 
-@pytest.mark.parametrize(("share", "together"), [(1.0, 1), (0.5, 2), (0.4, 2), (0.333, 3), (1 / 3, 3), (0.1, 10)])
-def test_trainings_that_take_part_of_a_gpu_share_it(driver, monkeypatch, share, together):
+@pytest.mark.parametrize("together", [1, 2, 3, 10])
+def test_trainings_that_take_part_of_a_gpu_share_it(driver, monkeypatch, together):
     driver("GPU-1", "GPU-2")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    order = WorkOptions(
-        study="x", workers=None, trials=None, timeout=None, device="auto", home=Path(), gpus_per_slot=share
-    )
-    assert order.on_one_gpu == together
-    slots = device_slots("auto", None, Path(), order.on_one_gpu)
+    slots = device_slots("auto", None, Path(), together)
+    assert {slot.gpu.share for slot in slots} == {1 / together}
     gpus = [slot.gpu.id for slot in slots if slot.gpu is not None]
     assert (gpus.count("GPU-1"), gpus.count("GPU-2")) == (together, together)
