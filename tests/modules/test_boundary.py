@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from spaces.modules.losses.boundary import boundary, signed_distances
-from spaces.modules.losses.targets import IGNORED
+from spaces.modules.losses.boundary import _nearest, _squares, boundary, signed_distances
+from spaces.modules.losses.targets import IGNORED, one_hot
 from support.examples import examples
 
 
@@ -101,6 +101,29 @@ def test_the_maps_are_scipys_of_the_mask_and_of_its_complement() -> None:
             inside = (target[b] == k).numpy()
             expected = distance_transform_edt(~inside) - np.maximum(distance_transform_edt(inside) - 1, 0)
             np.testing.assert_allclose(maps[b, k].numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (128, 64), (104, 104), (105, 105), (150, 200)])
+def test_maps_of_any_size_are_scipys(shape: tuple[int, int]) -> None:
+    """In 16-bit integers up to 104x104, in float32 beyond; a class of one pixel is far away from most."""
+    target = torch.randint(1, 3, (2, *shape), generator=torch.Generator().manual_seed(0))
+    target[0, shape[0] - 1, 0] = 0
+    maps = signed_distances(target, 4)
+    for b, k in ((0, 0), (0, 1), (1, 2)):
+        inside = (target[b] == k).numpy()
+        expected = distance_transform_edt(~inside) - np.maximum(distance_transform_edt(inside) - 1, 0)
+        np.testing.assert_allclose(maps[b, k].numpy(), expected, rtol=1e-5)
+    assert not maps[:, 3].any()
+    assert not maps[1, 0].any()
+
+
+@pytest.mark.parametrize("shape", [(8, 12), (200, 300)])
+def test_a_gpu_which_is_not_asked_what_classes_there_are_finds_the_same(shape: tuple[int, int]) -> None:
+    here = one_hot(torch.randint(1, 3, (2, *shape), generator=torch.Generator().manual_seed(0)), 4)
+    here[0, 1] = False
+    squares, none = _squares(here)
+    assert torch.equal(_nearest(here, none, squares.dtype), squares)
+    assert (squares[0, 1] == none).all()
 
 
 def test_the_loss_is_monais() -> None:
