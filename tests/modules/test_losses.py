@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spaces.modules.losses.boundary import boundary, signed_distances
-from spaces.modules.losses.lovasz import lovasz
+from spaces.modules.losses.lovasz import BINS, lovasz
 from spaces.modules.losses.overlap import dice, tversky
 from spaces.modules.losses.targets import IGNORED
 from spaces.modules.losses.terms import bce, cross_entropy, focal, mae
@@ -178,7 +178,8 @@ def test_each_term_agrees_with_its_reference(name: str) -> None:
         logits, target, weights = tensors(case)
         loss = TERMS[name](logits, target, weights)
         assert loss.shape == ()
-        assert loss.item() == pytest.approx(REFERENCES[name](case), rel=1e-9, abs=1e-6)
+        near = 1 / BINS if name == "lovasz" else 1e-6  # errors that close together count as equal
+        assert loss.item() == pytest.approx(REFERENCES[name](case), rel=1e-9, abs=near)
         assert gradient(loss, logits).isfinite().all()
 
     agrees()
