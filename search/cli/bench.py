@@ -50,7 +50,7 @@ def bench(
         found = measure(wanted, dataset, file, split, device=device, workers=workers, folder=folder)
     if as_json:
         nights = [asdict(rate) | {"trial_s": found.trial_s(rate), "night": found.night(rate)} for rate in found.rates]
-        typer.echo(json.dumps(asdict(found) | {"rates": nights, "suggested_workers": found.best.workers}))
+        typer.echo(json.dumps(asdict(found) | {"rates": nights, "suggested": found.suggested}))
         return
     size = f"{dataset.height}x{dataset.width}"
     typer.echo(f"device   {found.device}")
@@ -80,7 +80,7 @@ def _table(found: Bench) -> str:
     best = found.best
     share = found.overhead_s / found.trial_s(best)
     rest = f"{share:.1%} of a trial is not training ({found.overhead_s:.1f} s)"
-    lines.append(f"suggested: --workers {best.workers}; {rest}")
+    lines.append(f"suggested: {found.suggested}; {rest}")
     lines.append("Pruned trials take a part of that: a search begins several times as many.")
     return "\n".join(lines)
 

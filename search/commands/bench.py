@@ -44,11 +44,12 @@ class Rate:
 class Bench:
     """What was measured.
 
-    device: in words. epochs: of a trial. parameters: of the network. overhead_s: seconds of a trial in which no epoch
-    runs.
+    device: in words. gpus: how many of them are GPUs. epochs: of a trial. parameters: of the network. overhead_s:
+    seconds of a trial in which no epoch runs.
     """
 
     device: str
+    gpus: int
     epochs: int
     parameters: int
     overhead_s: float
@@ -67,6 +68,13 @@ class Bench:
         """The number of workers that ends most trials; of nearly equal ones the smaller, which needs less memory."""
         most = max(map(self.night, self.rates))
         return next(rate for rate in self.rates if self.night(rate) >= 0.97 * most)
+
+    @property
+    def suggested(self) -> str:
+        """The option that gives so many workers."""
+        if self.gpus and self.best.workers % self.gpus == 0:
+            return f"--per-gpu {self.best.workers // self.gpus}"
+        return f"--workers {self.best.workers}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +119,7 @@ def measure(
     rates = [_rate(work, device_slots(device, count, folder), share) for count in counts]
     return Bench(
         device=_in_words(slots),
+        gpus=len({slot.gpu.id for slot in slots if slot.gpu is not None}),
         epochs=recipe.optimisation.epochs,
         parameters=parameters,
         overhead_s=overhead,

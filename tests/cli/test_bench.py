@@ -17,8 +17,8 @@ def rate(workers: int, epoch_s: float) -> Rate:
     return Rate(workers=workers, threads=1, epoch_s=epoch_s, images=100.0)
 
 
-def measured(*rates: Rate) -> Bench:
-    return Bench(device="8 cores", epochs=30, parameters=1000, overhead_s=6.0, rates=rates)
+def measured(*rates: Rate, gpus: int = 0) -> Bench:
+    return Bench(device="8 cores", gpus=gpus, epochs=30, parameters=1000, overhead_s=6.0, rates=rates)
 
 
 def test_a_night_is_what_all_workers_end_in_eight_hours() -> None:
@@ -31,6 +31,12 @@ def test_more_workers_are_suggested_only_where_they_end_clearly_more_trials() ->
     assert measured(rate(1, 4.0), rate(2, 8.0)).best.workers == 1
     assert measured(rate(1, 4.0), rate(2, 6.0)).best.workers == 2
     assert measured(rate(1, 4.0), rate(2, 8.0), rate(4, 20.0)).best.workers == 1
+
+
+def test_what_is_suggested_is_an_option_of_work() -> None:
+    assert measured(rate(1, 4.0), rate(2, 6.0)).suggested == "--workers 2"
+    assert measured(rate(2, 4.0), rate(4, 6.0), gpus=2).suggested == "--per-gpu 2"
+    assert measured(rate(3, 4.0), gpus=2).suggested == "--workers 3"
 
 
 def test_the_numbers_of_workers_follow_the_devices(
@@ -56,7 +62,7 @@ def test_a_persons_own_numbers_fit_a_terminal(
     assert answer(["bench", "small-baseline", "--data", str(data), "--device", "cpu", "--workers", "1", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     [one] = document["rates"]
-    assert document["suggested_workers"] == one["workers"] == 1
+    assert (document["suggested"], one["workers"]) == ("--workers 1", 1)
     assert one["night"] == pytest.approx(8 * 3600 / one["trial_s"])
     assert one["trial_s"] == pytest.approx(document["overhead_s"] + 30 * one["epoch_s"])
     assert min(one["images"], one["epoch_s"], document["parameters"]) > 0
