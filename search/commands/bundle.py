@@ -118,7 +118,7 @@ def bundle_contents(
 ) -> BundleContents:
     """What a bundle is made from. known: its fields that come neither from the data nor from the weights."""
     facts, samples = facts_of(dataset), np.asarray(validation, dtype=np.int64)
-    mean, std = _normalisation(weights)
+    mean, std = normalisation(weights)
     return BundleContents(
         recipe=recipe,
         facts=facts,
@@ -150,7 +150,7 @@ def _weights(store: Store, artifact: str, number: int, folder: Path) -> dict[str
     load_file(store.artifacts, artifact, path)
     try:
         weights = load_tensors(path)
-        _normalisation(weights)
+        normalisation(weights)
     except (SafetensorError, KeyError) as error:
         raise UsageError(
             f"trial {number}: its weights in the artifact store are damaged ({error}): export another trial"
@@ -175,7 +175,7 @@ def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...
     return tuple(sorted(files))
 
 
-def _normalisation(weights: Mapping[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalisation(weights: Mapping[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation per channel, as the network's buffers hold them."""
     mean, std = (tuple(float(value) for value in weights[name].flatten()) for name in ("mean", "std"))
     return mean, std

@@ -12,12 +12,12 @@ import torch
 from optuna.trial import TrialState
 from safetensors.torch import load_file as load_tensors
 
+from search.commands.bundle import normalisation
 from search.outcome.predict import predict_labels
 from search.studies.study import open_study
 from search.training.confusion import confusion_matrix
 from search.training.epoch import EpochRecord
 from search.training.metrics import scores
-from search.worker.job_files import normalisation
 from spaces.modules.networks.network import build_network
 from storage.artifacts.artifact_store import load_file
 from storage.store import open_store
