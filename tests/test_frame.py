@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from search.cli import answer
 from support.leaks import held, leaks
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +48,20 @@ def test_a_host_and_a_report_on_studies_load_no_torch() -> None:
     """Only its workers need it: a host starts 1.3 s sooner and takes 180 MB less without."""
     code = "import sys, search.host.host, search.studies.reports; print('torch' in sys.modules)"
     assert run_python(code).strip() == "False"
+
+
+def test_the_command_line_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert answer(["--version"]) == 0
+    assert capsys.readouterr().out == f"marsearch {declared}\n"
+
+
+@pytest.mark.parametrize(("begun", "expected"), [("marsearch stu", "study"), ("marsearch work m --per", "--per-gpu")])
+def test_a_shell_completes_commands_and_options(begun: str, expected: str) -> None:
+    asked = {"_MARSEARCH_COMPLETE": "complete_bash", "COMP_WORDS": begun, "COMP_CWORD": str(len(begun.split()) - 1)}
+    code = [sys.executable, "-m", "search.cli"]
+    done = subprocess.run(code, cwd=ROOT, env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert expected in done.stdout.split()
 
 
 def test_help_loads_none_of_the_large_libraries() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,9 +31,13 @@ HELP = "Hyperparameter search for semantic segmentation trained from scratch."
 LONGEST = 2000  # characters of a message; a wrong value that it quotes may have more
 
 
-def _group(text: str, *commands: Callable[..., object]) -> typer.Typer:
+def _group(text: str, *commands: Callable[..., object], completion: bool = False) -> typer.Typer:
     group = typer.Typer(
-        help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+        help=text,
+        no_args_is_help=True,
+        add_completion=completion,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
     )
     for command in commands:
         group.command(command.__name__.removesuffix("_studies"))(command)
@@ -41,7 +46,7 @@ def _group(text: str, *commands: Callable[..., object]) -> typer.Typer:
 
 searches = (study.demo, study.create, study.work, study.run, study.enqueue, watch.status, watch.trials)
 networks = (bundle.train, bundle.export, bundle.predict, bundle.evaluate, reproduce.reproduce)
-app = _group(HELP, *searches, *networks, bench.bench, watch.dashboard, watch.doctor)
+app = _group(HELP, *searches, *networks, bench.bench, watch.dashboard, watch.doctor, completion=True)
 app.add_typer(_group("Make, look at and clean data sets.", data.synth, data.inspect, data.clean), name="data")
 app.add_typer(_group("Look at the search space.", space.show), name="space")
 steering = (watch.list_studies, watch.pause, watch.resume, watch.stop, watch.delete)
@@ -54,8 +59,17 @@ def _log_as(kind: str) -> str:
     return kind
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"marsearch {version('marsearch')}")
+        raise typer.Exit
+
+
 @app.callback(help=HELP)
 def _start(
+    told: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="show the version and leave")
+    ] = False,
     log: Annotated[
         Literal["text", "json"],
         typer.Option(envvar="MARSEARCH_LOG", is_eager=True, callback=_log_as, help="what goes to stderr"),

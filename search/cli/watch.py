@@ -52,14 +52,17 @@ def _reports(study: str | None) -> list[dict[str, Any]]:
 def trials(
     study: options.Study,
     format: Annotated[Literal["table", "csv", "json"], typer.Option(help="how they are written")] = "table",
+    as_json: options.AsJson = False,
 ) -> None:
     """List the trials of a study."""
+    if as_json and format == "csv":
+        raise UsageError("--format csv --json: one of the two was expected")
     from search.outcome.leaderboard import render
     from search.output import console
     from search.studies.reports import constant, leaderboard, trial_reports
 
     with open_storage(purpose="look") as (store, _):
-        if format == "json":
+        if as_json or format == "json":
             typer.echo(json.dumps(trial_reports(store, study)))
         elif format == "csv":
             import pandas as pd

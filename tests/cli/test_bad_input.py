@@ -230,3 +230,7 @@ def test_a_training_that_diverges_is_a_failure_and_no_misuse(
 def test_an_unknown_recipe(refused: Ask, data: Path, tmp_path: Path) -> None:
     assert "presets are a-table-1, " in refused("train", "nothing", "--data", data, "--out", tmp_path / "b")
     assert not (tmp_path / "b").exists()
+
+
+def test_two_forms_of_a_list_are_refused(refused: Ask) -> None:
+    assert "--format csv --json: one of the two was expected" in refused("trials", "mars", "--format", "csv", "--json")

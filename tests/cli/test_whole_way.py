@@ -31,6 +31,7 @@ def test_from_data_to_masks(marsearch: Command, data: Path, space: Path, tmp_pat
     assert status["best"]["recipe"]["optimisation"]["epochs"] == 2
 
     trials = json.loads(marsearch("trials", "mars", "--format", "json").stdout)
+    assert json.loads(marsearch("trials", "mars", "--json").stdout) == trials
     keys = {"number", "state", "value", "params", "duration_s", "reason", "resumed_from_epoch"}
     assert all(keys <= set(trial) for trial in trials)
     rows = list(csv.DictReader(io.StringIO(marsearch("trials", "mars", "--format", "csv").stdout)))
