@@ -45,6 +45,12 @@ def _per_gpu(text: str) -> int | str:
     raise UsageError(f"--per-gpu {text}: a number from 1 to {MOST_PER_GPU} was expected, or auto")
 
 
+def check_workers(workers: int | None, per_gpu: str | int | None) -> None:
+    """Raises UsageError where how many trainings there are at a time is both given and to be found out."""
+    if workers is not None and per_gpu == "auto":
+        raise UsageError(f"--workers {workers} --per-gpu auto: the second finds out how many, leave one of them out")
+
+
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.npz)")]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]

@@ -44,6 +44,7 @@ def work(
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     from search.host.context import WorkOptions
 
+    options.check_workers(workers, per_gpu)
     own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
     order = WorkOptions(study=study, home=read_settings().home, trials=trials, **own)
     if on == "ray":
@@ -67,6 +68,7 @@ def run(
     from search.host.context import WorkOptions
     from search.worker.devices import device_slots
 
+    options.check_workers(workers, per_gpu)
     with open_storage(WORKER_S, purpose="make") as (store, settings):
         device_slots(device, workers, Path())  # one that is not there is refused before anything is made
         make(store, config, data, space_name)

@@ -9,8 +9,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
-from pathlib import Path
 
 from search.errors import UsageError
 from search.host.context import HostContext, Timing, WorkOptions
@@ -71,24 +69,16 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
 
 def _slots(options: WorkOptions, trials: int) -> tuple[DeviceSlot, ...]:
     """What the workers of this host run on; says how many there are where nobody has."""
-    logs = options.home / "logs"
-    if options.per_gpu == "auto":
-        return _auto_slots(options, logs, trials)
-    slots = device_slots(options.device, options.workers, logs, options.per_gpu or 1, trials)
+    logs, whole = options.home / "logs", options.per_gpu == "auto"
+    share = MOST if options.per_gpu == "auto" else options.per_gpu or 1
+    slots = device_slots(options.device, options.workers, logs, share, trials, whole=whole)
+    if options.per_gpu is not None and slots[0].gpu is None:
+        _logger.warning("--per-gpu %s: there is no GPU here, so it changes nothing", options.per_gpu)
     if options.workers is None and slots[0].device == "cpu":
         each = f"{slots[0].threads} thread{'s' if slots[0].threads > 1 else ''}"
         count = f"{len(slots)} workers" if len(slots) > 1 else "1 worker"
         _logger.info("%s of %s: see `marsearch bench` for what another number of --workers gives", count, each)
     return slots
-
-
-def _auto_slots(options: WorkOptions, logs: Path, trials: int) -> tuple[DeviceSlot, ...]:
-    """As many slots for each GPU as trainings may share one; each may have all of the memory that there is room in."""
-    whole = device_slots(options.device, None, logs, 1, trials)
-    if whole[0].gpu is None:
-        return whole
-    slots = device_slots(options.device, MOST * len(whole), logs)
-    return tuple(replace(slot, gpu=whole[place % len(whole)].gpu) for place, slot in enumerate(slots))
 
 
 def epoch_limit(environment: Mapping[str, str]) -> float | None:

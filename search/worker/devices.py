@@ -46,20 +46,27 @@ class DeviceSlot:
 
 
 def device_slots(
-    wanted: str, workers: int | None, logs: Path, on_one_gpu: int = 1, trials: int | None = None
+    wanted: str,
+    workers: int | None,
+    logs: Path,
+    on_one_gpu: int = 1,
+    trials: int | None = None,
+    *,
+    whole: bool = False,
 ) -> tuple[DeviceSlot, ...]:
     """One slot per training that this host runs at a time.
 
     wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or as many as `workers_on_cpu`
     says for so many trials. logs: directory for the workers' stderr. on_one_gpu: trainings that share one, when workers
-    is None. No worker gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device
-    that is not there and ModuleNotFoundError where no worker could train.
+    is None. whole: each may have all of the memory, not its part. No worker gets more threads than OMP_NUM_THREADS
+    allows, where it is set. Raises UsageError for a device that is not there and ModuleNotFoundError where no worker
+    could train.
     """
     if find_spec("torch") is None:
         raise ModuleNotFoundError("no worker trains without torch", name="torch")
     asked = () if wanted in ("cpu", "mps") else asked_gpus(wanted)
     count = workers or (len(asked) * on_one_gpu if asked else workers_on_cpu(cores(), free_gb(), trials))
-    gpus = [shared(gpu, max(on_one_gpu, -(-count // len(asked)))) for gpu in asked]
+    gpus = [shared(gpu, 1 if whole else max(on_one_gpu, -(-count // len(asked)))) for gpu in asked]
     device = "cuda" if gpus else _without_gpu(wanted)
     limit = os.environ.get("OMP_NUM_THREADS", "").strip()
     most = int(limit) if limit.isdecimal() and int(limit) else cores()

@@ -47,6 +47,7 @@ def test_an_address_where_nobody_answers_is_one_sentence(refused, monkeypatch):
         (("--per-gpu", "0"), "a number from 1 to 32 was expected, or auto"),
         (("--per-gpu", "0.5"), "a number from 1 to 32 was expected, or auto"),
         (("--on", "ray", "--per-gpu", "auto"), "a number was expected"),
+        (("--workers", "2", "--per-gpu", "auto"), "finds out how many, leave one of them out"),
         (("--on", "ray", "--timeout", "soon"), "a time of at most 3650d was expected, such as 8h, 90m"),
     ],
 )

@@ -66,6 +66,14 @@ def test_cores_have_a_worker_each_as_far_as_memory_and_trials_go(of_cores, free_
     assert workers_on_cpu(of_cores, free_gb, trials) == expected
 
 
+def test_trainings_whose_number_is_found_out_may_each_have_all_of_the_memory(driver, monkeypatch):
+    driver("GPU-1", "GPU-2")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    slots = device_slots("auto", None, Path(), 4, whole=True)
+    assert len(slots) == 8
+    assert {(slot.gpu.share, slot.gpu.gb) for slot in slots} == {(1.0, 24.0)}
+
+
 def test_the_cores_are_shared_out_to_the_workers(monkeypatch):
     monkeypatch.setattr("search.worker.devices.cores", lambda: 12)
     monkeypatch.setattr("search.worker.devices.free_gb", lambda: 64.0)
