@@ -45,14 +45,15 @@ def terms(device: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
 def seconds(loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels: Tensor) -> float:
     """Of one pass forwards and backwards."""
     logits.grad = None
-    _wait(logits.device)
+    wait(logits.device)
     began = time.perf_counter()
     loss(logits, labels).backward()  # type: ignore[no-untyped-call]
-    _wait(logits.device)
+    wait(logits.device)
     return time.perf_counter() - began
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

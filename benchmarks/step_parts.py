@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from gpu_speed import Size, ceilings, least_seconds
-from losses import scene
+from losses import scene, wait
 from training_step import random_data
 
 from search.training.setup import prepare
@@ -53,18 +53,13 @@ def step(recipe: dict[str, Any], told: argparse.Namespace) -> Callable[[], float
     setup.network.train()
 
     def seconds() -> float:
-        _wait(device)
+        wait(device)
         began = time.perf_counter()
         train_step(setup, rows, 1, generator, None)
-        _wait(device)
+        wait(device)
         return time.perf_counter() - began
 
     return seconds
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import logging
 import math
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -145,20 +145,13 @@ def _over_the_limits(context: HostContext, job: Job, recipe: Recipe) -> Mapping[
 def _train(context: HostContext, job: Job, recipe: Recipe, gb: float) -> Outcome:
     """Wait for the worker, and for so many GiB of its GPU, then train as long as nothing ends it."""
     order = _order(context, job, recipe)
-    with job.worker.serving, _room(context, job, gb):
+    with job.worker.serving, context.room(job.worker, job.training, gb):
         if job.training.lost:
             return Lost()
         if context.state.held:
             return _interrupted(context, job)
         job.training.progress()
         return _follow(context, job, replace(order, job=job.worker.next_job()), recipe)
-
-
-def _room(context: HostContext, job: Job, gb: float) -> AbstractContextManager[None]:
-    if context.sharing is None:
-        return nullcontext()
-    given_up = lambda: job.training.lost or bool(context.state.held)  # noqa: E731
-    return context.sharing.running(job.worker, job.trial.number, gb, given_up)
 
 
 def _follow(context: HostContext, job: Job, order: protocol.Train, recipe: Recipe) -> Outcome:

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from search.host.sharing import Sharing
-from search.host.state import HostState
+from search.host.state import HostState, Training
 from search.host.uploads import Outbox
 from search.studies.checkpoints import stem_of
 from search.studies.samplers import load_study
@@ -113,6 +114,12 @@ class HostContext:
             self.free.put(worker)
         else:
             self.sharing.give_back(worker)
+
+    def room(self, worker: WorkerProcess, training: Training, gb: float) -> AbstractContextManager[None]:
+        """Holds so many GiB of the worker's GPU for the training; waits for them where trainings share it."""
+        if self.sharing is None:
+            return nullcontext()
+        return self.sharing.running(worker, training.trial, gb, lambda: training.lost or bool(self.state.held))
 
     def study(self) -> Study:
         """A study object for one thread, whose pruner counts a trial once, however many attempts it has had."""

@@ -9,6 +9,14 @@ import pytest
 from search.worker.devices import cores, device_slots, quota, unused_memory, workers_on_cpu
 
 
+def written(folder, files):
+    """The folder with these files, as the kernel shows a control group."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -26,10 +34,7 @@ def no_limit(monkeypatch):
     ],
 )
 def test_the_limit_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, files, expected):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert quota(tmp_path) == expected
+    assert quota(written(tmp_path, files)) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,10 +49,7 @@ def test_the_limit_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, f
     ],
 )
 def test_the_memory_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, files, expected):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert unused_memory(tmp_path) == expected
+    assert unused_memory(written(tmp_path, files)) == expected
 
 
 @pytest.mark.parametrize(
