@@ -6,6 +6,7 @@ Shapes: P images are shown, K classes, H and W pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,9 @@ from search.training.metrics import Objective, Scores, scores
 from search.training.setup import Setup
 from search.training.threshold import ThresholdSearch, background_search, lead, lead_search
 from spaces.modules.networks.network import Network
+
+Kept = tuple[Tensor, Tensor | None]
+"""Logits (B, K, H, W) of shown images, and the background network's (B, H, W) where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,28 +44,19 @@ def validate(setup: Setup, network: Network, number: int, objective: Objective) 
     The threshold of the background or of the rarest class is found here, for this epoch, and kept in the network.
     Raises Stopped and Diverged.
     """
-    facts, ignored = setup.data.facts, setup.data.ignore_label
-    samples = len(setup.validation_images)
+    facts, samples = setup.data.facts, len(setup.validation_images)
     meter = torch.zeros(facts.classes, facts.classes, dtype=torch.int64, device=setup.device)
     threshold = _threshold_search(setup)
     total = torch.zeros((), device=setup.device)
-    kept: list[tuple[Tensor, Tensor | None]] = []
+    kept: list[Kept] = []
     network.eval()
     batches = torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size)
     for place, index in enumerate(batches):
         if setup.should_stop():
             raise Stopped(f"stopped in the validation of epoch {number}")
-        images = image_batch(setup.validation_images, index, setup.memory_format)
-        truth = setup.validation_masks.index_select(0, index)
-        logits = network.outputs(images).high
-        background = None if network.background is None else network.background_logit(images)
-        total += setup.loss(logits, truth.long()) * len(index)
-        if threshold is None:
-            meter += confusion_matrix(logits.argmax(dim=1), truth, facts.classes, ignored)
-        else:
-            threshold.add(logits, lead(logits, threshold.label) if background is None else background, truth)
-        if (rows := setup.shown.rows.get(place)) is not None:
-            kept.append((logits[rows], None if background is None else background[rows]))
+        loss_of_batch, shown = judge_batch(setup, network, place, index, meter if threshold is None else threshold)
+        total += loss_of_batch * len(index)
+        kept += shown
     loss = float(total) / samples
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
@@ -70,10 +65,31 @@ def validate(setup: Setup, network: Network, number: int, objective: Objective) 
     else:
         found, reached = threshold.best(objective)
         network.demand(threshold.label, found)
-    return Validation(loss=loss, scores=reached, shown=_labels(setup, network, kept))
+    return Validation(loss=loss, scores=reached, shown=labels_of(setup, network, kept))
 
 
-def _labels(setup: Setup, network: Network, kept: list[tuple[Tensor, Tensor | None]]) -> Tensor:
+def judge_batch(
+    setup: Setup, network: Network, place: int, index: Tensor, count: Tensor | ThresholdSearch
+) -> tuple[Tensor, list[Kept]]:
+    """The mean loss of one batch, and what is kept of its shown images; its pixels are counted. Never waits.
+
+    place: the batch's number, the first being 0. index: rows of the validation part. count: the confusion matrix
+    (K, K) that is added to, or the search that takes its place.
+    """
+    images = image_batch(setup.validation_images, index, setup.memory_format)
+    truth = setup.validation_masks.index_select(0, index)
+    logits = network.outputs(images).high
+    background = None if network.background is None else network.background_logit(images)
+    if isinstance(count, ThresholdSearch):
+        count.add(logits, lead(logits, count.label) if background is None else background, truth)
+    else:
+        count += confusion_matrix(logits.argmax(dim=1), truth, setup.data.facts.classes, setup.data.ignore_label)
+    rows = setup.shown.rows.get(place)
+    shown = [] if rows is None else [(logits[rows], None if background is None else background[rows])]
+    return setup.loss(logits, truth.long()), shown
+
+
+def labels_of(setup: Setup, network: Network, kept: Sequence[Kept]) -> Tensor:
     """The labels of the shown images, in their order, by the threshold that was found."""
     found = [network.decided(logits, background).argmax(dim=1).to(torch.uint8) for logits, background in kept]
     if not found:

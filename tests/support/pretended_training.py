@@ -10,11 +10,10 @@ import torch
 
 from search.training import samples, setup
 from search.training.arrays import TrainingData, label_shares
-from search.training.confusion import confusion_matrix
-from search.training.device import image_batch
 from search.training.setup import Setup, prepare
 from search.training.step import ConfusionMeter, _batch, train_step
-from search.training.threshold import ThresholdSearch, lead
+from search.training.threshold import ThresholdSearch
+from search.training.validation import judge_batch, labels_of
 from spaces import DataFacts, Recipe
 from spaces.modules.losses.class_weights import class_weights
 from support.pretended_gpu import PretendedGenerator, pretended_gpu, watched
@@ -78,17 +77,7 @@ def _threshold(prepared: Setup) -> ThresholdSearch | None:
 
 @torch.no_grad()
 def _validate(prepared: Setup, rows: torch.Tensor, threshold: ThresholdSearch | None) -> None:
-    """What `search.training.validation.validate` does with each batch."""
     network = prepared.scored.eval()
-    images = image_batch(prepared.validation_images, rows, prepared.memory_format)
-    truth = prepared.validation_masks.index_select(0, rows)
-    logits = network.outputs(images).high
-    background = None if network.background is None else network.background_logit(images)
-    prepared.loss(logits, truth.long())
-    if threshold is None:
-        confusion_matrix(logits.argmax(dim=1), truth, FACTS.classes, None)
-    else:
-        threshold.add(logits, lead(logits, threshold.label) if background is None else background, truth)
-    shown = prepared.shown.rows[0]
-    labels = network.decided(logits[shown], None if background is None else background[shown]).argmax(dim=1)
-    assert labels[prepared.shown.order].device == prepared.device
+    counts = torch.zeros(FACTS.classes, FACTS.classes, dtype=torch.int64, device=prepared.device)
+    _, shown = judge_batch(prepared, network, 0, rows, counts if threshold is None else threshold)
+    assert labels_of(prepared, network, shown).device == prepared.device
