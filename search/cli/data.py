@@ -112,7 +112,9 @@ def clean(
 def _as_text(file: Path, report: DataReport, outliers: Mapping[str, int]) -> str:
     pixels, groups = report.pixels, "no groups" if report.groups is None else f"{report.groups} groups"
     mean, std = (" ".join(f"{value:.4g}" for value in values) for values in (pixels.mean, pixels.std))
-    size = f"{report.height}x{report.width} pixels, {report.channels} channel{'s' if report.channels > 1 else ''}"
+    least = "" if report.smallest is None else f"{report.smallest[0]}x{report.smallest[1]} to "
+    channels = f"{report.channels} channel{'s' if report.channels > 1 else ''}"
+    size = f"{least}{report.height}x{report.width} pixels, {channels}"
     rows = {
         "file": f"{file}, digest {report.digest}",
         "images": f"{report.samples} labelled, {report.test_images} for prediction, {size}, {groups}",

@@ -27,7 +27,7 @@ from search.worker.job_files import facts_of
 from spaces import Recipe
 from storage.artifacts.artifact_store import load_file
 from storage.data.dataset import Dataset
-from storage.data.quality.scale import measure_pixels
+from storage.data.quality.scale import pixels_of
 from storage.database.engine import writable
 from storage.errors import ArtifactError, DatabaseError
 from storage.store import Store
@@ -125,7 +125,7 @@ def bundle_contents(
         weights=weights,
         mean=mean,
         std=std,
-        pixels=measure_pixels(dataset.images, dataset.masks != dataset.ignore_label),
+        pixels=pixels_of(dataset),
         scores=scores(np.asarray(confusion, dtype=np.int64), facts),
         data_digest=dataset.digest,
         validation_images=dataset.images[samples],

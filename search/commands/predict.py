@@ -35,7 +35,7 @@ def predict_file(bundle: Path, file: Path, *, tta: bool, device: str, say: Say) 
         raise UsageError(
             f"{bundle}: was trained without mirrored images, so a mirror image tells nothing: leave out --tta"
         )
-    images = read_images(file)
+    images, _ = read_images(file)
     check_images(opened, file, images, say)
     names = opened.facts.class_names
     if (theirs := read_class_names(file)) not in ((), names):

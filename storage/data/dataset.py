@@ -1,6 +1,7 @@
 """A labelled data set in memory, as read from a file and checked once; everything later may trust it.
 
-Legend: N samples, M test images, H x W pixels, K classes; label k is ``class_names[k]``.
+Legend: N samples, M test images, H x W pixels, K classes; label k is ``class_names[k]``. Of images of several sizes
+H and W are the largest, and each stands at the top left of that canvas (`storage.data.canvas`).
 """
 
 from __future__ import annotations
@@ -15,15 +16,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.canvas import (
+    Sizes,
+    checked_sizes,
+    own_part,
+    trimmed,
+    with_label_outside,
+    with_means_outside,
+)
 from storage.data.casts import as_images, as_labels, of_one_type
 from storage.data.class_names import canonical_names, check_names, check_writable
-from storage.data.labels import checked_ignore_label, checked_labels
-from storage.data.layouts import KEYS, Checked, class_names_of, from_arrays, no_data_of, to_arrays, unlabelled
+from storage.data.image_checks import check_images, check_tests
+from storage.data.labels import IGNORED, checked_ignore_label, checked_labels
+from storage.data.layouts import (
+    KEYS,
+    Checked,
+    class_names_of,
+    from_arrays,
+    no_data_of,
+    sizes_key,
+    to_arrays,
+    unlabelled,
+)
 from storage.data.missing import filled, without_labels
 from storage.data.npz import array_names, read_arrays, write_arrays
 from storage.errors import DataError
-
-SMALLEST = 8  # pixels a side: less leaves nothing after the two halvings of the shallowest network
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +53,9 @@ class Dataset:
     excluded: the names of the classes left out of the mean IoU, fewer than K.
     ignore_label: the label of pixels that never count, K to 255, or None.
     group: (N,) strings, samples of one group never straddle a split; or None.
-    test_images: (M,H,W) or (M,H,W,3), M >= 1, of the images' size and dtype; or None.
+    test_images: (M,H',W') or (M,H',W',3), M >= 1, of the images' dtype, of any size; or None.
+    sizes, test_sizes: (N,2) and (M,2) int32, height and width of each image, 8 pixels or more; None where all are
+        equal. Outside an image stand its mean and, in masks, the ignore_label, which is set then.
     digest: 64 hex digits, the sha256 of the contents, whatever the layout or compression of the file.
     """
 
@@ -48,6 +67,8 @@ class Dataset:
     group: NDArray[np.str_] | None
     test_images: NDArray[Any] | None
     digest: str
+    sizes: Sizes | None = None
+    test_sizes: Sizes | None = None
 
     @property
     def channels(self) -> int:
@@ -56,12 +77,12 @@ class Dataset:
 
     @property
     def height(self) -> int:
-        """H, in pixels."""
+        """H, in pixels, of the highest image."""
         return int(self.images.shape[1])
 
     @property
     def width(self) -> int:
-        """W, in pixels."""
+        """W, in pixels, of the widest image."""
         return int(self.images.shape[2])
 
     @property
@@ -73,6 +94,15 @@ class Dataset:
     def excluded_labels(self) -> tuple[int, ...]:
         """The labels of the excluded classes, in label order."""
         return tuple(k for k, name in enumerate(self.class_names) if name in self.excluded)
+
+    def size(self, sample: int) -> tuple[int, int]:
+        """Height and width of that image."""
+        height, width = (self.height, self.width) if self.sizes is None else self.sizes[sample].tolist()
+        return height, width
+
+    def image(self, sample: int) -> NDArray[Any]:
+        """That image in its own size, (h,w) or (h,w,3)."""
+        return own_part(self.images, self.sizes, sample)
 
 
 def read_dataset(path: Path, class_names: Sequence[str] = ()) -> Dataset:
@@ -90,15 +120,16 @@ def read_dataset(path: Path, class_names: Sequence[str] = ()) -> Dataset:
         raise DataError(f"{path}: {error}") from error
 
 
-def read_images(path: Path) -> NDArray[Any]:
+def read_images(path: Path) -> tuple[NDArray[Any], Sizes | None]:
     """The images of a file that wait for labels: a data set's test images, or all images of a file without masks.
 
-    In a file without masks they may have any name, if no other array is there. (M,H,W) or (M,H,W,3), M >= 1.
+    In a file without masks they may have any name, if no other array is there. (M,H,W) or (M,H,W,3), M >= 1, and their
+    sizes, (M,2), None where all are equal.
     Raises DataError as `read_dataset`.
     """
     names = array_names(path)
     name = unlabelled(names)
-    arrays = read_arrays(path, (name, "no_data")) if name else {}
+    arrays = read_arrays(path, (name, "no_data", sizes_key(name))) if name else {}
     images = arrays.get(name) if name else None
     try:
         if images is None or not len(images):
@@ -106,12 +137,13 @@ def read_images(path: Path) -> NDArray[Any]:
                 "has no test images (test_images, test_set), nothing to predict; store images without masks in a file"
                 " of their own, np.savez('new.npz', images=images), labelled ones are for marsearch evaluate"
             )
-        images, no_data = as_images(images, f"'{name}'"), no_data_of(arrays)
-        images = images if no_data is None else filled(images, no_data)
-        _check_images(images, f"'{name}'")
+        key = sizes_key(str(name))
+        images, sizes = _laid_out(as_images(images, f"'{name}'"), arrays.get(key), f"'{key}'")
+        images = _completed(images, sizes, no_data_of(arrays))
+        check_images(images, f"'{name}'")
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    return _canonical(images)
+    return _canonical(images), sizes
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
@@ -142,11 +174,14 @@ def build_dataset(
     group: NDArray[Any] | None = None,
     test_images: NDArray[Any] | None = None,
     no_data: float | None = None,
+    sizes: NDArray[Any] | None = None,
+    test_sizes: NDArray[Any] | None = None,
 ) -> Dataset:
     """Check the contents against each other, bring them to canonical types and take their digest.
 
     Images and masks of any type are accepted from which nothing is lost, groups of strings or whole numbers.
     no_data: the value of pixels that hold no measurement: they become the mean of their image, and are not labelled.
+    sizes, test_sizes: height and width of each image, (N,2) and (M,2), where they stand on a canvas (`on_canvas`).
     Raises DataError.
     """
     class_names, excluded = canonical_names(class_names), canonical_names(excluded)
@@ -156,23 +191,32 @@ def build_dataset(
     images, masks = as_images(images, "images"), as_labels(masks)
     if test_images is not None:
         images, test_images = of_one_type(images, as_images(test_images, "test_images"))
+    whole = images.shape[:3]
+    images, own = _laid_out(images, sizes, "sizes")
+    if own is not None or whole != images.shape[:3]:
+        masks = masks[:, : images.shape[1], : images.shape[2]] if masks.shape == whole else masks
     if no_data is not None:
-        label = 255 if label is None else label
+        label = IGNORED if label is None else label
         ignore_label = label if ignore_label is None else ignore_label
         masks = without_labels(images, masks, no_data, ignore_label)
-        images = filled(images, no_data)
-        test_images = None if test_images is None else filled(test_images, no_data)
-    _check_images(images, "images")
+    images = _completed(images, own, no_data)
+    check_images(images, "images")
+    own_tests = None
     if test_images is not None:
-        _check_tests(test_images, images)
+        test_images, own_tests = _laid_out(test_images, test_sizes, "test_sizes")
+        test_images = _completed(test_images, own_tests, no_data)
+        check_tests(test_images, images)
+    label = IGNORED if label is None and own is not None else label
     contents = Checked(
         images=_canonical(images),
-        masks=checked_labels(masks, images.shape[:3], len(class_names), ignore_label),
+        masks=_labels(masks, images, own, len(class_names), ignore_label, label),
         class_names=class_names,
         excluded=excluded,
         ignore_label=label,
         group=None if group is None else _checked_group(group, len(images)),
         test_images=None if test_images is None or len(test_images) == 0 else _canonical(test_images),
+        sizes=own,
+        test_sizes=own_tests,
     )
     return Dataset(**contents, digest=_digest(contents))
 
@@ -181,6 +225,7 @@ def select_samples(dataset: Dataset, samples: NDArray[np.int64] | NDArray[np.boo
     """The data set with these of its samples only, by their indices or as a mask; test images stay as they are."""
     group = None if dataset.group is None else dataset.group[samples]
     kept = _contents(dataset) | {"images": dataset.images[samples], "masks": dataset.masks[samples], "group": group}
+    kept["sizes"] = None if dataset.sizes is None else dataset.sizes[samples]
     return build_dataset(**kept)
 
 
@@ -202,6 +247,8 @@ def _contents(dataset: Dataset) -> Checked:
         ignore_label=dataset.ignore_label,
         group=dataset.group,
         test_images=dataset.test_images,
+        sizes=dataset.sizes,
+        test_sizes=dataset.test_sizes,
     )
 
 
@@ -214,12 +261,41 @@ def _digest(contents: Checked) -> str:
         "ignore_label": contents["ignore_label"],
         "group": None if contents["group"] is None else contents["group"].tolist(),
         "arrays": [None if array is None else [array.dtype.name, array.shape] for array in arrays],
-    }
+    } | {name: sizes.tolist() for name in ("sizes", "test_sizes") if (sizes := contents[name]) is not None}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for array in arrays:
         if array is not None:
             digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
+
+
+def _laid_out(images: NDArray[Any], sizes: NDArray[Any] | None, name: str) -> tuple[NDArray[Any], Sizes | None]:
+    """The images on a canvas that is no larger than they need, and their sizes where they differ."""
+    if sizes is None or len(images) == 0:
+        return images, None
+    return trimmed(images, checked_sizes(sizes, images, name))
+
+
+def _completed(images: NDArray[Any], sizes: Sizes | None, no_data: float | None) -> NDArray[Any]:
+    """The images with a mean in each pixel that holds no measurement or lies outside its image."""
+    images = images if no_data is None else filled(images, no_data, sizes)
+    return images if sizes is None else with_means_outside(images, sizes)
+
+
+def _labels(
+    masks: NDArray[Any],
+    images: NDArray[Any],
+    sizes: Sizes | None,
+    classes: int,
+    ignore_label: int | None,
+    label: int | None,
+) -> NDArray[np.uint8]:
+    """The masks checked against the images; outside them stands label, which nobody may have meant before."""
+    shape = images.shape[:3]
+    if sizes is None or label is None or masks.shape != shape:
+        return checked_labels(masks, shape, classes, ignore_label)
+    own = with_label_outside(masks, sizes, 0 if ignore_label is None else ignore_label)
+    return np.ascontiguousarray(with_label_outside(checked_labels(own, shape, classes, ignore_label), sizes, label))
 
 
 def _canonical(images: NDArray[Any]) -> NDArray[Any]:
@@ -234,49 +310,6 @@ def _check_excluded(class_names: tuple[str, ...], excluded: tuple[str, ...]) -> 
         )
     if len(set(excluded)) == len(class_names):
         raise DataError("excludes every class from the mean; leave at least one in")
-
-
-def _check_images(images: NDArray[Any], name: str) -> None:
-    if len(images) == 0 and name == "images":
-        raise DataError("holds no samples; give at least one image with its mask")
-    if min(images.shape[1:3]) < SMALLEST:
-        size = f"{images.shape[1]}x{images.shape[2]}"
-        raise DataError(f"{name} are {size} pixels; expected at least 8x8: {_mend_of_size(images, name)}")
-    if images.dtype.kind == "f" and (broken := _not_finite(images)):
-        mend = f"np.nan_to_num({name}) replaces them, no_data=np.nan says that they hold no measurement"
-        raise DataError(f"{name} hold NaN or infinity (first in number {broken[0]}); {mend}")
-
-
-def _mend_of_size(images: NDArray[Any], name: str) -> str:
-    """What to do about images that are too small."""
-    if not min(images.shape[1:3]):
-        return "they hold no pixels, leave them out"
-    more = [max(0, SMALLEST - side) for side in images.shape[1:3]]
-    mend = f"np.pad(images, {((0, 0), (0, more[0]), (0, more[1]), (0, 0))[: images.ndim]}, 'edge') makes them larger"
-    return f"{mend}, and the masks likewise" if name == "images" else mend.replace("images", name.strip("'"), 1)
-
-
-def _not_finite(images: NDArray[Any]) -> list[int]:
-    """The first image that is not finite, found one by one so that no large temporary is made."""
-    return next(([index] for index, image in enumerate(images) if not np.isfinite(image).all()), [])
-
-
-def _check_tests(test_images: NDArray[Any], images: NDArray[Any]) -> None:
-    _check_images(test_images, "test images")
-    if test_images.shape[1:] != images.shape[1:]:
-        raise DataError(
-            f"test images are {test_images.shape[1:]} each; expected {images.shape[1:]} like the images:"
-            f" {_mend_of_tests(test_images, images)}"
-        )
-
-
-def _mend_of_tests(test_images: NDArray[Any], images: NDArray[Any]) -> str:
-    """What to do about test images of another size or number of channels."""
-    if test_images.shape[1:3] != images.shape[1:3]:
-        return "leave them out, predict takes them from a file of their own, np.savez('new.npz', images=test_images)"
-    if images.ndim == 4:
-        return "np.repeat(test_images[..., None], 3, axis=-1) makes colour of grey"
-    return f"test_images.mean(axis=-1).astype(np.{test_images.dtype.name}) makes grey of colour"
 
 
 def _checked_group(group: NDArray[Any], samples: int) -> NDArray[np.str_]:

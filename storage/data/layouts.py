@@ -3,13 +3,14 @@
 homework: ``training_set`` (N,2,H,W) uint8 = image, mask; ``test_set`` (M,H,W); the first class (or the one named
 background) is left out of the mean.
 general: ``images`` (N,H,W) or (N,H,W,3), ``masks`` (N,H,W), ``class_names`` (K,), ``test_images`` as images.
-Both: ``group`` (N,), ``ignore_label``, ``excluded_from_mean`` (names or labels), all optional. Other keys are let be.
+Both: ``group`` (N,), ``ignore_label``, ``excluded_from_mean`` (names or labels), and of images of several sizes, each
+at the top left, ``sizes`` (N,2) and ``test_sizes`` (M,2): all optional. Other keys are let be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from storage.errors import DataError
 HOMEWORK_CLASSES = ("background", "soil", "bedrock", "sand", "big rock")
 HOMEWORK_KEYS = ("training_set", "test_set")
 GENERAL_KEYS = ("images", "masks", "class_names", "test_images")
+SIZE_KEYS: tuple[Literal["sizes"], Literal["test_sizes"]] = ("sizes", "test_sizes")
 COMMON_KEYS = ("class_names", "group", "ignore_label", "excluded_from_mean", "no_data")
 MOST_NAMED = 8  # arrays that a sentence lists
-KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *COMMON_KEYS))
+KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *SIZE_KEYS, *COMMON_KEYS))
 
 
 class Checked(TypedDict):
@@ -35,6 +37,8 @@ class Checked(TypedDict):
     ignore_label: int | None
     group: NDArray[Any] | None
     test_images: NDArray[Any] | None
+    sizes: NDArray[Any] | None
+    test_sizes: NDArray[Any] | None
 
 
 class Contents(Checked):
@@ -69,7 +73,13 @@ def unlabelled(names: Sequence[str]) -> str | None:
             return name
     if "masks" in names or "training_set" in names:
         return None
-    return "images" if "images" in names else names[0] if len(names) == 1 else None
+    others = [name for name in names if name not in SIZE_KEYS]
+    return "images" if "images" in names else others[0] if len(others) == 1 else None
+
+
+def sizes_key(name: str | None) -> str:
+    """The name of the array with the sizes of the images in the array of that name."""
+    return "test_sizes" if name in ("test_images", "test_set") else "sizes"
 
 
 def to_arrays(contents: Checked) -> dict[str, NDArray[Any]]:
@@ -86,7 +96,7 @@ def to_arrays(contents: Checked) -> dict[str, NDArray[Any]]:
         arrays["group"] = contents["group"]
     if contents["test_images"] is not None:
         arrays["test_images"] = contents["test_images"]
-    return arrays
+    return arrays | {name: sizes for name in SIZE_KEYS if (sizes := contents[name]) is not None}
 
 
 def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
@@ -106,6 +116,8 @@ def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
         ignore_label=_ignore_label(arrays),
         group=arrays.get("group"),
         test_images=arrays.get("test_set"),
+        sizes=arrays.get("sizes"),
+        test_sizes=arrays.get("test_sizes"),
         no_data=no_data_of(arrays),
     )
 
@@ -120,6 +132,8 @@ def _from_general(arrays: Mapping[str, NDArray[Any]]) -> Contents:
         ignore_label=_ignore_label(arrays),
         group=arrays.get("group"),
         test_images=arrays.get("test_images"),
+        sizes=arrays.get("sizes"),
+        test_sizes=arrays.get("test_sizes"),
         no_data=no_data_of(arrays),
     )
 

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.canvas import Sizes, own_part
 
-def filled(images: NDArray[Any], no_data: float) -> NDArray[Any]:
-    """The images with each such pixel at the mean of the measured ones of its image and channel (0 without any)."""
+
+def filled(images: NDArray[Any], no_data: float, sizes: Sizes | None = None) -> NDArray[Any]:
+    """The images with each such pixel at the mean of the measured ones of its image and channel (0 without any).
+
+    sizes: of images on a canvas, of which what lies outside is left as it is.
+    """
     made = images.copy()
-    for image in made:
+    for image in (own_part(made, sizes, place) for place in range(len(made))):
         gone = _gone(image, no_data)
         for plane in [image] if image.ndim == 2 else [image[..., channel] for channel in range(image.shape[-1])]:
             plane[gone] = plane[~gone].mean() if not gone.all() else 0

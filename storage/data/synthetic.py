@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.dataset import SMALLEST, Dataset, build_dataset
+from storage.data.canvas import SMALLEST
+from storage.data.dataset import Dataset, build_dataset
 from storage.data.layouts import HOMEWORK_CLASSES
 from storage.data.render import colour_tiles, render_tiles
 from storage.data.terrain import Labels, draw_borders, lay_terrain, place_rocks

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from storage.data.canvas import own_pixels
 from storage.data.dataset import Dataset
 from storage.data.quality.outliers import Contamination, contamination
 from storage.data.quality.pixels import PixelReport, describe_pixels
 from storage.data.quality.report import DataReport, PartReport, facts_of_arrays, report_on_part
 from storage.data.quality.resemblance import MOST, Resemblance, find_resemblance
-from storage.data.quality.scale import measure_pixels, other_look, other_scale
+from storage.data.quality.scale import measure_pixels, other_look, other_scale, pixels_of
 from storage.data.split import Split, split_dataset
 from storage.errors import DataError
 
@@ -124,8 +125,8 @@ def _on_tests(dataset: Dataset) -> Iterator[str]:
     """What predict will say of the test images, before anything is trained."""
     if dataset.test_images is None:
         return
-    trained = measure_pixels(dataset.images, dataset.masks != dataset.ignore_label)
-    given = measure_pixels(dataset.test_images, void=trained.void)
+    trained = pixels_of(dataset)
+    given = measure_pixels(own_pixels(dataset.test_images, dataset.test_sizes), void=trained.void)
     if factor := other_scale(trained, given):
         yield (
             f"the test images hold {given}, the images {trained}: predict will refuse them, bring them to that scale,"

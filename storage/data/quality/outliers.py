@@ -121,7 +121,7 @@ def _far_in_mean(dataset: Dataset) -> NDArray[np.bool_]:
 
 def _per_sample(dataset: Dataset, measure: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[np.float64]:
     """Features of each image's grey values, (N,F), one image at a time so that no large temporary is made."""
-    rows = [measure(grey(image)) for image in dataset.images]
+    rows = [measure(grey(dataset.image(sample))) for sample in range(len(dataset.images))]
     return np.asarray(rows, dtype=np.float64)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from storage.data.canvas import own_pixels
 from storage.data.dataset import Dataset
 
 MOST_VALUES = 4_000_000  # that quantiles are taken of
@@ -41,7 +42,7 @@ def describe_pixels(dataset: Dataset) -> PixelReport:
     low, high = float(images.min()), float(images.max())
     bounds = labelled_range(images, masks, ignore)
     statistics = _statistics(draw_in(images, bounds), masks != ignore)
-    far_value, far_share = _far_value(images, bounds, low, high)
+    far_value, far_share = _far_value(own_pixels(images, dataset.sizes), bounds, low, high)
     return PixelReport(
         dtype=images.dtype.name, low=low, high=high, far_value=far_value, far_share=far_share, **statistics
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from storage.data.canvas import Sizes
 from storage.data.dataset import Dataset, class_shares
 from storage.data.quality.pixels import PixelReport
 
@@ -39,6 +40,7 @@ class DataReport(BaseModel):
     test_images: int
     height: int
     width: int
+    smallest: tuple[int, int] | None = None
     channels: int
     groups: int | None
     pixels: PixelReport
@@ -72,9 +74,16 @@ def facts_of_arrays(dataset: Dataset) -> dict[str, Any]:
         "test_images": 0 if dataset.test_images is None else len(dataset.test_images),
         "height": dataset.height,
         "width": dataset.width,
+        "smallest": None if dataset.sizes is None else _smallest(dataset.sizes),
         "channels": dataset.channels,
         "groups": None if dataset.group is None else len(set(dataset.group.tolist())),
         "class_shares": dict(zip(dataset.class_names, shares, strict=True)),
         "excluded_from_mean": dataset.excluded,
         "digest": dataset.digest,
     }
+
+
+def _smallest(sizes: Sizes) -> tuple[int, int]:
+    """Height and width of the image of fewest pixels."""
+    height, width = min(sizes.tolist(), key=lambda size: (size[0] * size[1], size))
+    return height, width

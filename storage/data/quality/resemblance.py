@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from storage.data.canvas import Sizes, own_part
 from storage.data.dataset import Dataset
 from storage.data.quality.grey import grey_images, unit_rows
 
@@ -61,7 +62,7 @@ class Resemblance:
 
 def find_resemblance(dataset: Dataset) -> Resemblance:
     """Look at all pairs of images; deterministic."""
-    equal = _equal_images(dataset.images)
+    equal = _equal_images(dataset)
     near = _near_pairs(dataset) if len(dataset.images) <= MOST else None
     sets = equal if near is None else _joined(equal, near)
     alike = near is not None and bool(np.bincount(sets).max() > max(2, LARGEST_SHARE * len(sets)) and len(near))
@@ -76,10 +77,12 @@ def find_resemblance(dataset: Dataset) -> Resemblance:
     )
 
 
-def _equal_images(images: NDArray[Any]) -> NDArray[np.int64]:
+def _equal_images(dataset: Dataset) -> NDArray[np.int64]:
     """A number for each different image, (N,)."""
-    seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(np.ascontiguousarray(image).tobytes(), len(seen)) for image in images])
+    seen: dict[tuple[tuple[int, int], bytes], int] = {}
+    samples = range(len(dataset.images))
+    keys = ((dataset.size(sample), np.ascontiguousarray(dataset.image(sample)).tobytes()) for sample in samples)
+    return np.array([seen.setdefault(key, len(seen)) for key in keys])
 
 
 def _repeated(sets: NDArray[np.int64]) -> int:
@@ -106,7 +109,7 @@ def _near_pairs(dataset: Dataset) -> NDArray[np.int64]:
     """Pairs of nearly equal images, (P, 2), among the first `MOST_PAIRS` candidates."""
     coarse, fine = _cells(dataset, COARSE), _cells(dataset, FINE)
     one, exact = unit_rows(coarse), unit_rows(fine)
-    turns = _MIRRORED + (_TURNED if dataset.height == dataset.width else ())
+    turns = _MIRRORED + (_TURNED if _square(dataset, fine) else ())
     found, left = [np.zeros((0, 2), dtype=np.int64)], MOST_PAIRS
     for turn in turns:
         other, turned = unit_rows(turn(coarse)), unit_rows(turn(fine))
@@ -123,8 +126,15 @@ def _near(one: NDArray[np.float32], other: NDArray[np.float32], pairs: NDArray[n
     return near
 
 
+def _square(dataset: Dataset, cells: NDArray[np.float32]) -> bool:
+    """Whether a turned image could be found by its cells: of several sizes, it may have another shape than before."""
+    return dataset.height == dataset.width if dataset.sizes is None else cells.shape[1] == cells.shape[2]
+
+
 def _cells(dataset: Dataset, side: int) -> NDArray[np.float32]:
-    """Means over a grid of at most so many cells a side, (N, rows, columns)."""
+    """Means over a grid of at most so many cells a side, (N, rows, columns), each image's over its own size."""
+    if dataset.sizes is not None:
+        return _cells_of_each(dataset, dataset.sizes, side)
     sides = dataset.height, dataset.width
     edges = [np.linspace(0, pixels, min(side, pixels) + 1).astype(int)[:-1] for pixels in sides]
     found = []
@@ -134,3 +144,15 @@ def _cells(dataset: Dataset, side: int) -> NDArray[np.float32]:
     area = np.outer(*(np.diff([*edge, pixels]) for edge, pixels in zip(edges, sides, strict=True)))
     means: NDArray[np.float32] = (np.concatenate(found) / area).astype(np.float32)
     return means
+
+
+def _cells_of_each(dataset: Dataset, sizes: Sizes, side: int) -> NDArray[np.float32]:
+    """The means of images of several sizes, in as many cells as the smallest sides allow."""
+    counts = np.minimum(side, sizes.min(axis=0)).tolist()
+    found = np.empty((len(sizes), *counts), dtype=np.float32)
+    for place, pixels in enumerate(sizes.tolist()):
+        image = own_part(grey_images(dataset, np.array([place])), sizes[place : place + 1], 0)
+        rows, columns = (np.linspace(0, end, count + 1).astype(int) for end, count in zip(pixels, counts, strict=True))
+        summed = np.add.reduceat(np.add.reduceat(image, rows[:-1], axis=0), columns[:-1], axis=1)
+        found[place] = summed / np.outer(np.diff(rows), np.diff(columns))
+    return found

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.canvas import own_pixels
+from storage.data.dataset import Dataset
+
 MOST = 2_000_000  # numbers that are looked at, evenly spread: percentiles of more are the same
 OTHER_SCALE = {True: 8.0, False: 32.0}
 """From this ratio on the scale is another one: of another type, and of floating point numbers of the same. Integers of
@@ -53,6 +56,12 @@ class Pixels:
 
     def __str__(self) -> str:
         return f"{self.dtype} from {self.low:.4g} to {self.high:.4g}"
+
+
+def pixels_of(dataset: Dataset, void: Sequence[float] = ()) -> Pixels:
+    """The numbers in a data set's images, those of ignored pixels left out. void: as `measure_pixels` takes it."""
+    counted = own_pixels(dataset.masks, dataset.sizes) != dataset.ignore_label
+    return measure_pixels(own_pixels(dataset.images, dataset.sizes), counted, void)
 
 
 def measure_pixels(

@@ -44,18 +44,25 @@ def foreign_masks(dataset: Dataset) -> NDArray[np.bool_]:
     if len(sets) > max(2, COMMON * len(by_mask)):
         return marked
     for rows in sets:
-        others = np.setdiff1d(np.arange(len(marked)), rows)
+        others = np.setdiff1d(_of_size(dataset, dataset.size(int(rows[0]))), rows)
         if len(rows) >= FEWEST_ALIKE and len(others) and not _fits(dataset, rows, others):
             marked[rows] = True
     return marked
 
 
+def _of_size(dataset: Dataset, size: tuple[int, int]) -> NDArray[np.int64]:
+    """The samples whose images have that size, which alone can be compared behind one mask."""
+    if dataset.sizes is None:
+        return np.arange(len(dataset.images))
+    return np.flatnonzero((dataset.sizes == size).all(axis=1))
+
+
 def _by_mask(dataset: Dataset) -> list[list[int]]:
     """The samples of each different mask that has two or more classes that count."""
     flat = dataset.masks.reshape(len(dataset.masks), -1)
-    seen: dict[bytes, list[int]] = {}
+    seen: dict[tuple[tuple[int, int], bytes], list[int]] = {}
     for index, mask in enumerate(flat):
-        seen.setdefault(mask.tobytes(), []).append(index)
+        seen.setdefault((dataset.size(index), mask.tobytes()), []).append(index)
     return [rows for rows in seen.values() if _counting_classes(flat[rows[0]], dataset) >= 2]
 
 
