@@ -16,6 +16,7 @@ import re
 import socket
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -46,7 +47,7 @@ def log_lines(write: Callable[[str], object]) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in PACKAGES]
     before = [(logger.level, logger.handlers[:]) for logger in loggers]
     for logger in loggers:
-        logger.handlers[:] = [handler]
+        logger.handlers[:] = [handler, *(kept for kept in logger.handlers if isinstance(kept, RecentLines))]
         logger.setLevel(logging.INFO)
     try:
         yield
@@ -54,6 +55,46 @@ def log_lines(write: Callable[[str], object]) -> Iterator[None]:
         for logger, (level, handlers) in zip(loggers, before, strict=True):
             logger.handlers[:] = handlers
             logger.setLevel(level)
+
+
+class RecentLines(logging.Handler):
+    """The last messages of our packages, one line each with the time in UTC before it; any thread may log and read.
+
+    most: how many. environment: whose passwords and keys never appear.
+    """
+
+    def __init__(self, most: int, environment: Mapping[str, str] = os.environ) -> None:
+        super().__init__()
+        self._secrets = _secrets_of(environment)
+        self._lines: deque[str] = deque(maxlen=most)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        said = _masked(self._secrets, " ".join(record.getMessage().split()))
+        self._lines.append(f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%S} {level}{said}")
+
+    def add(self, message: str) -> None:
+        """Keep a message that is logged nowhere else."""
+        self.emit(logging.makeLogRecord({"msg": message, "levelno": logging.INFO}))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is kept, oldest first."""
+        return tuple(self._lines.copy())
+
+
+@contextmanager
+def recent_lines(most: int) -> Iterator[RecentLines]:
+    """Keep the last messages of our packages while the block lasts, wherever else they go."""
+    kept, loggers = RecentLines(most), [logging.getLogger(name) for name in PACKAGES]
+    for logger in loggers:
+        logger.addHandler(kept)
+    try:
+        yield kept
+    finally:
+        for logger in loggers:
+            logger.removeHandler(kept)
 
 
 @contextmanager
@@ -126,6 +167,10 @@ def _secrets_of(environment: Mapping[str, str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
+def _masked(secrets: re.Pattern[str], text: str) -> str:
+    return secrets.sub("***", _PASSWORD.sub(r"\1***@", text))
+
+
 class _JsonFormatter(logging.Formatter):
     """A record as one JSON object: time, level, event, message, host and pid, then the record's own fields."""
 
@@ -153,7 +198,7 @@ class _JsonFormatter(logging.Formatter):
     def _plain(self, value: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             return None  # JSON has no NaN
-        return self._secrets.sub("***", _PASSWORD.sub(r"\1***@", value)) if isinstance(value, str) else value
+        return _masked(self._secrets, value) if isinstance(value, str) else value
 
 
 class _Lines(io.TextIOBase):

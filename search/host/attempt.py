@@ -19,6 +19,7 @@ from search.host.context import HostContext
 from search.host.reporter import TrialReporter, describe
 from search.host.state import INTERRUPTED, Training
 from search.studies.limits import constraint_values, needed_gb, refusal
+from search.studies.pruners import moments
 from search.studies.study import Study, trial_seed
 from search.training.epoch import EpochRecord
 from search.worker import protocol
@@ -239,5 +240,6 @@ def _order(context: HostContext, job: Job, recipe: Recipe) -> protocol.Train:
         device=job.worker.slot.device,
         share=job.worker.slot.share,
         objective="miou_strict" if opened.config.objective == "miou_strict" else "miou",
+        moments=moments(opened.config, recipe.optimisation.epochs),
         checkpoint=protocol.Checkpointing(path=path, resume=path if again else "", seconds=context.timing.checkpoint),
     )

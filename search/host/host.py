@@ -20,12 +20,13 @@ from search.host.shutdown import Signals, counted_signals
 from search.host.state import HostState
 from search.host.trial_loop import run_trials
 from search.host.work_done import WorkDone
+from search.log import recent_lines
 from search.studies.study import open_study
 from search.worker.devices import DeviceSlot, device_slots
 from search.worker.process import WorkerProcess
 from storage.process_identity import this_process
 from storage.store import Store
-from storage.studies.hosts import HostInfo, leave, new_host_id, register
+from storage.studies.hosts import MOST_LINES, HostInfo, leave, new_host_id, register
 from storage.studies.studies import study_id
 from storage.temporary_folder import check_temporary_folder
 from storage.trials.trial_storage import sample_at_most
@@ -43,13 +44,14 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
     with ExitStack() as stack:
         host = new_host_id()
         stack.enter_context(progress.messages(host))
+        recent = stack.enter_context(recent_lines(MOST_LINES))
         signals = stack.enter_context(counted_signals())
         state = HostState(epoch_limit(os.environ))
         check_temporary_folder()
         opened = open_study(store, options.study, options.home)
         slots = _slots(options, options.trials or opened.config.trials)
         workers = [WorkerProcess(slot) for slot in slots]
-        context = HostContext(store, opened, options, host, workers, state, timing or Timing())
+        context = HostContext(store, opened, options, host, workers, state, timing or Timing(), recent)
         stack.enter_context(_registered(context))
         for worker in workers:
             stack.enter_context(worker)

@@ -13,12 +13,13 @@ from search.host.periodic_task import PeriodicTask
 from search.host.progress import Progress
 from search.host.results import drop_surplus_weights
 from search.host.work_done import work_done
+from search.worker.load import MachineLoad
 from storage.artifacts.artifact_store import sweep_artifacts
 from storage.atomic_write import sweep
 from storage.errors import StudyError
 from storage.studies.control import command
 from storage.studies.ends import ends
-from storage.studies.hosts import TrainingProgress, heartbeat
+from storage.studies.hosts import HostSigns, TrainingProgress, heartbeat
 from storage.studies.reaper import reap
 from storage.studies.sightings import Sightings
 from storage.studies.worked_time import WorkedTime
@@ -34,6 +35,7 @@ class Maintenance:
         self._context = context
         self._progress = progress
         self._study = context.study()
+        self._load = MachineLoad([worker.slot for worker in context.workers])
         self._worked = WorkedTime(context.store, context.options.study)
 
     def tasks(self) -> tuple[PeriodicTask, ...]:
@@ -47,6 +49,7 @@ class Maintenance:
             PeriodicTask("the look for trials of hosts that died here", 5.0, dead_here),
             PeriodicTask("the look for trials of silent hosts", timing.reap, silent),
             PeriodicTask("the removal of files nobody needs", 60.0, self.tidy),
+            PeriodicTask("the look at the machine's load", timing.heartbeat, self._load.measure),
             PeriodicTask("the heartbeat", timing.heartbeat, self.heartbeat),
             PeriodicTask("the count of the study's time", timing.heartbeat, self.count_time),
             PeriodicTask("the sending of files that wait", 30.0, self.send),
@@ -68,7 +71,9 @@ class Maintenance:
         context = self._context
         trainings = sorted(context.state.trainings.values(), key=lambda training: training.trial)
         progress = [TrainingProgress(trial=t.trial, epoch=t.epoch, epochs=t.epochs) for t in trainings]
-        heartbeat(context.store, context.host, progress, context.state.vouched(), limit_s=context.timing.heartbeat)
+        signs = HostSigns(devices=self._load.devices, log=context.recent.lines)
+        limit_s = context.timing.heartbeat
+        heartbeat(context.store, context.host, progress, context.state.vouched(), signs=signs, limit_s=limit_s)
 
     def count_time(self) -> None:
         """Add the time that has passed to what was worked on the study, unless nothing goes on."""

@@ -15,8 +15,10 @@ from search.host.attempt import Completed
 from search.host.context import HostContext
 from search.host.reporter import describe
 from search.outcome.pictures.figures import RECIPE, draw_trial
+from search.outcome.pictures.label_maps import LABELS, draw_label_maps
 from search.training.metrics import scores
 from search.worker.job_files import WEIGHTS, read_panel
+from search.worker.moments import read_moments
 from spaces import dump_recipe
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError, DatabaseError, StudyError
@@ -90,9 +92,16 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
         scores=scores(best.confusion, opened.space.facts),
         kept=best.number,
     )
+    draw_label_maps(
+        out / LABELS,
+        truth=list(opened.dataset.masks[samples]),
+        moments={epoch: list(labels) for epoch, labels in read_moments(out).items()},
+        facts=opened.space.facts,
+        ignore_label=opened.dataset.ignore_label,
+    )
     (out / RECIPE).write_text(dump_recipe(result.recipe), "utf-8")
     np.savetxt(out / CONFUSION_CSV, best.confusion, fmt="%d", delimiter=",")
-    for file in (*files, out / RECIPE, out / CONFUSION_CSV):
+    for file in (*files, out / RECIPE, out / CONFUSION_CSV, out / LABELS):
         upload_artifact(
             artifact_store=context.outbox, file_path=str(file), study_or_trial=trial, mimetype=_TYPES[file.suffix]
         )

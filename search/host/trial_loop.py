@@ -64,9 +64,11 @@ def _run_one(context: HostContext, study: Study) -> bool:
             temporary_folder() as out,
         ):
             job = Job(trial, frozen, worker, training, checkpoint, out, nearly_over=turn.close)
+            context.recent.add(f"trial {trial.number} begins on {worker.slot.name}")
             outcome = run_attempt(context, job)
             turn.close()
             outcome = _settle(context, study, job, outcome)
+            context.recent.add(f"trial {trial.number} {_words(outcome)}")
         _clean_up(context, study, job, outcome)
         _count_failures(context, outcome)
     return True
@@ -130,6 +132,20 @@ def _clean_up(context: HostContext, study: Study, job: Job, outcome: Outcome) ->
             drop_surplus_weights(context)
     trials, seconds = study.get_trials(deepcopy=False), context.state.shutdown.upload_seconds(FLUSH_S)
     retire(job.checkpoint, trials[job.trial.number], trials, context.stem, seconds)
+
+
+def _words(outcome: Outcome) -> str:
+    """How an attempt ended, for the log of its host."""
+    match outcome:
+        case Completed(value=value, epochs=epochs):
+            return f"complete, {value:.4f} in {len(epochs)} epochs"
+        case Pruned(reason=reason):
+            return reason
+        case Retry(reason=reason):
+            return f"goes back: {reason}"
+        case Failed(reason=reason):
+            return f"failed: {reason}"
+    return "is another host's now"
 
 
 def _count_failures(context: HostContext, outcome: Outcome) -> None:

@@ -81,6 +81,12 @@ def rungs(config: StudyConfig) -> frozenset[int]:
     return frozenset({most, *steps["asha" if config.pruner == "hyperband" else config.pruner]})
 
 
+def moments(config: StudyConfig, epochs: int) -> tuple[int, ...]:
+    """The epochs of a training whose labels people look at, beside those of the one that counts: first rung, middle."""
+    early = min(rungs(config))
+    return tuple(sorted({min(early, epochs) if early < config.epochs else 1, max(1, epochs // 2)}))
+
+
 def _prunes(prune: Callable[[Study, FrozenTrial], bool], study: Study, trial: FrozenTrial, startup: int) -> bool:
     view, first = merged_attempts(study, trial), as_first_attempt(trial)
     return prune(view, first) and _before(view, first, startup) >= startup

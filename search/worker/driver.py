@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,6 +43,16 @@ class DriverGpu:
     parts: tuple[DriverGpu, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class GpuLoad:
+    """How busy a GPU is. busy: share of the time, 0 to 1. used_gb, total_gb: GiB. None where nobody says."""
+
+    name: str
+    busy: float | None
+    used_gb: float | None
+    total_gb: float | None
+
+
 @cache
 def driver_gpus() -> tuple[DriverGpu, ...]:
     """All GPUs, in the order of the PCI bus; none where no driver answers in time, which is logged.
@@ -57,6 +67,34 @@ def driver_gpus() -> tuple[DriverGpu, ...]:
     if asking.is_alive():
         _logger.warning("NVIDIA's driver has not answered for %g s: its GPUs are left out; restart it", LIMIT_S)
     return answers[0] if answers else ()
+
+
+def gpu_loads(ids: Sequence[str]) -> tuple[GpuLoad, ...]:
+    """The load of the GPUs of these UUIDs (or places on the bus), in their order; none where no driver answers."""
+    if not ids:
+        return ()
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        return tuple(_load(one) for one in ids)
+    except pynvml.NVMLError:
+        return ()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _load(one: str) -> GpuLoad:
+    by_place = one.isdecimal()
+    handle = pynvml.nvmlDeviceGetHandleByIndex(int(one)) if by_place else pynvml.nvmlDeviceGetHandleByUUID(one)
+    memory, rates = _told(pynvml.nvmlDeviceGetMemoryInfo, handle), _told(pynvml.nvmlDeviceGetUtilizationRates, handle)
+    return GpuLoad(
+        name=str(_told(pynvml.nvmlDeviceGetName, handle) or one),
+        busy=None if rates is None else rates.gpu / 100,
+        used_gb=None if memory is None else round(memory.used / _GIB, 2),
+        total_gb=None if memory is None else round(memory.total / _GIB, 2),
+    )
 
 
 def _ask() -> tuple[DriverGpu, ...]:

@@ -85,6 +85,7 @@ class Train(JobMessage):
     out: existing directory for the weights and predictions.
     device: as torch names it. share: of its memory, that the training may take, 0 to 1.
     objective: the score that the epoch whose weights are kept is chosen by.
+    moments: epochs whose labels of the panel are kept beside those of the one that counts.
     """
 
     recipe: str
@@ -94,6 +95,7 @@ class Train(JobMessage):
     share: float = 1.0
     objective: Literal["miou", "miou_strict"]
     checkpoint: Checkpointing = Checkpointing()
+    moments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +143,7 @@ class Note(JobMessage):
 class Finished(JobMessage):
     """The training is complete; `weights.safetensors` of the epoch that counts is in the job's `out`.
 
-    So is `panel.npz`, unless a `Note` has said why not.
+    So are `panel.npz` and `moments.npz`, unless a `Note` has said why not; a moment from before a resume is missing.
     best: number of that epoch, which may be one from before a resume.
     """
 

@@ -82,6 +82,8 @@ class HostTable(Table):
     heartbeat: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(32))
     training: Mapped[list[dict[str, int]]] = mapped_column(JSON)
+    load: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    log: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class AttemptTable(Table):

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from storage.store import Store
 from storage.studies.studies import study_id
 
 WORKING, LEFT = "working", "left"
+MOST_LINES, LONGEST_LINE = 20, 240  # of a log that the database keeps; in characters
 HEARTBEAT_S = 10.0  # between two heartbeats of a host; each waits no longer than that for a database that is away
 
 _logger = logging.getLogger(__name__)
@@ -54,12 +56,39 @@ class TrainingProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceLoad:
+    """How busy a device is.
+
+    name: "cpu", or what the driver calls a GPU. busy: share of the time in which it computes, 0 to 1; None where nobody
+    says. used_gb, total_gb: memory in GiB, of all processes; None where nobody says.
+    """
+
+    name: str
+    busy: float | None = None
+    used_gb: float | None = None
+    total_gb: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSigns:
+    """What a host tells of itself beside its trainings.
+
+    devices: the machine's processors, and the GPUs that it trains on. log: the last lines of its log, oldest first, at
+    most `MOST_LINES` of `LONGEST_LINE` characters. Both are empty where it has told nothing, as an older version does.
+    """
+
+    devices: tuple[DeviceLoad, ...] = ()
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Host:
     """A host process as the database knows it.
 
     started, heartbeat: UTC with the zone, by the database's clock.
     silent_s: seconds since the heartbeat when it was read, by the same clock.
     state: "working", or "left" once it has ended in order.
+    signs: what it last told of itself.
     """
 
     info: HostInfo
@@ -68,6 +97,7 @@ class Host:
     silent_s: float
     state: str
     training: tuple[TrainingProgress, ...]
+    signs: HostSigns
 
     @property
     def id(self) -> str:
@@ -93,6 +123,8 @@ def register(store: Store, host: HostInfo) -> None:
         "heartbeat": database_now(),
         "state": WORKING,
         "training": [],
+        "load": None,
+        "log": None,
     }
     store.transact(lambda session: put(session, HostTable, values, ["id"]))
 
@@ -103,19 +135,21 @@ def heartbeat(
     training: Sequence[TrainingProgress] = (),
     attempts: Collection[int] = (),
     *,
+    signs: HostSigns | None = None,
     limit_s: float = HEARTBEAT_S,
 ) -> None:
     """Note that the host lives and what it trains, and vouch for its attempts that make progress.
 
-    attempts: the numbers of the trials among them. An unknown or departed host stays as it is.
+    attempts: the numbers of the trials among them. signs: what else it tells; None leaves what it told before.
+    An unknown or departed host stays as it is.
     A database that is away is waited for until the next heartbeat is due (limit_s), and then left alone: this is no
     reason to stop the host. Raises DatabaseError for trouble that does not pass by itself.
     """
 
     def work(session: Session) -> None:
         mine = (HostTable.id == host_id, HostTable.state != LEFT)
-        rows = [asdict(each) for each in training]
-        session.execute(update(HostTable).where(*mine).values(heartbeat=database_now(), training=rows))
+        told = {"training": [asdict(each) for each in training]} | _columns(signs)
+        session.execute(update(HostTable).where(*mine).values(heartbeat=database_now(), **told))
         if attempts:
             vouched = (AttemptTable.host == host_id, AttemptTable.trial.in_(attempts))
             session.execute(update(AttemptTable).where(*vouched).values(heard=database_now()))
@@ -144,6 +178,13 @@ def hosts(store: Store, study: str) -> tuple[Host, ...]:
     return tuple(_host(row, study, now) for row, now in rows)
 
 
+def _columns(signs: HostSigns | None) -> dict[str, Any]:
+    if signs is None:
+        return {}
+    lines = [line[:LONGEST_LINE] for line in signs.log[-MOST_LINES:]]
+    return {"load": {"devices": [asdict(device) for device in signs.devices]}, "log": lines}
+
+
 def _host(row: HostTable, study: str, now: datetime) -> Host:
     return Host(
         info=HostInfo(
@@ -159,4 +200,8 @@ def _host(row: HostTable, study: str, now: datetime) -> Host:
         silent_s=max(0.0, (now - row.heartbeat).total_seconds()),
         state=row.state,
         training=tuple(TrainingProgress(**each) for each in row.training),
+        signs=HostSigns(
+            devices=tuple(DeviceLoad(**each) for each in (row.load or {}).get("devices", ())),
+            log=tuple(row.log or ()),
+        ),
     )

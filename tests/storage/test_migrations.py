@@ -91,7 +91,8 @@ def test_opening_again_changes_nothing(store: Store, store_url: str, tmp_path: P
     with store.engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO marsearch_hosts VALUES ('w', 1, 'h', 'm', 1, '1', 'cpu', 1, :now, :now, 'working', '[]')"
+                "INSERT INTO marsearch_hosts"
+                " VALUES ('w', 1, 'h', 'm', 1, '1', 'cpu', 1, :now, :now, 'working', '[]', NULL, NULL)"
             ),
             {"now": "2030-01-01 00:00:00"},
         )
