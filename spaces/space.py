@@ -121,6 +121,27 @@ class Space:
             fault = error.errors()[0]
             raise SpaceError(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
 
+    def used(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """Those of the values that the recipe which they describe has; the others belong to parts that it has not.
+
+        Raises SpaceError when one is missing.
+        """
+        found: dict[str, Scalar] = {}
+
+        def look_up(path: str, domain: Domain) -> Scalar | None:
+            if isinstance(domain, Fixed):
+                return domain.value
+            if path not in values:
+                if isinstance(domain, Default):
+                    return domain.value
+                raise SpaceError(f"{path}: a value was expected")
+            if not isinstance(domain, Default) or values[path] != domain.value:
+                found[path] = values[path]
+            return values[path]
+
+        self._assemble(look_up)
+        return found
+
     def grid(self) -> Iterator[dict[str, Scalar]]:
         """Every point of the space once, in a fixed order.
 

@@ -9,6 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from search.dashboard.authentication import Authentication
 from search.dashboard.board.routes import add_board
+from search.dashboard.exclusive import Exclusive
 from search.dashboard.files import Artifacts
 from search.dashboard.headers import SafeHeaders
 from search.dashboard.login import Login
@@ -33,10 +34,11 @@ def build_routes(view: ViewStorage) -> Bottle:
     from optuna_dashboard import wsgi
 
     app: Any = wsgi(view, artifact_store=Artifacts(view.store.artifacts))
-    app.install(Overrides(view, Plots(view)))
+    exclusive = Exclusive()
+    app.install(Overrides(view, Plots(view, exclusive)))
     app.add_hook("before_request", _complete_headers)
     app.default_error_handler = _explain
-    add_board(app, view)
+    add_board(app, view, exclusive)
     return app
 
 

@@ -12,7 +12,6 @@ from search.dashboard.response import HTML, document, refusal
 from storage.artifacts.artifact_store import ArtifactStore, not_found
 
 KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-LINK = b'<script defer src="/board/link.js"></script></body>'  # a way from there to our page
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; object-src 'none'; connect-src 'self';"
     " style-src 'self' data: 'unsafe-inline'; script-src 'self' 'unsafe-eval'"  # for its parallel coordinates
@@ -54,7 +53,7 @@ def own_file(name: str) -> HTTPResponse:
 
 
 def dashboard_page() -> HTTPResponse:
-    """The one page of optuna-dashboard, with a link to ours, under the policy that optuna-dashboard gives it."""
+    """The one page of optuna-dashboard as it is, under the policy that optuna-dashboard gives it."""
     return document(_dashboard(), HTML, {"Content-Security-Policy": POLICY})
 
 
@@ -66,5 +65,4 @@ def _static(name: str) -> bytes | None:
 
 @cache
 def _dashboard() -> bytes:
-    page = resources.files("optuna_dashboard").joinpath("index.html").read_bytes()
-    return page.replace(b"</body>", LINK)
+    return resources.files("optuna_dashboard").joinpath("index.html").read_bytes()

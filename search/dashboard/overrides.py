@@ -47,6 +47,7 @@ class Overrides:
         self._app: Any = None
         self._generations: dict[int, int] = {}
         self._ours: dict[tuple[str, str], Callable[[_View], _View]] = {
+            ("GET", "/"): lambda _: _to_board,
             ("GET", "/dashboard<:re:(/.*)?>"): lambda _: dashboard_page,
             ("GET", _STUDY): self._detail,
             ("DELETE", _STUDY): self._delete,
@@ -152,6 +153,11 @@ class Overrides:
             return safe_csv(answer) if isinstance(answer, str) else answer
 
         return csv
+
+
+def _to_board() -> HTTPResponse:
+    """The board is the front page."""
+    return HTTPResponse(status=302, headers={"Location": "/board"})
 
 
 def _check_new_name() -> None:

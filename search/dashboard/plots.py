@@ -58,14 +58,14 @@ class Plots:
         _check_size(kind, trials, self._chosen(trials, params))
         moment = int(time.monotonic() / MINUTE_S) if kind == "timeline" else 0
         name = (*self._identity(study_id), kind, tuple(params))
-        version = (*_finished(trials), moment)
+        version = (*finished_version(trials), moment)
         return self._exclusive.get(name, version, lambda: _draw(self._study(study_id), kind, params))
 
     def importances(self, study_id: int) -> bytes:
         """The importance of each parameter for each objective, as optuna-dashboard's pages read it."""
         trials = self._view.get_all_trials(study_id, deepcopy=False)
         name = (*self._identity(study_id), "importances")
-        return self._exclusive.get(name, _finished(trials), lambda: _importances(self._study(study_id), trials))
+        return self._exclusive.get(name, finished_version(trials), lambda: _importances(self._study(study_id), trials))
 
     def turn(self) -> AbstractContextManager[None]:
         """Hold the turn for another expensive response. Raises Busy."""
@@ -86,7 +86,7 @@ class Plots:
         return sorted(set(params)) if params else sorted(known)
 
 
-def _finished(trials: Sequence[FrozenTrial]) -> tuple[int, int, int]:
+def finished_version(trials: Sequence[FrozenTrial]) -> tuple[int, int, int]:
     """Identifies the set of a study's finished trials, which only grows: how many, how many complete, the latest."""
     finished = [trial for trial in trials if trial.state.is_finished()]
     complete = sum(trial.state is TrialState.COMPLETE for trial in finished)

@@ -29,12 +29,20 @@ def enqueue(store: Store, name: str, recipe: str) -> None:
     `params_for`.
     """
     study = Study(load_config(store, name))
-    params = params_for(study, recipe_for(study, recipe))
-    opened = optuna.load_study(study_name=name, storage=store.trials)
+    enqueue_recipe(store, study, recipe_for(study, recipe), recipe)
+
+
+def enqueue_recipe(store: Store, study: Study, recipe: Recipe, named: str) -> None:
+    """Let the next free worker try the recipe. named: what a refusal calls it.
+
+    Raises UsageError for a recipe that is tried already, and as `params_for`.
+    """
+    params = params_for(study, recipe)
+    opened = optuna.load_study(study_name=study.config.study, storage=store.trials)
     trials = opened.get_trials(deepcopy=False)
     if (twin := same_recipe(trials, params, before=len(trials))) is not None:
         state = twin.state.name.lower()
-        raise UsageError(f"{recipe}: trial {twin.number} has the same recipe ({state}), another one was expected")
+        raise UsageError(f"{named}: trial {twin.number} has the same recipe ({state}), another one was expected")
     opened.enqueue_trial(params)
 
 

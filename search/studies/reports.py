@@ -184,4 +184,6 @@ def worker_report(presence: Presence) -> dict[str, Any]:
         "trials": ", ".join(f"{each.trial}: {each.epoch}/{each.epochs}" for each in host.training),
         "beat_age_s": round(host.silent_s, 1),
         "training": [asdict(each) for each in host.training],
+        "devices": [asdict(each) for each in host.signs.devices],
+        "log": list(host.signs.log),
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping
-from dataclasses import MISSING, fields
+from collections.abc import Collection, Container, Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +21,17 @@ R = TypeVar("R", bound="DataclassInstance")
 
 _COLUMNS = {column.name: column for column in EpochTable.__table__.columns}
 _OWN = ("trial_id", "recorded")  # columns that are no part of a record
+
+
+@dataclass(frozen=True)
+class EpochPoint:
+    """A point of a learning curve; None for what is undefined."""
+
+    number: int
+    miou: float | None
+    miou_strict: float | None
+    train_loss: float | None
+    validation_loss: float | None
 
 
 def add_epoch(store: Store, trial_id: int, record: DataclassInstance) -> None:
@@ -48,6 +59,21 @@ def curve(store: Store, study: str, trial: int, kind: type[R]) -> tuple[R, ...]:
     rows = store.transact(lambda session: session.execute(epochs).mappings().all())
     optional = {field.name for field in fields(kind) if field.default is None}
     return tuple(kind(**_values(row, optional)) for row in rows)
+
+
+def curves(store: Store, study: str, trials: Collection[int]) -> dict[int, tuple[EpochPoint, ...]]:
+    """The epochs of each of these trials that has any, in order. Raises StudyError for an unknown study."""
+    row = EpochTable
+    asked = (
+        select(AttemptTable.trial, row.number, row.miou, row.miou_strict, row.train_loss, row.validation_loss)
+        .join(AttemptTable, AttemptTable.trial_id == row.trial_id)
+        .where(AttemptTable.study_id == study_id(store, study), AttemptTable.trial.in_(trials))
+        .order_by(AttemptTable.trial, row.number)
+    )
+    found: dict[int, list[EpochPoint]] = {}
+    for trial, number, *measured in store.transact(lambda session: session.execute(asked).all()):
+        found.setdefault(trial, []).append(EpochPoint(number, *measured))
+    return {trial: tuple(points) for trial, points in found.items()}
 
 
 def stored_fields(kind: type[DataclassInstance]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -15,7 +16,8 @@ import pytest
 from optuna.trial import TrialState
 
 from search.dashboard.board.chart import draw_chart
-from search.dashboard.board.snapshot import MOST, Board, ScoredTrial
+from search.dashboard.board.scored import ScoredTrial
+from search.dashboard.board.snapshot import MOST, Board
 from search.dashboard.view import ViewStorage
 from search.outcome.pictures.panel import draw_panel
 from spaces import DataFacts
@@ -95,8 +97,8 @@ def test_the_page_shows_trials_pictures_and_workers(
     assert "0.9000" not in words
     links = [given["href"] for tag, given in text.tags if tag == "a"]
     assert "/dashboard/studies/1/trials?numbers=3" in links
-    images = {given["href"] for tag, given in text.tags if tag == "image"}
-    assert images == {f"/artifacts/1/4/{kept}"}
+    spec = next(json.loads(given["data-spec"] or "") for _, given in text.tags if "data-spec" in given)
+    assert [(trial["number"], trial["panel"]) for trial in spec["trials"]] == [(3, f"/artifacts/1/4/{kept}")]
     assert client("GET", f"/artifacts/1/4/{kept}", VIEWER).headers["content-type"] == "image/png"
     assert "read-only" in " ".join(Text(client("GET", "/board/1", VIEWER).body).words)
 
@@ -120,7 +122,8 @@ def test_no_name_becomes_part_of_the_page(client: Client, store: Store, train: T
     come(store, "b", study=EVIL, process=HERE)
     for number in (1, 2):
         text = Text(client("GET", f"/board/{number}", PASSWORD).body)
-        assert [given.get("src") for tag, given in text.tags if tag == "script"] == ["/board/page.js"]
+        scripts = [given.get("src") for tag, given in text.tags if tag == "script"]
+        assert scripts == [f"/board/{name}.js" for name in ("page", "uPlot.iife.min", "charts", "pictures")]
         assert {name for _, given in text.tags for name in given if name.startswith("on") or name == "style"} == set()
         assert EVIL in " ".join(text.words)
         assert not [tag for tag, _ in text.tags if tag in ("b", "iframe") and "rock" in text.words]
@@ -131,6 +134,7 @@ def test_the_policy_forbids_scripts_in_the_text(client: Client, open_client: Cli
         policy = client("GET", path, PASSWORD).headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
+    assert open_client("GET", "/").headers["location"] == "/board"
     assert open_client("GET", "/board").headers["location"] == "/board/1"
 
 
@@ -191,7 +195,7 @@ def test_a_file_that_is_no_picture_is_left_out(
 @pytest.mark.parametrize("count", [1, 2, 300, 50_000])
 def test_the_chart_stays_small_and_inside(count: int) -> None:
     names = (*(f"class {k} {EVIL}" for k in range(30)),)
-    scored = [ScoredTrial(number=n, iou=(*(min(1.0, n / count + k / 100) for k in range(29)), None), best=n % 7 == 0)
+    scored = [ScoredTrial(number=n, value=0.5, iou=(*(min(1.0, n / count + k / 100) for k in range(29)), None), best=n % 7 == 0)
               for n in range(count)]  # fmt: skip
     drawn = draw_chart(scored[:20_000] if count > 20_000 else scored, names, ["#112233"] * 30)
     assert len(drawn) < 3_000_000

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from search.dashboard.board.rendering import render
-from search.dashboard.board.snapshot import ScoredTrial
+from search.dashboard.board.scored import ScoredTrial
 
 WIDTH, HEIGHT = 1000, 340  # of the drawing, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 28, 46  # kept free around the plot
@@ -48,7 +50,7 @@ class _Scale:
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - iou / self.highest), 1)
 
 
-def draw_chart(scored: Sequence[ScoredTrial], names: Sequence[str], colours: Sequence[str]) -> str:
+def draw_chart(scored: Sequence[ScoredTrial], names: Sequence[str], colours: Sequence[str]) -> Markup:
     """The chart as SVG text: a dot for each trial (of very many, a selection), a line for the best trial until then.
 
     names, colours: of the classes, in the order of the trials' IoUs. Without a trial there is a word instead.

@@ -1,4 +1,4 @@
-"""Where a trial's picture of the validation images is, and where in it each cell lies."""
+"""Where a trial's pictures of the validation images are, and where in them each cell lies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from search.dashboard.poll.trial_json import artifacts
 from search.outcome.pictures.figures import PANEL, PANEL_IMAGES
+from search.outcome.pictures.label_maps import HEAD, LABELS, LabelSheet, read_sheet
 from search.outcome.pictures.panel import COLUMNS, Grid, lay_out
 from search.studies.study import Study
 from storage.artifacts.artifact_id import is_artifact_id
@@ -18,9 +19,18 @@ from storage.artifacts.artifact_store import ArtifactStore, not_found
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import StorageError
 
-MOST_SIZES = 1000  # of pictures, remembered
+MOST_FILES = 1000  # of which the first bytes are remembered
 _HEADER = 24  # bytes of a PNG up to its size
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """A trial's label maps. url: on this server. sheet: what is where. counted: place in `sheet.epochs` of the best."""
+
+    url: str
+    sheet: LabelSheet
+    counted: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +38,7 @@ class Panel:
     """One picture: image, truth, prediction and error of the same samples in every trial of a study.
 
     url: on this server. width, height: pixels. grid: where its cells are; None for a picture of another layout, which
-    can only be shown whole. samples: how many there are.
+    can only be shown whole. samples: how many there are. labels: None for a trial that has no label maps.
     """
 
     url: str
@@ -36,6 +46,7 @@ class Panel:
     height: int
     grid: Grid | None
     samples: int
+    labels: Labels | None
 
     def corner(self, sample: int, column: str) -> tuple[int, int]:
         """Left and top of a cell in pixels; the picture must have a grid."""
@@ -44,18 +55,17 @@ class Panel:
 
 
 class Panels:
-    """Finds the pictures; of each the size is read once. Safe for many threads."""
+    """Finds the pictures; the first bytes of each file are read once. Safe for many threads."""
 
     def __init__(self, store: ArtifactStore) -> None:
         self._store = store
-        self._sizes: OrderedDict[str, tuple[int, int] | None] = OrderedDict()
+        self._heads: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, study_id: int, trial: FrozenTrial, study: Study) -> Panel | None:
         """The trial's picture; None when it has none, or none that can be read."""
-        named = (str(file["artifact_id"]) for file in artifacts(trial.system_attrs) if file.get("filename") == PANEL)
-        file = next((name for name in named if is_artifact_id(name)), None)
-        size = None if file is None else self._size(file)
+        file = _file(trial, PANEL)
+        size = None if file is None else _size(self._head(file))
         if size is None:
             return None
         samples = min(PANEL_IMAGES, len(study.split.validation))
@@ -67,30 +77,50 @@ class Panels:
             height=size[1],
             grid=grid if grid is not None and (grid.width, grid.height) == size else None,
             samples=samples,
+            labels=self._labels(study_id, trial, samples),
         )
 
-    def _size(self, artifact_id: str) -> tuple[int, int] | None:
+    def _labels(self, study_id: int, trial: FrozenTrial, samples: int) -> Labels | None:
+        file = _file(trial, LABELS)
+        sheet = None if file is None else read_sheet(self._head(file))
+        if sheet is None or len(sheet.sizes) != samples:
+            return None
+        best = trial.user_attrs.get("best_epoch")
+        counted = sheet.epochs.index(best) if best in sheet.epochs else len(sheet.epochs) - 1
+        return Labels(url=f"/artifacts/{study_id}/{trial_id_of(trial)}/{file}", sheet=sheet, counted=counted)
+
+    def _head(self, artifact_id: str) -> bytes:
         with self._lock:
-            if artifact_id in self._sizes:
-                return self._sizes[artifact_id]
+            if artifact_id in self._heads:
+                return self._heads[artifact_id]
         try:
-            size = _read_size(self._store, artifact_id)
+            head = _read_head(self._store, artifact_id)
         except (StorageError, OSError):
-            return None  # the store may answer the next time
+            return b""  # the store may answer the next time
         with self._lock:
-            self._sizes[artifact_id] = size
-            if len(self._sizes) > MOST_SIZES:
-                self._sizes.popitem(last=False)
-        return size
+            self._heads[artifact_id] = head
+            if len(self._heads) > MOST_FILES:
+                self._heads.popitem(last=False)
+        return head
 
 
-def _read_size(store: ArtifactStore, artifact_id: str) -> tuple[int, int] | None:
-    """Width and height of a PNG; None when there is none of that id, or something else."""
+def _file(trial: FrozenTrial, name: str) -> str | None:
+    """The id of the trial's file of that name."""
+    named = (str(file["artifact_id"]) for file in artifacts(trial.system_attrs) if file.get("filename") == name)
+    return next((found for found in named if is_artifact_id(found)), None)
+
+
+def _read_head(store: ArtifactStore, artifact_id: str) -> bytes:
+    """The first bytes of a file; none when there is no file of that id."""
     try:
         with store.open_reader(artifact_id) as reader:
-            head = reader.read(_HEADER)
+            return reader.read(HEAD)
     except not_found():
-        return None
+        return b""
+
+
+def _size(head: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG; None for something else."""
     if len(head) < _HEADER or not head.startswith(_SIGNATURE):
         return None
     width, height = struct.unpack(">II", head[16:24])

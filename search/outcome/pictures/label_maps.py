@@ -113,9 +113,20 @@ def _join(columns: Sequence[Sequence[NDArray[np.uint8]]], sheet: LabelSheet) -> 
     return joined
 
 
+def sheet_colours(facts: DataFacts) -> tuple[str, ...]:
+    """One ``#RRGGBB`` per label, the colour of its class, but for a shade of blue where two labels would share it."""
+    found: list[str] = []
+    for colour in class_colours(facts):
+        shade = int(colour[1:], 16)
+        while (text := f"#{shade:06X}") in found or text == IGNORED:
+            shade ^= len(found) + 1
+        found.append(text)
+    return tuple(found)
+
+
 def _palette(facts: DataFacts, ignore_label: int | None) -> NDArray[np.uint8]:
     table = np.full((256, 3), rgb(IGNORED), dtype=np.uint8)
-    for label, colour in enumerate(class_colours(facts)):
+    for label, colour in enumerate(sheet_colours(facts)):
         table[label] = rgb(colour)
     if ignore_label is not None:
         table[ignore_label] = rgb(IGNORED)
