@@ -78,7 +78,8 @@ class HostContext:
     host: its id. free: those of its workers for which a trial may be claimed. claiming: held while a trial is claimed
     or sampled, so that the loops of this host claim no more than the study needs, and no recipe twice. trouble: what
     went wrong for good. failures: how many attempts in a row have failed by themselves. sharing: where the number of
-    trainings on a GPU is to be found out. recent: the last lines of this host's log.
+    trainings on a GPU is to be found out. wanted, target: finished trials that end the study, as asked for and as the
+    space has them. recent: the last lines of this host's log.
     """
 
     store: Store
@@ -96,9 +97,7 @@ class HostContext:
     sharing: Sharing | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        wanted, trials = self.options.trials or self.opened.config.trials, trials_of(self.store, self.options.study)
-        self.target = self.opened.target(wanted, trials)  # finished trials that end the study
-        self.exhausted = self.opened.space.size(self.target) is not None  # by so many trials
+        self.aim(self.options.trials or self.opened.config.trials)
         self.stem = stem_of(self.store, self.options.study)  # of the names of checkpoints
         self.outbox = Outbox(self.store, self.options.home, lambda: self.state.shutdown.begun)
         if self.options.per_gpu == "auto" and self.workers[0].slot.gpu is not None:
@@ -106,6 +105,12 @@ class HostContext:
             return
         for worker in self.workers:
             self.free.put(worker)
+
+    def aim(self, wanted: int) -> None:
+        """Let the study end with so many finished trials, or with fewer where its space has no more recipes."""
+        self.wanted = wanted
+        self.target = self.opened.target(wanted, trials_of(self.store, self.options.study))
+        self.exhausted = self.opened.space.size(self.target) is not None  # by so many trials
 
     @property
     def at_a_time(self) -> int:

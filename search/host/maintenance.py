@@ -22,7 +22,9 @@ from storage.studies.ends import ends
 from storage.studies.hosts import HostSigns, TrainingProgress, heartbeat
 from storage.studies.reaper import reap
 from storage.studies.sightings import Sightings
+from storage.studies.studies import study_id, target_of
 from storage.studies.worked_time import WorkedTime
+from storage.trials.trial_storage import sample_at_most
 
 _logger = logging.getLogger(__name__)
 
@@ -85,6 +87,7 @@ class Maintenance:
         state, name = self._context.state, self._context.options.study
         try:
             told, state.ends = command(self._context.store, name), ends(self._context.store, name)
+            self._follow_target()
         except StudyError:
             _logger.warning("study %s was deleted", name)
             state.shutdown.begin()
@@ -94,6 +97,14 @@ class Maintenance:
             ended = f"{words[told]}: marsearch study resume {name}" if told in words else "goes on"
             _logger.info("study %s %s", name, ended)
         state.command = told
+
+    def _follow_target(self) -> None:
+        """Go by the number of trials that the study has now, unless this host was told one of its own."""
+        context, name = self._context, self._context.options.study
+        if context.options.trials is None and (wanted := target_of(context.store, name)) != context.wanted:
+            context.aim(wanted)
+            sample_at_most(context.store.trials, study_id(context.store, name), context.target)
+            _logger.info("study %s is to have %d trials", name, context.target)
 
     def tidy(self) -> None:
         """Remove here what is left of trials that others have ended, and of processes that have died."""

@@ -66,6 +66,12 @@ def load_config(store: Store, study: str) -> StudyConfig:
     return _config(find_study(store, study)[1])
 
 
+def target_of(store: Store, study: str) -> int:
+    """How many finished trials the study is to have, now. Raises StudyError for an unknown study."""
+    asked = select(StudyTable.trials).where(StudyTable.study_id == study_id(store, study))
+    return store.transact(lambda session: session.scalars(asked).one())
+
+
 def existing_config(store: Store, study: str) -> StudyConfig | None:
     """The configuration of the study; None when it is none of ours. Raises StudyError for an impossible name."""
     check_name(study)

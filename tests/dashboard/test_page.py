@@ -195,8 +195,12 @@ def test_a_file_that_is_no_picture_is_left_out(
 @pytest.mark.parametrize("count", [1, 2, 300, 50_000])
 def test_the_chart_stays_small_and_inside(count: int) -> None:
     names = (*(f"class {k} {EVIL}" for k in range(30)),)
-    scored = [ScoredTrial(number=n, value=0.5, iou=(*(min(1.0, n / count + k / 100) for k in range(29)), None), best=n % 7 == 0)
-              for n in range(count)]  # fmt: skip
+    scored = [
+        ScoredTrial(
+            number=n, value=0.5, iou=(*(min(1.0, n / count + k / 100) for k in range(29)), None), best=n % 7 == 0
+        )
+        for n in range(count)
+    ]
     drawn = draw_chart(scored[:20_000] if count > 20_000 else scored, names, ["#112233"] * 30)
     assert len(drawn) < 3_000_000
     assert len(ElementTree.fromstring(drawn).findall("path[@class='dots']")) == 24

@@ -13,7 +13,7 @@ from search.studies.recipes import as_planned, recipe_for
 from search.studies.study import Study
 from spaces import Recipe, SpaceError
 from spaces.axis import Scalar, contains, describe
-from spaces.domain import Default, Domain, Fixed, Searched
+from spaces.domain import Default, Domain, Fixed
 
 TITLES = {"model": "Network", "loss": "Loss", "augment": "Augmentation", "optimisation": "Optimisation", "data": "Data"}
 
@@ -68,10 +68,12 @@ def groups(
 ) -> tuple[Group, ...]:
     """The form's fields by section. values: by dotted name; what is missing has a value of its axis."""
     found: dict[str, list[Field]] = {}
+    searched = study.space.searched
     for path, domain in _open(study):
         section = path.partition(".")[0]
         title = TITLES.get(section, words(section).capitalize())
-        found.setdefault(title, []).append(_field(path, domain, values.get(path), (wrong or {}).get(path, "")))
+        field = _field(path, domain, values.get(path), (wrong or {}).get(path, ""), searched=path in searched)
+        found.setdefault(title, []).append(field)
     order = {TITLES[section]: place for place, section in enumerate(SECTIONS)}
     return tuple(
         Group(
@@ -110,11 +112,19 @@ def distribution_of(domain: Domain) -> BaseDistribution:
 
 
 def _open(study: Study) -> Iterator[tuple[str, Domain]]:
-    """The settings that the study does not fix."""
-    return ((path, domain) for path, domain in study.space.domains.items() if not isinstance(domain, Fixed))
+    """The settings that the study does not fix, those of parts that it leaves out aside."""
+    domains = study.space.domains
+    never = tuple(path.removesuffix("use") for path, use in domains.items() if path.endswith(".use") and _never(use))
+    for path, domain in domains.items():
+        if not isinstance(domain, Fixed) and not path.startswith(never):
+            yield path, domain
 
 
-def _field(path: str, domain: Domain, value: Scalar | str | None, wrong: str) -> Field:
+def _never(use: Domain) -> bool:
+    return isinstance(use, Fixed) and use.value is False
+
+
+def _field(path: str, domain: Domain, value: Scalar | str | None, wrong: str, *, searched: bool) -> Field:
     among = distribution_of(domain)
     options: tuple[tuple[str, str], ...] = ()
     if isinstance(among, CategoricalDistribution):
@@ -126,7 +136,7 @@ def _field(path: str, domain: Domain, value: Scalar | str | None, wrong: str) ->
         options=options,
         whole=isinstance(among, IntDistribution),
         allowed=describe(among),
-        searched=isinstance(domain, Searched),
+        searched=searched,
         wrong=wrong,
     )
 

@@ -31,6 +31,7 @@ from search.dashboard.files import own_file
 from search.dashboard.response import HTML, JSON, document
 from search.dashboard.view import ViewStorage
 from search.errors import UsageError
+from search.studies.baseline import NAMES
 from search.studies.reports import study_list
 from spaces import SpaceError, preset_names
 from storage.errors import StudyError
@@ -88,7 +89,7 @@ class Pages:
 
     def form(self, study_id: int) -> HTTPResponse:
         """The form for a recipe, from a trial or a preset."""
-        return self._form(study_id, request.query.get("from", "") or "baseline", None)
+        return self._form(study_id, request.query.get("from", "") or self._best(study_id), None)
 
     def send(self, kind: str) -> Callable[[int], HTTPResponse]:
         """What answers a form of that kind."""
@@ -137,6 +138,11 @@ class Pages:
             wrong=(wrong or {}).get("", ""),
             several=len(wrong or {}),
         )
+
+    def _best(self, study_id: int) -> str:
+        """What a form begins with where nobody says: the best trial, or else the baseline."""
+        best = self.board.digest(study_id, self.board.study(study_id), self.board.trials(study_id)).best
+        return str(best[0].number) if best else NAMES[0]
 
     def _reader(self) -> Reader:
         return Reader(writes=request.environ.get(ROLE) is Role.WRITER, studies=self.board.studies())

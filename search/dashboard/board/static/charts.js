@@ -20,11 +20,10 @@ function axes(across, up) {
 
 function show(place, series, data, across, up, more) {
   const width = Math.max(260, place.clientWidth);
-  const legend = 28 * Math.min(3, 1 + Math.floor((series.length * 110) / width));
   plots.get(place)?.destroy();
   place.replaceChildren();
   plots.set(place, new uPlot({
-    width, height: Math.max(160, place.clientHeight - legend), series: [{ label: across }, ...series], axes: axes(across, up),
+    width, height: width < 500 ? 210 : 260, series: [{ label: across }, ...series], axes: axes(across, up),
     scales: { x: { time: false, ...more }, y: { range: { min: { pad: 0.08 }, max: { pad: 0.08 } } } },
     cursor: { drag: { x: true, y: false } }, legend: { live: true },
   }, data, place));

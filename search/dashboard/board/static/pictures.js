@@ -113,8 +113,8 @@ class Viewer {
     const on = new Set([...root.querySelectorAll("[data-label]:checked")].map((box) => Number(box.dataset.label)));
     const every = on.size === root.querySelectorAll("[data-label]").length;
     root.querySelector("#moment-name").textContent = MOMENTS[position];
-    const wide = root.clientWidth < 600 ? 150 : 220;
-    this.table.style.setProperty("--cell", `${Math.round(wide * zoom)}px`);
+    const room = this.table.parentElement.clientWidth / (spec.trials.length + 2) - 8;
+    this.table.style.setProperty("--cell", `${Math.round(Math.max(130, Math.min(256, room)) * zoom)}px`);
     const shown = (label) => on.has(label) || (every && label !== 255);
     const first = spec.trials.findIndex((_, place) => this.sheets[place]);
     spec.trials.forEach((trial, place) => {
