@@ -13,7 +13,16 @@ from search.commands.own_device import own_device
 from search.errors import UsageError
 from search.outcome.bundle import Bundle, read_bundle
 from search.outcome.evaluation import Evaluation, evaluate
-from search.outcome.pictures.figures import CONFUSION, IOU, PANEL, draw_confusion, draw_panel, write_iou_csv
+from search.outcome.pictures.figures import (
+    CONFUSION,
+    CONFUSION_CSV,
+    IOU,
+    PANEL,
+    draw_confusion,
+    draw_panel,
+    write_confusion_csv,
+    write_iou_csv,
+)
 from search.outcome.predict import predict_labels
 from search.worker.job_files import panel_samples
 from storage.data.dataset import Dataset, read_class_names, read_dataset, read_images
@@ -125,5 +134,6 @@ def _draw(out: Path, dataset: Dataset, found: Evaluation, labels: NDArray[np.uin
         )
         draw_confusion(out / CONFUSION, np.asarray(found.scores.confusion), found.facts, title=title)
         write_iou_csv(out / IOU, found.scores, found.facts)
+        write_confusion_csv(out / CONFUSION_CSV, found.scores.confusion, found.facts)
     except OSError as error:
         raise UsageError(f"{out}: cannot be written ({error.strerror or error}), choose another folder") from error

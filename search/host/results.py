@@ -14,7 +14,7 @@ from optuna.trial import Trial
 from search.host.attempt import Completed
 from search.host.context import HostContext
 from search.host.reporter import describe
-from search.outcome.pictures.figures import RECIPE, draw_trial
+from search.outcome.pictures.figures import CONFUSION_CSV, RECIPE, draw_trial, write_confusion_csv
 from search.outcome.pictures.label_maps import LABELS, draw_label_maps
 from search.training.metrics import scores
 from search.worker.job_files import WEIGHTS, read_panel
@@ -24,8 +24,6 @@ from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError, DatabaseError, StudyError
 from storage.studies.attempts import Ending, drop_weights, kept_weights
 from storage.trials.queries import rank
-
-CONFUSION_CSV = "50_confusion.csv"  # pixels, rows are the truth
 
 _logger = logging.getLogger(__name__)
 _TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
@@ -100,7 +98,7 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
         ignore_label=opened.dataset.ignore_label,
     )
     (out / RECIPE).write_text(dump_recipe(result.recipe), "utf-8")
-    np.savetxt(out / CONFUSION_CSV, best.confusion, fmt="%d", delimiter=",")
+    write_confusion_csv(out / CONFUSION_CSV, best.confusion, opened.space.facts)
     for file in (*files, out / RECIPE, out / CONFUSION_CSV, out / LABELS):
         upload_artifact(
             artifact_store=context.outbox, file_path=str(file), study_or_trial=trial, mimetype=_TYPES[file.suffix]

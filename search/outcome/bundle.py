@@ -26,6 +26,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from search.errors import BundleError
+from search.outcome.card.model_card import write_card
 from search.outcome.contents import BundleContents
 from search.outcome.manifest import (
     CARD,
@@ -40,7 +41,6 @@ from search.outcome.manifest import (
     read_manifest,
     write_manifest,
 )
-from search.outcome.model_card import write_card
 from search.outcome.onnx_file import write_onnx
 from search.outcome.proof import prove
 from search.outcome.record import LARGEST, Record, read_record, write_record
@@ -198,9 +198,9 @@ def _write_files(folder: Path, contents: BundleContents, network: Network) -> No
     parameters = count_parameters(network)
     (folder / WEIGHTS).write_bytes(_tensors(network.state_dict()))
     (folder / RECIPE).write_text(dump_recipe(contents.recipe), encoding="utf-8")
-    (folder / METRICS).write_text(write_record(contents, parameters), encoding="utf-8")
-    (folder / CARD).write_text(write_card(contents, parameters), encoding="utf-8")
-    write_onnx(folder / ONNX, network, contents.facts)
+    onnx = write_onnx(folder / ONNX, network, contents)
+    (folder / METRICS).write_text(write_record(contents, parameters, onnx), encoding="utf-8")
+    (folder / CARD).write_text(write_card(contents, parameters, onnx), encoding="utf-8")
     _copy_pictures(folder / PICTURES, contents.pictures)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.training.metrics import Constant, Scores, constant_of, mean_of_counted, scores
+from search.training.metrics import Constant, Scores, constant_of, mean_dice, mean_dice_strict, scores
 
 if TYPE_CHECKING:
     from spaces.facts import DataFacts
@@ -40,8 +40,8 @@ class Evaluation:
             "images": self.images,
             "miou": number(self.scores.miou),
             "miou_strict": number(self.scores.miou_strict),
-            "dice": number(mean_of_counted(self.scores.dice, self.facts)),
-            "dice_strict": number(mean_of_counted(self.scores.dice_strict, self.facts)),
+            "mean_dice": number(mean_dice(self.scores, self.facts)),
+            "mean_dice_strict": number(mean_dice_strict(self.scores, self.facts)),
             "accuracy": number(self.scores.accuracy),
             "constant": constant_document(self.constant),
             "classes": {name: self._class(label) for label, name in enumerate(self.facts.class_names)},
@@ -54,7 +54,7 @@ class Evaluation:
         shown = [
             (name, *(each[key] for key in _SHARES), each["truth_pixels"]) for name, each in told["classes"].items()
         ]
-        last = [("mean", *(told[key] for key in ("miou", "miou_strict", "dice", "dice_strict")), None)]
+        last = [("mean", *(told[key] for key in _MEANS), None)]
         last.append(("best constant answer", number(constant.miou), number(constant.miou_strict), None, None, None))
         head = ("class", "IoU", "IoU strict", "Dice", "Dice strict", "pixels")
         rows = [head, *(tuple(map(_cell, row)) for row in (*shown, *last))]
@@ -71,6 +71,7 @@ class Evaluation:
 
 
 _SHARES = ("iou", "iou_strict", "dice", "dice_strict")
+_MEANS = ("miou", "miou_strict", "mean_dice", "mean_dice_strict")
 
 
 def evaluate(

@@ -18,8 +18,9 @@ PICTURES = "pictures"
 FORMAT, VERSION = "marsearch bundle", 1
 
 _LARGEST_MANIFEST = 1_000_000  # bytes; a bundle lists about ten files
-LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
-"""What desktops leave in every folder they show, and file systems in their topmost one."""
+LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found", ".gitattributes", ".cache", ".git"}
+"""What desktops leave in every folder they show, file systems in their topmost one, and git and the Hugging Face Hub in
+a copy of theirs."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICTURE = re.compile(rf"{PICTURES}/[^/\\:\x00-\x1f]+")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from search.errors import BundleError
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import evaluate
-from search.outcome.onnx_file import MOVED, check_onnx
+from search.outcome.onnx_file import MOVED, as_batch, check_onnx
 from search.training.metrics import Scores
 from spaces.modules.networks.network import Network
 
@@ -36,7 +36,7 @@ def prove(onnx: Path, network: Network, reloaded: Network, contents: BundleConte
     ):
         raise BundleError("mean and std are not those inside the weights: hand in the numbers of that training")
     few = min(_IMAGES, contents.recipe.optimisation.batch_size)
-    images = as_batch(contents.validation_images[:few])
+    images = as_batch(contents.validation_images[:few], contents.pixels.dtype)
     expected, came = _logits(network, images), _logits(reloaded, images)
     if not np.isfinite(expected).all():
         raise BundleError("the network gives numbers that are not finite: its training diverged, export another trial")
@@ -58,13 +58,7 @@ def _unpools(contents: BundleContents) -> bool:
     return getattr(contents.recipe.model.network, "upsampling", "") == "max_unpool"
 
 
-def as_batch(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Images (N, H, W) or (N, H, W, C) of any number type as float32 (N, C, H, W)."""
-    batch = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(batch, dtype=np.float32)
-
-
-def _logits(network: Network, images: NDArray[np.float32]) -> NDArray[np.float32]:
+def _logits(network: Network, images: NDArray[Any]) -> NDArray[np.float32]:
     with torch.inference_mode():
         logits: NDArray[np.float32] = network(torch.from_numpy(images)).numpy()
     return logits

@@ -17,6 +17,9 @@ from search.errors import BundleError
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import constant_document, number
 from search.outcome.manifest import METRICS
+from search.outcome.onnx_file import OnnxFile
+from search.outcome.pictures.colours import class_colours
+from search.training.metrics import mean_dice, mean_dice_strict
 from spaces.facts import DataFacts
 from storage.data.quality.scale import Pixels
 
@@ -43,10 +46,10 @@ class Record:
     metrics: Mapping[str, Any]
 
 
-def write_record(contents: BundleContents, parameters: int) -> str:
+def write_record(contents: BundleContents, parameters: int, onnx: OnnxFile) -> str:
     """The text of ``metrics.json``; an undefined number (NaN) is null.
 
-    parameters: the number of trainable numbers in the network.
+    parameters: the number of trainable numbers in the network. onnx: what was written beside it.
     """
     scores, names = contents.scores, contents.facts.class_names
     document = {
@@ -55,6 +58,10 @@ def write_record(contents: BundleContents, parameters: int) -> str:
         "accuracy": number(scores.accuracy),
         "iou": _named(names, scores.iou),
         "iou_strict": _named(names, scores.iou_strict),
+        "mean_dice": number(mean_dice(scores, contents.facts)),
+        "mean_dice_strict": number(mean_dice_strict(scores, contents.facts)),
+        "dice": _named(names, scores.dice),
+        "dice_strict": _named(names, scores.dice_strict),
         "constant": constant_document(contents.validation.constant),
         "holdout": None if contents.holdout is None else {"looks": contents.looks, **contents.holdout.document()},
         "confusion": [list(row) for row in scores.confusion],
@@ -67,7 +74,9 @@ def write_record(contents: BundleContents, parameters: int) -> str:
         "data_digest": contents.data_digest,
         "validation_images": len(contents.validation_images),
         "facts": contents.facts.model_dump(mode="json"),
+        "colours": dict(zip(names, class_colours(contents.facts), strict=True)),
         "ignore_label": contents.ignore_label,
+        "onnx": onnx.document(),
         "data": None if contents.report is None else contents.report.model_dump(mode="json"),
         "pixels": asdict(contents.pixels),
         "mirrors": list(contents.recipe.augment.mirrors),

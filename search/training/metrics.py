@@ -108,6 +108,16 @@ def constant_of(result: Scores, facts: DataFacts) -> Constant:
     return best_constant(np.asarray(result.confusion).sum(axis=1), facts)
 
 
+def mean_dice(result: Scores, facts: DataFacts) -> float:
+    """Mean lenient Dice, over the classes that `Scores.miou` is over."""
+    return mean_of_counted(result.dice, facts)
+
+
+def mean_dice_strict(result: Scores, facts: DataFacts) -> float:
+    """Mean strict Dice, over the classes that `Scores.miou_strict` is over."""
+    return mean_of_counted(result.dice_strict, facts)
+
+
 def scores(confusion: ArrayLike, facts: DataFacts) -> Scores:
     """Both mean IoU, IoU per class and accuracy of a confusion matrix (K, K) whose rows are the truth."""
     cells = np.asarray(confusion, dtype=np.int64)

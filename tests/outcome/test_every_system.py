@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from search.outcome.bundle import BundleContents, read_bundle, write_bundle
-from search.outcome.proof import as_batch, measure
+from search.outcome.onnx_file import as_batch, run_onnx
+from search.outcome.proof import measure
 from spaces.modules.networks.network import build_network, count_parameters
 from spaces.recipe import Recipe
 
@@ -36,6 +37,13 @@ def test_a_bundle_of_every_family_proves_itself(family: str, contents: BundleCon
     read = read_bundle(tmp_path / "bundle")
     assert read.recipe == wanted.recipe
     assert read.metrics["parameters"] == count_parameters(read.network)
+    any_size = family != "marsseg"  # which pools its maps to strips
+    assert read.metrics["onnx"]["any_size"] is any_size
+    if any_size:
+        images = np.random.default_rng(0).integers(0, 256, (3, 1, 43, 80), dtype=np.uint8)
+        with torch.inference_mode():
+            expected = read.network(torch.from_numpy(images)).softmax(1).numpy()
+        np.testing.assert_allclose(run_onnx(tmp_path / "bundle" / "model.onnx", images)[1], expected, atol=1e-5)
 
 
 def test_of_pix2pix_only_the_generator_is_kept(contents: BundleContents, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from search.outcome.pictures.figures import (
     draw_outliers,
     draw_panel,
     draw_trial,
+    write_confusion_csv,
     write_iou_csv,
 )
 from search.outcome.pictures.panel import lay_out, visible
@@ -189,11 +191,11 @@ def test_the_iou_table_is_exact(tmp_path):
     confusion = np.array([[4, 2, 0], [1, 3, 0], [0, 0, 0]])
     write_iou_csv(tmp_path / "iou.csv", scores(confusion, facts), facts)
     assert (tmp_path / "iou.csv").read_bytes().decode() == (
-        "class,iou,iou_strict,truth_pixels,predicted_pixels\n"
-        "ground,,0.571429,6,5\n"
-        '"big, ""old"" rock",0.750000,0.500000,4,5\n'
-        "snow,,,0,0\n"
-        "(mean),0.750000,0.500000,,\n"
+        "class,iou,iou_strict,dice,dice_strict,truth_pixels,predicted_pixels\n"
+        "ground,,0.571429,,0.727273,6,5\n"
+        '"big, ""old"" rock",0.750000,0.500000,0.857143,0.666667,4,5\n'
+        "snow,,,,,0,0\n"
+        "(mean),0.750000,0.500000,0.857143,0.666667,,\n"
     )
 
 
@@ -285,3 +287,31 @@ def test_a_long_title_ends_within_the_picture(tmp_path: Path) -> None:
     title = figure.suptitle("trial 1, mIoU 0.9474 (strict 0.9474), best constant answer 0.2600", x=0.02, ha="left")
     save(figure, tmp_path / "title.png")
     assert title.get_window_extent().x1 <= 300
+
+
+def test_the_tables_name_their_columns_and_hold_iou_and_dice(tmp_path):
+    facts = DataFacts(channels=1, height=8, width=8, class_names=("=soil", "rock", "sky"), excluded=("sky",))
+    confusion = ((6, 2, 0), (0, 8, 0), (4, 0, 0))
+    result = scores(confusion, facts)
+    write_iou_csv(tmp_path / "iou.csv", result, facts)
+    with (tmp_path / "iou.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["class", "iou", "iou_strict", "dice", "dice_strict", "truth_pixels", "predicted_pixels"]
+    assert rows[0] | {"predicted_pixels": ""} == {
+        "class": "'=soil",
+        "iou": f"{6 / 8:.6f}",
+        "iou_strict": f"{6 / 12:.6f}",
+        "dice": f"{12 / 14:.6f}",
+        "dice_strict": f"{12 / 18:.6f}",
+        "truth_pixels": "8",
+        "predicted_pixels": "",
+    }
+    assert rows[-1]["class"] == "(mean)"
+    assert float(rows[-1]["dice"]) == pytest.approx((12 / 14 + 16 / 18) / 2, abs=1e-6)
+    write_confusion_csv(tmp_path / "confusion.csv", confusion, facts)
+    assert (tmp_path / "confusion.csv").read_text().splitlines() == [
+        "truth \\ prediction,'=soil,rock,sky",
+        "'=soil,6,2,0",
+        "rock,0,8,0",
+        "sky,4,0,0",
+    ]

@@ -22,7 +22,7 @@ import search.outcome.bundle as bundles
 from search.dashboard.application import build_routes
 from search.dashboard.view import ViewStorage
 from search.host import results
-from search.outcome.model_card import _cell
+from search.outcome.card.model_card import _cell
 from search.outcome.pictures import canvas
 from search.outcome.pictures.confusion import write_iou_csv
 from search.outcome.pictures.inspection import draw_class_shares

@@ -1,9 +1,10 @@
-"""Which class is taken for which: the confusion matrix as a picture, the IoU per class as a table."""
+"""Which class is taken for which: the confusion matrix as a picture and a table, IoU and Dice per class as a table."""
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from search.outcome.pictures.canvas import INK, blank, percent, plain, save
 from search.outcome.spreadsheet import safe_cell
+from search.training.metrics import mean_dice, mean_dice_strict
 from storage.atomic_write import replacing_path
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from search.training.metrics import Scores
     from spaces.facts import DataFacts
 
-IOU_COLUMNS = ("class", "iou", "iou_strict", "truth_pixels", "predicted_pixels")
+SHARES = ("iou", "iou_strict", "dice", "dice_strict")
+IOU_COLUMNS = ("class", *SHARES, "truth_pixels", "predicted_pixels")
+CORNER = "truth \\ prediction"
 _WRITTEN_CLASSES = 12  # with more, numbers in the cells would not be readable
 
 
@@ -45,18 +49,28 @@ def draw_confusion(path: Path, confusion: NDArray[np.int64], facts: DataFacts, *
 
 
 def write_iou_csv(path: Path, scores: Scores, facts: DataFacts) -> None:
-    """Write one row per class and a last row ``(mean)``; an undefined IoU is an empty cell.
+    """Write one row per class and a last row ``(mean)``; an undefined share is an empty cell.
 
-    Columns: `IOU_COLUMNS`; IoU 0 to 1 with six decimals, pixels of the whole validation part.
+    Columns: `IOU_COLUMNS`; shares 0 to 1 with six decimals, pixels of the whole validation part.
     """
     confusion = np.asarray(scores.confusion, dtype=np.int64)
+    rows: list[Sequence[object]] = [IOU_COLUMNS]
+    for label, name in enumerate(facts.class_names):
+        pixels = int(confusion[label].sum()), int(confusion[:, label].sum())
+        rows.append((safe_cell(name), *(_cell(getattr(scores, share)[label]) for share in SHARES), *pixels))
+    means = scores.miou, scores.miou_strict, mean_dice(scores, facts), mean_dice_strict(scores, facts)
+    _write(path, [*rows, ("(mean)", *map(_cell, means), "", "")])
+
+
+def write_confusion_csv(path: Path, confusion: Sequence[Sequence[int]], facts: DataFacts) -> None:
+    """Write pixels by (truth, prediction), a row per true class; its name comes first, a header names the columns."""
+    names = [safe_cell(name) for name in facts.class_names]
+    _write(path, [(CORNER, *names), *((name, *row) for name, row in zip(names, confusion, strict=True))])
+
+
+def _write(path: Path, rows: Sequence[Sequence[object]]) -> None:
     with replacing_path(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(IOU_COLUMNS)
-        for label, name in enumerate(facts.class_names):
-            pixels = int(confusion[label].sum()), int(confusion[:, label].sum())
-            table.writerow((safe_cell(name), _cell(scores.iou[label]), _cell(scores.iou_strict[label]), *pixels))
-        table.writerow(("(mean)", _cell(scores.miou), _cell(scores.miou_strict), "", ""))
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _cell(value: float) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.outcome.pictures.colours import CLASS_COLOURS, class_colours
-from search.outcome.pictures.confusion import draw_confusion, write_iou_csv
+from search.outcome.pictures.confusion import draw_confusion, write_confusion_csv, write_iou_csv
 from search.outcome.pictures.curves import draw_curves
 from search.outcome.pictures.inspection import draw_class_shares, draw_outliers
 from search.outcome.pictures.panel import PANEL_IMAGES, draw_panel
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASS_COLOURS",
     "CONFUSION",
+    "CONFUSION_CSV",
     "CURVES",
     "IOU",
     "PANEL",
@@ -39,6 +40,7 @@ __all__ = [
     "draw_outliers",
     "draw_panel",
     "draw_trial",
+    "write_confusion_csv",
     "write_iou_csv",
 ]
 
@@ -47,6 +49,7 @@ CURVES = "10_curves.png"
 CONFUSION = "20_confusion.png"
 IOU = "30_iou.csv"
 RECIPE = "40_recipe.yaml"
+CONFUSION_CSV = "50_confusion.csv"
 
 
 def draw_trial(

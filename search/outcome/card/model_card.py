@@ -1,24 +1,31 @@
-"""The bundle's ``README.md``: what the network is, how good it is, how to use it."""
+"""The bundle's ``README.md``: what the network is, how good it is, how to use it.
+
+It begins with the metadata that the Hugging Face Hub reads from a model's card, see `card_metadata`.
+"""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
+from search.outcome.card.metadata import write_metadata
+from search.outcome.card.onnx_use import write_onnx_use
 from search.outcome.contents import BundleContents
 from search.outcome.leaderboard import summarise
-from search.outcome.manifest import ONNX, PICTURES, RECIPE
-from search.outcome.onnx_file import INPUT, OUTPUT
+from search.outcome.manifest import PICTURES, RECIPE
+from search.outcome.onnx_file import OnnxFile
+from search.outcome.pictures.confusion import SHARES
 from search.outcome.record import background_threshold, class_offsets
+from search.training.metrics import mean_dice, mean_dice_strict
 from spaces.yaml_text import dump_recipe
 
 
-def write_card(contents: BundleContents, parameters: int) -> str:
+def write_card(contents: BundleContents, parameters: int, onnx: OnnxFile) -> str:
     """The model card in Markdown.
 
-    parameters: the number of trainable numbers in the network.
+    parameters: the number of trainable numbers in the network. onnx: what was written beside it.
     """
-    return "\n\n".join(
+    return write_metadata(contents) + "\n\n".join(
         part
         for part in (
             _what(contents, parameters),
@@ -27,6 +34,7 @@ def write_card(contents: BundleContents, parameters: int) -> str:
             _holdout(contents),
             _data(contents),
             _use(contents),
+            write_onnx_use(contents, onnx),
             _recipe(contents),
         )
         if part
@@ -71,20 +79,23 @@ def _pictures(contents: BundleContents) -> str:
 
 
 def _scores(contents: BundleContents) -> str:
-    scores, constant = contents.scores, contents.validation.constant
+    scores, constant, facts = contents.scores, contents.validation.constant, contents.facts
+    means = scores.miou, scores.miou_strict, mean_dice(scores, facts), mean_dice_strict(scores, facts)
     rows = [
         f"| {_cell(name)}{' (left out of the mean)' if name in contents.facts.excluded else ''}"
-        f" | {_score(scores.iou[label])} | {_score(scores.iou_strict[label])} | {sum(scores.confusion[label]):,} |"
+        f" | {' | '.join(_score(getattr(scores, share)[label]) for share in SHARES)}"
+        f" | {sum(scores.confusion[label]):,} |"
         for label, name in enumerate(contents.facts.class_names)
     ]
     return (
         f"## Scores\n\nOn {len(contents.validation_images):,} validation images{_chosen(contents)};"
         " measured again from this bundle when it was written.\n\n"
-        "| class | IoU | IoU strict | pixels in the truth |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
-        f"| **mean** | **{_score(scores.miou)}** | **{_score(scores.miou_strict)}** | |\n"
-        f"| best constant answer | {_score(constant.miou)} | {_score(constant.miou_strict)} | |\n\n"
-        f"Pixel accuracy {_score(scores.accuracy)}. IoU drops the pixels whose truth is a class left out of the mean; "
-        "IoU strict counts all pixels. A dash means undefined."
+        "| class | IoU | IoU strict | Dice | Dice strict | pixels in the truth |\n|---|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + f"\n| **mean** | {' | '.join(f'**{_score(mean)}**' for mean in means)} | |\n"
+        f"| best constant answer | {_score(constant.miou)} | {_score(constant.miou_strict)} | | | |\n\n"
+        f"Pixel accuracy {_score(scores.accuracy)}. IoU and Dice drop the pixels whose truth is a class left out of the"
+        " mean; the strict ones count all pixels. A dash means undefined."
     )
 
 
@@ -154,17 +165,6 @@ network = load_bundle(".")  # a torch.nn.Module in eval mode
 images = torch.zeros({shape})  # batch, channels, height, width
 with torch.inference_mode():
     labels = network(images).argmax(dim=1)
-```
-
-Without marsearch and without torch, through onnxruntime; the batch size is free, height and width are fixed:
-
-```python
-import numpy
-import onnxruntime
-
-session = onnxruntime.InferenceSession("{ONNX}")
-images = numpy.zeros(({shape}), dtype=numpy.float32)
-labels = session.run(["{OUTPUT}"], {{"{INPUT}": images}})[0].argmax(axis=1)
 ```
 
 On a file of images: `marsearch predict . FILE masks.npz`"""
