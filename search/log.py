@@ -1,7 +1,7 @@
 """Where log records go: lines of text for a person, or one JSON object per line for a log collector (`--log json`).
 
 Modules log by the standard library: `logging.getLogger(__name__)`. A command with a progress display shows their
-records in it through `log_lines`. `tell` is for the sentences of the command line itself.
+records in it through `log_lines`. `tell` is for the sentences to the person who gave the command.
 Until one of these is called nothing here changes anything.
 """
 
@@ -23,6 +23,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import unquote
+
+from search.output import in_notebook
 
 _PASSWORD = re.compile(r"(://[^\s:/@'\"]*:)[^\s/@'\"]+@")
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$")
@@ -123,12 +125,15 @@ def log_to_stderr(**fields: object) -> Iterator[None]:
 
 
 def tell(message: str, event: str, **fields: object) -> None:
-    """Print a sentence to stderr; as JSON with the event and the fields beside it, "error" being of that level."""
+    """Print a sentence to stderr; as JSON with the event and the fields beside it, "error" being of that level.
+
+    In a notebook, which shows stderr as if it were an error, to standard output.
+    """
     if is_json():
         level = logging.ERROR if event == "error" else logging.INFO
         _log.log(level, message, extra={"event": event, **fields})
     else:
-        print(message, file=sys.stderr, flush=True)
+        print(message, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 def is_json() -> bool:

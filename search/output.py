@@ -70,11 +70,20 @@ def lost_report() -> str:
     return "" if error is None or error.errno == errno.EPIPE else os.strerror(error.errno)
 
 
+def in_notebook() -> bool:
+    """Whether this process computes the cells of a notebook."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython.get_ipython() if ipython is not None else None, "kernel")
+
+
 def console(stream: IO[str] | None = None, **options: Any) -> Console:
-    """A console that shows text as it is: names, paths and reasons may hold what rich would read as markup."""
+    """A console that shows text as it is: names, paths and reasons may hold what rich would read as markup.
+
+    In a notebook it writes where it is to, not below the cell.
+    """
     from rich.console import Console
 
-    return Console(file=stream, markup=False, emoji=False, **options)
+    return Console(file=stream, markup=False, emoji=False, force_jupyter=False, **options)
 
 
 def _lenient(stream: Any, handle: int) -> io.TextIOWrapper:

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 import typer
 
+import search
+from search.api import reference
 from search.cli import app
 from spaces import preset_names
 from spaces.catalogue import COMMAND, markdown
@@ -105,6 +107,17 @@ def test_every_setting_is_documented() -> None:
 def test_the_page_of_every_axis_is_what_the_recipe_says() -> None:
     written = (ROOT / "docs" / "space.md").read_text()
     assert written == markdown(), f"the recipe's axes have changed; write the page anew: {COMMAND}"
+
+
+def test_the_page_on_python_is_what_the_docstrings_say() -> None:
+    written = (ROOT / "docs" / "python.md").read_text()
+    assert written == reference.markdown(), f"names for Python have changed; write the page anew: {reference.COMMAND}"
+
+
+def test_every_public_name_is_on_the_page() -> None:
+    assert set(reference.ORDER) == set(search.__all__)
+    page = (ROOT / "docs" / "python.md").read_text()
+    assert [name for name in search.__all__ if f"\n## {name}\n" not in page] == []
 
 
 def test_every_preset_is_described() -> None:

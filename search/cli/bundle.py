@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from search.cli import options
-from search.cli.options import open_storage, refuse_same_file
-from search.settings import read_settings
-
-if TYPE_CHECKING:
-    from storage.store import Purpose
+from search.cli.options import refuse_same_file
 
 
 def train(
@@ -59,14 +55,8 @@ def export(
     trial: Annotated[int | None, typer.Option(metavar="N", min=0, help="default the best")] = None,
 ) -> None:
     """Write the bundle of the best trial, or of one."""
-    from search.commands.bundle import export_trial
-    from storage.database.engine import writable
-
-    purpose: Purpose = "change" if writable(read_settings().storage) else "look"  # it counts looks at the holdout
-    with open_storage(purpose=purpose) as (store, settings):
-        say = partial(typer.echo, err=True)
-        number = export_trial(store, study, out, trial=trial, home=settings.home, say=say)
-        typer.echo(f"bundle of trial {number}: {out}", err=True)
+    with options.known(study, None) as known:  # it counts looks at the holdout where it may
+        known.export(out, trial=trial)
 
 
 def predict(

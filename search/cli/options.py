@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,18 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from search.errors import UsageError
-from search.log import is_json
-from search.settings import Settings, read_settings
 from storage.data.quality.rules import Rule
 from storage.studies.config import Declared, StudyConfig, declared
 from storage.studies.durations import read_duration
 
 if TYPE_CHECKING:
-    from storage.store import Purpose, Store
+    from search.api.study import Study as KnownStudy
+    from storage.store import Purpose
 
-PATIENCE_S = 20.0  # of a person who waits for an answer
 MOST_PER_GPU = 32
-WORKER_S = 600.0  # of a worker: a restart, a failover, a reboot
 
 
 def seconds_of(option: str) -> Callable[[str], float]:
@@ -43,12 +39,6 @@ def _per_gpu(text: str) -> int | str:
     if text == "auto" or (text.isdecimal() and 1 <= int(text) <= MOST_PER_GPU):
         return text if text == "auto" else int(text)
     raise UsageError(f"--per-gpu {text}: a number from 1 to {MOST_PER_GPU} was expected, or auto")
-
-
-def check_workers(workers: int | None, per_gpu: str | int | None) -> None:
-    """Raises UsageError where how many trainings there are at a time is both given and to be found out."""
-    if workers is not None and per_gpu == "auto":
-        raise UsageError(f"--workers {workers} --per-gpu auto: the second finds out how many, leave one of them out")
 
 
 Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
@@ -89,8 +79,11 @@ def takes_config(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(study: str, **values: Any) -> None:
+        from search.api.options import space_text
+
         given = {field.name: values.pop(field.name) for field in OPTIONS}
-        texts = {field.name: space_text(given[field.name]) for field in OPTIONS if field.setting.from_file}
+        files = (field for field in OPTIONS if field.setting.from_file)
+        texts = {field.name: space_text(given[field.name], field.option) for field in files}
         config = StudyConfig(study=study, **given | texts)
         command(config=config, space_name=str(given["space"] or "space"), **values)
 
@@ -111,61 +104,16 @@ def _parameter(field: Declared) -> inspect.Parameter:
     return inspect.Parameter(field.name, either, default=default, annotation=Annotated[kind, option])
 
 
-@contextmanager
-def open_storage(patience_s: float = PATIENCE_S, *, purpose: Purpose = "change") -> Iterator[tuple[Store, Settings]]:
-    """The storage that the environment names, closed in the end. Raises DatabaseError or ArtifactError.
-
-    patience_s: for how long each access waits for a database that is away, seconds. purpose: see `open_store`.
-    """
-    from storage.database.engine import translate_errors
-    from storage.database.retry import RetryPolicy
-    from storage.store import open_store
-
-    quiet_optuna()
-    settings = read_settings()
-    with (
-        closing(open_store(settings.storage, settings.artifacts, RetryPolicy(patience_s), purpose=purpose)) as store,
-        translate_errors(settings.storage),  # what no access has put into words
-    ):
-        yield store, settings
-
-
-def quiet_optuna() -> None:
-    """Let Optuna log errors only: our own progress shows the rest."""
-    import warnings
-
-    import optuna
-
-    # The experimental features are chosen with care (TPE's group, stale trials), and the minor version is pinned.
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if is_json():
-        optuna.logging.disable_default_handler()
-        optuna.logging.enable_propagation()  # so that its errors keep their level
-
-
 def refuse_same_file(file: Path, out: Path) -> None:
     """Raise UsageError when a command would write over the file that it reads, also by way of a link."""
     if file.exists() and out.exists() and file.samefile(out):
         raise UsageError(f"{out}: is the file {file} that is read, choose another place for what is written")
 
 
-def space_text(named: str | None) -> str:
-    """The text of the space of that name or of a space file, of the default space for None.
+def known(study: str, purpose: Purpose | None = "change") -> KnownStudy:
+    """The study of this name where the environment says, not looked at yet. purpose: see `search.api.place.Place`."""
+    from search.api.place import Place
+    from search.api.study import Study
+    from search.settings import read_settings
 
-    Raises UsageError when it is no name and cannot be read.
-    """
-    from spaces import NAMED
-
-    if named is None:
-        return StudyConfig.space
-    if named in NAMED:
-        return f"base: {named}\n"
-    path = Path(named)
-    try:
-        if path.stat().st_size > 1_000_000:
-            raise UsageError(f"{path}: {path.stat().st_size:,} bytes, a text file of at most 1,000,000 was expected")
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        known = f"{', '.join(NAMED)} or a space file (.yaml)"
-        raise UsageError(f"--space {named}: {known} was expected, there is no readable text file ({error})") from error
+    return Study(study, Place(read_settings(), purpose))

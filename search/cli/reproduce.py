@@ -37,6 +37,7 @@ def reproduce(
     """Train the rows of the reports' tables and print them beside the papers; again = continue."""
     import threading
 
+    from search.api.place import quiet_optuna
     from search.reproduction import report, searches
     from search.reproduction.plan import Budget, Request
     from search.reproduction.reproduce import reproduce as train_tables
@@ -44,7 +45,7 @@ def reproduce(
 
     budget = Budget(epochs=epochs, seeds=seeds, tiles=tiles, width=width, folds=folds or 0)
     request = Request(data=data, out=out, budget=budget, workers=workers, device=device)
-    options.quiet_optuna()
+    quiet_optuna()
     stop = threading.Event()
 
     wanted = [found for name, found in TABLES.items() if table in (name, "all")]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli import options
-from search.cli.options import space_text
 from search.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ def show(
     markdown: Annotated[bool, typer.Option("--markdown", help="the page docs/space.md, of the whole space")] = False,
 ) -> None:
     """Show every axis; with a space or a data set, what a study of it would search."""
+    from search.api.options import space_text
     from spaces import bind
     from spaces import catalogue as pages
 
@@ -37,7 +37,8 @@ def show(
     if markdown:
         typer.echo(pages.markdown(), nl=False)
         return
-    chapters = pages.catalogue(bind(_facts(data), space_text(space), name=space or "space") if bound else None)
+    text = space_text(space, "--space")
+    chapters = pages.catalogue(bind(_facts(data), text, name=space or "space") if bound else None)
     if as_json:
         axes = [{"chapter": chapter.title, **row.as_dict()} for chapter in chapters for row in chapter.rows]
         typer.echo(json.dumps({"axes": axes}))

@@ -20,6 +20,7 @@ from search.errors import BundleError, UsageError
 from search.outcome.bundle import check_target, network_of, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import evaluate
+from search.studies.choice import chosen as chosen_trial
 from search.studies.study import OpenStudy, open_study
 from search.training.epoch import EpochRecord
 from search.training.metrics import scores
@@ -34,9 +35,7 @@ from storage.store import Store
 from storage.studies.attempts import kept_weights
 from storage.studies.epochs import curve
 from storage.studies.holdout import looks, note_look
-from storage.studies.studies import trials_of
 from storage.temporary_folder import temporary_folder
-from storage.trials.queries import best_of
 
 
 def export_trial(
@@ -54,7 +53,7 @@ def export_trial(
     with ExitStack() as place:
         # What may only be looked at has no room for a copy of the data.
         cache = home if os.access(home, os.W_OK | os.X_OK) else place.enter_context(temporary_folder())
-        opened, chosen = open_study(store, study, cache), _chosen(store, study, trial)
+        opened, chosen = open_study(store, study, cache), chosen_trial(store, study, trial)
     kept = {weights.trial: weights.artifact for weights in kept_weights(store, study)}
     number, known = chosen.number, chosen.user_attrs
     if number not in kept:
@@ -133,16 +132,6 @@ def bundle_contents(
         ignore_label=dataset.ignore_label,
         **known,
     )
-
-
-def _chosen(store: Store, study: str, number: int | None) -> FrozenTrial:
-    trials = trials_of(store, study)
-    found = best_of(trials) if number is None else next(iter(trials[number : number + 1]), None)
-    if found is not None:
-        return found
-    if number is None:
-        raise UsageError(f"study {study}: no trial is complete yet, let it run first (marsearch work {study})")
-    raise UsageError(f"study {study}: there is no trial {number}, it has {len(trials)} (see marsearch trials {study})")
 
 
 def _weights(store: Store, artifact: str, number: int, folder: Path) -> dict[str, Tensor]:

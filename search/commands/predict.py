@@ -39,26 +39,38 @@ def predict_file(bundle: Path, file: Path, *, tta: bool, device: str, say: Say) 
     Raises BundleError, DataError, or UsageError for images that the network cannot label.
     """
     opened = read_bundle(bundle)
-    mirrors = opened.recipe.augment.mirrors if tta else ()
-    if tta and not mirrors:
-        raise UsageError(
-            f"{bundle}: was trained without mirrored images, so a mirror image tells nothing: leave out --tta"
-        )
     images, _ = read_images(file)
-    check_images(opened, file, images, say)
+    labels = label_images(opened, images, source=str(file), tta=tta, device=device, say=say)
     names = opened.facts.class_names
     if (theirs := read_class_names(file)) not in ((), names):
         say(f"{file}: names the classes {', '.join(theirs)}; the labels written are those of {', '.join(names)}")
+    return labels
+
+
+def label_images(
+    opened: Bundle, images: NDArray[Any], *, source: str, tta: bool, device: str, say: Say
+) -> NDArray[np.uint8]:
+    """The labels (N, H, W) of images (N, H, W) or (N, H, W, 3) in the data's own scale.
+
+    source: what the images are called in messages. tta, device, say: as in `predict_file`.
+    Raises UsageError for images that the network cannot label, TrainingFailed where there is no memory for one.
+    """
+    mirrors = opened.recipe.augment.mirrors if tta else ()
+    if tta and not mirrors:
+        raise UsageError(
+            "the bundle was trained without mirrored images, so a mirror image tells nothing: leave out --tta"
+        )
+    check_images(opened, source, images, say)
     size, where = opened.recipe.optimisation.batch_size, own_device(device, say)
     return predict_labels(opened.network, images, batch_size=size, device=where, mirrors=mirrors)
 
 
 def check_images(
-    opened: Bundle, file: Path, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
+    opened: Bundle, file: Path | str, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
 ) -> None:
     """Raise UsageError where the network cannot label the images; say what it should not be trusted on.
 
-    counted: (N, H, W), False where a pixel is void.
+    file: where they are from, in messages. counted: (N, H, W), False where a pixel is void.
     """
     facts, channels = opened.facts, 1 if images.ndim == 3 else images.shape[3]
     if channels != facts.channels:
@@ -72,7 +84,7 @@ def check_images(
         say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
 
 
-def _check_pixels(trained: Pixels, given: Pixels, file: Path, say: Say) -> None:
+def _check_pixels(trained: Pixels, given: Pixels, file: Path | str, say: Say) -> None:
     if factor := other_scale(trained, given):
         raise UsageError(
             f"{file}: the images hold {given}, the network was trained on {trained}: bring them to that scale,"

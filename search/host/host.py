@@ -36,8 +36,17 @@ LOOK_S = 0.25  # between two looks at signals and trial loops
 _logger = logging.getLogger(__name__)
 
 
-def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing | None = None) -> WorkDone:
+def work(
+    store: Store,
+    options: WorkOptions,
+    progress: Progress,
+    timing: Timing | None = None,
+    *,
+    signals: Signals | None = None,
+) -> WorkDone:
     """Work on the study until its end, the timeout or a signal; trials under way then go back to the queue.
+
+    signals: where those that come are counted for a process that goes on afterwards, with the handlers it had.
 
     Raises StudyError for an unknown study, and what went wrong for good after all trial loops have ended.
     """
@@ -45,7 +54,7 @@ def work(store: Store, options: WorkOptions, progress: Progress, timing: Timing 
         host = new_host_id()
         stack.enter_context(progress.messages(host))
         recent = stack.enter_context(recent_lines(MOST_LINES))
-        signals = stack.enter_context(counted_signals())
+        signals = stack.enter_context(counted_signals(signals=signals))
         state = HostState(epoch_limit(os.environ))
         check_temporary_folder()
         opened = open_study(store, options.study, options.home)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -19,7 +20,7 @@ from search.host.state import HostState, Training
 from search.log import log_fields, log_lines, tell
 from search.output import console as new_console
 from search.training.epoch import EpochRecord
-from storage.trials.queries import best_of, count, remaining_seconds
+from storage.trials.queries import Counts, best_of, count, remaining_seconds
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
 
@@ -82,7 +83,7 @@ class Progress(AbstractContextManager[Any]):
     def refresh(self, trials: Sequence[FrozenTrial], context: HostContext) -> None:
         """Show the study as it is now. trials: all of it."""
         if self._console.is_terminal:
-            self._live.update(render(trials, context), refresh=True)
+            self._live.update(render(standing(trials, context)), refresh=True)
             return
         for _, line in self._endings.look(trials, context.target, context.opened.constant_note):
             self.message(line)
@@ -129,30 +130,62 @@ def _under_way(state: HostState) -> list[tuple[Training, EpochRecord]]:
     return [(training, training.latest) for training in held if training.latest is not None]
 
 
-def render(trials: Sequence[FrozenTrial], context: HostContext) -> Group:
-    """The table of a terminal: counts, best, time left, and a bar for each running trial."""
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a study stands, in the words of the display.
+
+    counts: of its trials, target of them end it. best: the best trial. left: time until the end, "" where it cannot be
+    told. trainings: of this host those with an epoch behind them: worker, trial, epoch, epochs, score. held: why
+    nothing new begins here, and how it goes on; "" while it does.
+    """
+
+    study: str
+    counts: Counts
+    target: int
+    best: str
+    left: str
+    trainings: tuple[tuple[str, int, int, int, str], ...]
+    held: str
+
+
+def standing(trials: Sequence[FrozenTrial], context: HostContext) -> Standing:
+    """How the study stands. trials: all of it."""
     name, state, target = context.options.study, context.state, context.target
     counts, best = count(trials), best_of(trials)
     left = state.ends.remaining_s(remaining_seconds(trials, target, context.at_a_time))
+    note, value = context.opened.constant_note, context.opened.value
+    return Standing(
+        study=name,
+        counts=counts,
+        target=target,
+        best=f"best {best.value:.4f}, trial {best.number}{note}" if best else "no complete trial yet",
+        left=f"about {clock(left)} left" if left is not None and counts.finished < target else "",
+        trainings=tuple(
+            (training.worker, training.trial, latest.number, training.epochs, f"mIoU {value(latest):.4f}")
+            for training, latest in _under_way(state)
+        ),
+        held=_held(name, state),
+    )
+
+
+def render(seen: Standing) -> Group:
+    """The table of a terminal: counts, best, time left, and a bar for each running trial."""
+    counts = seen.counts
     head = Text.assemble(
-        (f"study {name}  ", "bold"),
-        f"{counts.finished} of {target} trials  ",
+        (f"study {seen.study}  ", "bold"),
+        f"{counts.finished} of {seen.target} trials  ",
         (f"{counts.complete} complete ", "green"),
         (f"{counts.pruned} pruned ", "yellow"),
         (f"{counts.failed} failed ", "red" if counts.failed else "dim"),
         f"{counts.running} running {counts.waiting} waiting",
     )
-    shown = (
-        f"best {best.value:.4f}, trial {best.number}{context.opened.constant_note}" if best else "no complete trial yet"
-    )
-    tail = Text(shown)
-    tail.append(f"   about {clock(left)} left" if left is not None and counts.finished < target else "", style="dim")
+    tail = Text(seen.best)
+    tail.append(f"   {seen.left}" if seen.left else "", style="dim")
     table = Table.grid(padding=(0, 2))
-    for training, latest in _under_way(state):
-        bar = ProgressBar(total=training.epochs, completed=latest.number, width=30)
-        epoch, score = f"epoch {latest.number}/{training.epochs}", f"mIoU {context.opened.value(latest):.4f}"
-        table.add_row(training.worker, f"trial {training.trial}", bar, epoch, score)
-    return Group(head, tail, table, Text(_held(name, state), "yellow"))
+    for worker, trial, epoch, epochs, score in seen.trainings:
+        bar = ProgressBar(total=epochs, completed=epoch, width=30)
+        table.add_row(worker, f"trial {trial}", bar, f"epoch {epoch}/{epochs}", score)
+    return Group(head, tail, table, Text(seen.held, "yellow"))
 
 
 def _held(name: str, state: HostState) -> str:

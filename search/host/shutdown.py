@@ -85,27 +85,33 @@ class Shutdown:
 
 @dataclass
 class Signals:
-    """How often the process was asked to leave. A handler that only counts meets no lock that its own thread holds."""
+    """How often the process was asked to leave, and by which signal last.
+
+    A handler that only counts meets no lock that its own thread holds.
+    """
 
     count: int = 0
+    last: int | None = None
 
 
 @contextmanager
-def counted_signals(stop: threading.Event | None = None) -> Iterator[Signals]:
-    """Let SIGINT, SIGTERM and SIGHUP only count, and set the flag; outside the main thread (tests) nothing is set.
+def counted_signals(stop: threading.Event | None = None, signals: Signals | None = None) -> Iterator[Signals]:
+    """Let SIGINT, SIGTERM and SIGHUP only count, and set the flag; outside the main thread nothing is set.
 
     A SIGHUP that is ignored, as under `nohup`, stays so: such a host is to outlive its terminal.
 
-    Without a flag they go on being counted after the block, once one has come: the process is leaving, and an impatient
-    second Ctrl-C must not break off its last steps.
+    Without a flag or a count of the caller's they go on being counted after the block, once one has come: the process
+    is leaving, and an impatient second Ctrl-C must not break off its last steps.
     """
-    signals = Signals()
+    goes_on = stop is not None or signals is not None
+    signals = signals or Signals()
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
         signals.count += 1
+        signals.last = number
         if stop is not None:
             stop.set()
 
@@ -114,5 +120,5 @@ def counted_signals(stop: threading.Event | None = None) -> Iterator[Signals]:
     try:
         yield signals
     finally:
-        for number, handler in before.items() if stop is not None or not signals.count else ():
+        for number, handler in before.items() if goes_on or not signals.count else ():
             signal.signal(number, handler)

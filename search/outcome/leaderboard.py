@@ -21,6 +21,7 @@ _ORDER = ("complete", "pruned", "running", "waiting", "fail")
 _STYLES = {"complete": "green", "pruned": "yellow", "running": "cyan", "waiting": "dim", "fail": "red"}
 _ABSENT = "-"
 NUMBERS_WIDTH = 53  # of all columns but the recipe
+HEAD = ("trial", "state", "mIoU", "strict", "epochs", "params", "time", "recipe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,17 @@ def summarise(recipe: Recipe) -> str:
     )
 
 
+def cells(row: Row) -> tuple[str, ...]:
+    """The texts of a row under `HEAD`."""
+    scores, seconds = (_score(row.miou), _score(row.miou_strict)), _time(row.seconds)
+    return str(row.number), row.state, *scores, str(row.epochs), _parameters(row.parameters), seconds, row.summary
+
+
+def constant_cells(constant: Constant) -> tuple[str, ...]:
+    """The texts of the row of the best constant answer."""
+    return "", "", _score(constant.miou), _score(constant.miou_strict), "", "", "", "best constant answer"
+
+
 def _place(row: Row) -> tuple[int, float, float, int]:
     state = _ORDER.index(row.state) if row.state in _ORDER else len(_ORDER)
     return state, *trial_rank(row.value, row.parameters, row.number)
@@ -94,26 +106,16 @@ def _table(rows: Sequence[Row], title: str, width: int, constant: Constant | Non
     table = Table(
         title=Text(title) if title else None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=0
     )
-    table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for name in ("mIoU", "strict", "epochs", "params", "time"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in HEAD[:-1]:
+        table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
     # One trial, one line: the recipe gets what the numbers leave, and is cut there.
-    table.add_column("recipe", overflow="ellipsis", no_wrap=True, max_width=max(12, width - NUMBERS_WIDTH))
+    table.add_column(HEAD[-1], overflow="ellipsis", no_wrap=True, max_width=max(12, width - NUMBERS_WIDTH))
     for row in rows:
-        table.add_row(
-            str(row.number),
-            Text(row.state, style=_STYLES.get(row.state, "")),
-            _score(row.miou),
-            _score(row.miou_strict),
-            str(row.epochs),
-            _parameters(row.parameters),
-            _time(row.seconds),
-            Text(row.summary),
-        )
+        number, state, *numbers, summary = cells(row)
+        table.add_row(number, Text(state, style=_STYLES.get(row.state, "")), *numbers, Text(summary))
     if constant is not None:
-        cells = (_score(constant.miou), _score(constant.miou_strict), "", "", "")
-        table.add_row("", "", *cells, Text("best constant answer"), style="dim")
+        *numbers, name = constant_cells(constant)
+        table.add_row(*numbers, Text(name), style="dim")
     return table
 
 

@@ -22,14 +22,15 @@ WEIGHTS = ("ema", "kept", "fit_offset")
 RATES = ("lr", "sgd_lr")
 
 
-def enqueue(store: Store, name: str, recipe: str) -> None:
-    """Let the next free worker try a preset or the recipe in a file.
+def enqueue(store: Store, name: str, recipe: str | Recipe) -> None:
+    """Let the next free worker try a preset, the recipe in a file, or a recipe itself.
 
     Raises StudyError for an unknown study, UsageError for a recipe that is tried already, and as `recipe_for` and
     `params_for`.
     """
     study = Study(load_config(store, name))
-    enqueue_recipe(store, study, recipe_for(study, recipe), recipe)
+    wanted = recipe if isinstance(recipe, Recipe) else recipe_for(study, recipe)
+    enqueue_recipe(store, study, wanted, recipe if isinstance(recipe, str) else "the recipe")
 
 
 def enqueue_recipe(store: Store, study: Study, recipe: Recipe, named: str) -> None:

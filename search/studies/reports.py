@@ -103,7 +103,7 @@ def constant(store: Store, name: str) -> Constant:
 
 def row_of(study: Study, trial: FrozenTrial) -> Row:
     """The trial's row of the leaderboard."""
-    known, recipe = trial.user_attrs, _recipe(study, trial)
+    known, recipe = trial.user_attrs, recipe_of(study, trial)
     return Row(
         number=trial.number,
         state=trial.state.name.lower(),
@@ -117,7 +117,7 @@ def row_of(study: Study, trial: FrozenTrial) -> Row:
 
 
 def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:
-    recipe = _recipe(study, trial)
+    recipe = recipe_of(study, trial)
     shown = None if recipe is None else recipe.model_dump(mode="json")
     beside = constant_document(study.constant)
     return {"number": trial.number, "value": trial.value, **_scores(trial), "constant": beside, "recipe": shown}
@@ -134,7 +134,7 @@ def _holdout(store: Store, study: Study) -> dict[str, Any] | None:
     return {"images": images, "looks": len(seen), **scores}
 
 
-def _recipe(study: Study, trial: FrozenTrial) -> Recipe | None:
+def recipe_of(study: Study, trial: FrozenTrial) -> Recipe | None:
     """The recipe; None before all parameters are there, or where today's axes cannot say what an older study tried."""
     try:
         return study.recipe(trial)

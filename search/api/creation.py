@@ -1,0 +1,32 @@
+"""Making a study, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.log import tell
+from search.studies.create import create
+from search.studies.limits import limits_note, weights_note
+from search.studies.study import Study
+from storage.store import Store
+from storage.studies.config import StudyConfig
+
+
+def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None:
+    """Create the study and say what came of it; the same one again changes nothing.
+
+    space_name: what the space is called in messages. Raises as `search.studies.create.create`.
+    """
+    created, name = create(store, config, data, space_name=space_name), config.study
+    for note in created.notes:
+        tell(note, "note", study=name)
+    if not created.new:
+        tell(f"study {name} is there already, with the same data and space", "study found", study=name)
+        return
+    study = Study(created.config)
+    for note in study.report.notes:
+        tell(note, "note on the data", study=name)
+    made = f"study {name} created in {store.url}; {weights_note(study)}; {study.constant}"
+    tell(made, "study created", study=name, target=config.trials)
+    if limits := limits_note(study):
+        tell(limits, "note", study=name)
