@@ -235,11 +235,10 @@ def _order(context: HostContext, job: Job, recipe: Recipe) -> protocol.Train:
     return protocol.Train(
         job=0,  # numbered when the worker is there for it
         recipe=dump_recipe(recipe),
-        samples=opened.samples,
+        samples=replace(opened.samples, moments=moments(opened.config, recipe.optimisation.epochs)),
         out=str(job.out),
         device=job.worker.slot.device,
         share=job.worker.slot.share,
         objective="miou_strict" if opened.config.objective == "miou_strict" else "miou",
-        moments=moments(opened.config, recipe.optimisation.epochs),
         checkpoint=protocol.Checkpointing(path=path, resume=path if again else "", seconds=context.timing.checkpoint),
     )

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +18,6 @@ from optuna.trial import FrozenTrial
 from search.host.sharing import Sharing
 from search.host.state import HostState, Training
 from search.host.uploads import Outbox
-from search.log import RecentLines
 from search.studies.checkpoints import stem_of
 from search.studies.samplers import load_study
 from search.studies.study import OpenStudy
@@ -29,7 +27,6 @@ from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError, StudyError
 from storage.store import Store
 from storage.studies.ends import is_over
-from storage.studies.hosts import MOST_LINES
 from storage.studies.studies import load_config, trials_of
 from storage.trials.queries import count
 
@@ -79,7 +76,7 @@ class HostContext:
     or sampled, so that the loops of this host claim no more than the study needs, and no recipe twice. trouble: what
     went wrong for good. failures: how many attempts in a row have failed by themselves. sharing: where the number of
     trainings on a GPU is to be found out. wanted, target: finished trials that end the study, as asked for and as the
-    space has them. recent: the last lines of this host's log.
+    space has them.
     """
 
     store: Store
@@ -89,7 +86,6 @@ class HostContext:
     workers: list[WorkerProcess]
     state: HostState
     timing: Timing
-    recent: RecentLines = field(default_factory=partial(RecentLines, MOST_LINES))
     free: queue.Queue[WorkerProcess] = field(default_factory=queue.Queue, init=False)
     claiming: threading.Lock = field(default_factory=threading.Lock, init=False)
     trouble: list[BaseException] = field(default_factory=list, init=False)

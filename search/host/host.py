@@ -55,12 +55,12 @@ def work(
         stack.enter_context(progress.messages(host))
         recent = stack.enter_context(recent_lines(MOST_LINES))
         signals = stack.enter_context(counted_signals(signals=signals))
-        state = HostState(epoch_limit(os.environ))
+        state = HostState(epoch_limit(os.environ), recent)
         check_temporary_folder()
         opened = open_study(store, options.study, options.home)
         slots = _slots(options, options.trials or opened.config.trials)
         workers = [WorkerProcess(slot) for slot in slots]
-        context = HostContext(store, opened, options, host, workers, state, timing or Timing(), recent)
+        context = HostContext(store, opened, options, host, workers, state, timing or Timing())
         stack.enter_context(_registered(context))
         for worker in workers:
             stack.enter_context(worker)

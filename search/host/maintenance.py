@@ -73,7 +73,7 @@ class Maintenance:
         context = self._context
         trainings = sorted(context.state.trainings.values(), key=lambda training: training.trial)
         progress = [TrainingProgress(trial=t.trial, epoch=t.epoch, epochs=t.epochs) for t in trainings]
-        signs = HostSigns(devices=self._load.devices, log=context.recent.lines)
+        signs = HostSigns(devices=self._load.devices, log=context.state.recent.lines)
         limit_s = context.timing.heartbeat
         heartbeat(context.store, context.host, progress, context.state.vouched(), signs=signs, limit_s=limit_s)
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search.host.shutdown import Shutdown
+from search.log import RecentLines
 from search.training.epoch import EpochRecord
 from storage.studies.ends import Ends
+from storage.studies.hosts import MOST_LINES
 
 SILENCE_S = 600.0  # a worker without a message for so long hangs,
 SILENCE_EPOCHS = 20.0  # unless epochs are slow here: so many of the slowest
@@ -53,15 +55,16 @@ class HostState:
     """Written by the trial loops and the periodic tasks of one host, read by all of its threads.
 
     command: what a person has told all hosts of the study, honoured between two epochs. ends: what the study may end
-    by, as last read. shutdown: whether and how the
-    host leaves. trainings: by number, the trials that this host holds. trained: the numbers of all it ever held.
+    by, as last read. shutdown: whether and how the host leaves. recent: the last lines of its log. trainings: by
+    number, the trials that this host holds. trained: the numbers of all it ever held.
     epoch_limit: seconds that an epoch may take, None to go by the slowest.
     """
 
-    def __init__(self, epoch_limit: float | None = None) -> None:
+    def __init__(self, epoch_limit: float | None = None, recent: RecentLines | None = None) -> None:
         self.command: Literal["run", "pause", "stop"] = "run"
         self.ends = Ends()
         self.shutdown = Shutdown()
+        self.recent = recent or RecentLines(MOST_LINES)
         self.trainings: dict[int, Training] = {}
         self.trained: set[int] = set()
         self.weights = threading.Lock()  # held while kept weights are counted

@@ -64,11 +64,11 @@ def _run_one(context: HostContext, study: Study) -> bool:
             temporary_folder() as out,
         ):
             job = Job(trial, frozen, worker, training, checkpoint, out, nearly_over=turn.close)
-            context.recent.add(f"trial {trial.number} begins on {worker.slot.name}")
+            context.state.recent.add(f"trial {trial.number} begins on {worker.slot.name}")
             outcome = run_attempt(context, job)
             turn.close()
             outcome = _settle(context, study, job, outcome)
-            context.recent.add(f"trial {trial.number} {_words(outcome)}")
+            context.state.recent.add(f"trial {trial.number} {_words(outcome)}")
         _clean_up(context, study, job, outcome)
         _count_failures(context, outcome)
     return True

@@ -30,7 +30,7 @@ class TrainingJob:
 
     epochs: those to come. start: the checkpoint it continues from. history: the record of each epoch until now.
     best, weights, shown: number of the epoch that counts until now, maybe one from before the start, its weights, and
-    the labels that they give the panel. wanted, moments: epochs whose labels are kept, too, and these by epoch.
+    the labels that they give the panel. moments: those after the epochs where they are wanted, None until then.
     """
 
     epochs: Iterator[Epoch]
@@ -39,8 +39,7 @@ class TrainingJob:
     best: int = 0
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     shown: Tensor | None = None
-    wanted: tuple[int, ...] = ()
-    moments: dict[int, Tensor] = field(default_factory=dict)
+    moments: dict[int, Tensor | None] = field(default_factory=dict)
 
 
 def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send) -> Finished | Stopped:
@@ -61,7 +60,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
         return fit(recipe, data, device=job.device, objective=job.objective, should_stop=stopped, resume=resume)
 
     training = begin_or_resume(job, begin, send)
-    training.wanted = job.moments
+    training.moments = dict.fromkeys(job.samples.moments)
     with ExitStack() as stack:
         writer = stack.enter_context(CheckpointWriter(job, training.start, send)) if job.checkpoint.path else None
         try:
@@ -74,7 +73,8 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
     assert training.shown is not None
     try:
         save_panel(job, training.shown)
-        save_moments(Path(job.out), training.moments | {training.best: training.shown})
+        seen = {epoch: labels for epoch, labels in training.moments.items() if labels is not None}
+        save_moments(Path(job.out), seen | {training.best: training.shown})
     except Exception as error:  # whatever it is, the training is done and its weights are good
         send(Note(job=job.job, text=f"the trial has no pictures: {' '.join(str(error).split())[:500]}"))
     return Finished(job=job.job, best=training.best)
@@ -106,7 +106,7 @@ def run_epochs(job: int, training: TrainingJob, writer: CheckpointWriter | None,
     for epoch in training.epochs:
         if epoch.weights is not None:
             training.best, training.weights, training.shown = epoch.record.number, epoch.weights, epoch.shown
-        if epoch.record.number in training.wanted:
+        if epoch.record.number in training.moments:
             training.moments[epoch.record.number] = epoch.shown
         training.history.append(epoch.record)
         send(EpochEnd(job=job, record=epoch.record))

@@ -53,7 +53,8 @@ class Samples:
     path: of the data set's file.
     train, validation: indices of the samples of each part, before the recipe's own cleaning.
     contaminated: those of train that the study's rule found.
-    panel: indices of the validation images whose prediction is wanted.
+    panel: indices of the validation images whose prediction is wanted. moments: epochs after which it is kept, beside
+        that of the one that counts.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Samples:
     validation: tuple[int, ...]
     contaminated: tuple[int, ...] = ()
     panel: tuple[int, ...]
+    moments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,6 @@ class Train(JobMessage):
     out: existing directory for the weights and predictions.
     device: as torch names it. share: of its memory, that the training may take, 0 to 1.
     objective: the score that the epoch whose weights are kept is chosen by.
-    moments: epochs whose labels of the panel are kept beside those of the one that counts.
     """
 
     recipe: str
@@ -95,7 +96,6 @@ class Train(JobMessage):
     share: float = 1.0
     objective: Literal["miou", "miou_strict"]
     checkpoint: Checkpointing = Checkpointing()
-    moments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,8 @@ from support.processes import workers_of
 from support.studies import TINY_SPACE, Inputs
 from support.waiting import meanwhile, wait_for
 
-FILES = ["00_panel.png", "10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "50_confusion.csv"]
+PICTURES = ["00_panel.png", "10_curves.png", "20_confusion.png"]
+FILES = [*PICTURES, "30_iou.csv", "40_recipe.yaml", "50_confusion.csv", "60_labels.png"]
 
 
 def order(home: Path, **changes: object) -> WorkOptions:
