@@ -28,7 +28,7 @@ from storage.studies.liveness import stale_attempts
 from storage.studies.studies import check_name, study_id
 from storage.trials.queries import STALE, best_of
 from storage.trials.retries import database_of, earlier_attempts
-from storage.trials.trial_rows import Distributions, identity, read_trials
+from storage.trials.trial_rows import Distributions, count_trials, identity, read_trials
 
 POINTS = 12  # of a curve, which is enough to see where it goes
 FEW = 300  # trials that are read within a tenth of a second
@@ -110,8 +110,8 @@ class ViewStorage(_CachedStorage):
             return None
 
     def is_read(self, study_id: int) -> bool:
-        """Whether its trials are there without a read of many of them. Raises KeyError for an unknown id."""
-        return study_id in self._studies or self._backend.get_n_trials(study_id) <= FEW
+        """Whether its trials are there without a read of many of them."""
+        return study_id in self._studies or self.store.transact(lambda session: count_trials(session, study_id)) <= FEW
 
     def forget(self, study_id: int) -> None:
         """Drop what was read of the study."""

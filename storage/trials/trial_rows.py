@@ -15,7 +15,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Select, String, and_, null, or_, select, type_coerce
+from sqlalchemy import Select, String, and_, func, null, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from storage.database.optuna_schema import (
@@ -184,6 +184,11 @@ def _frozen(row: Any, parts: Mapping[Any, list[Any]], known: Distributions, poin
         intermediate_values=dict(curve),
         trial_id=trial_id,
     )
+
+
+def count_trials(session: Session, study_id: int) -> int:
+    """How many trials the study has, in any state."""
+    return session.scalar(select(func.count()).where(TrialModel.study_id == study_id)) or 0
 
 
 def identity(session: Session, study_id: int) -> tuple[Any, ...]:

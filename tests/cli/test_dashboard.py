@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: a login, the study and its curves, a trial's pictures, our leaderboard."""
+"""The dashboard in a real browser: the board with every view and control, a login, optuna-dashboard behind it."""
 
 from __future__ import annotations
 
@@ -87,100 +87,250 @@ class Watched:
             shutil.copy(path, keep)
 
 
+@contextmanager
+def chromium_page(**context: Any) -> Iterator[Watched]:
+    """A page of a new browser. context: as Playwright's `new_context` takes it."""
+    executable = browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield Watched(chromium.new_context(**{"viewport": {"width": 1400, "height": 1000}} | context).new_page())
+        chromium.close()
+
+
+def serious(page: Any) -> list[str]:
+    """What axe finds wrong for people who cannot see well or use no mouse, of its two worst degrees."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
+
+
+def drawn(page: Any) -> None:
+    """Wait until the board has drawn what its scripts draw."""
+    for what in ("[data-chart=best]", "[data-chart=learning]", "#viewer"):
+        page.locator(f"{what}[data-drawn]").wait_for()
+    page.get_by_text("Which settings matter is told from 20").wait_for()
+
+
+def cells(page: Any) -> str:
+    """What the canvases of the pictures hold."""
+    return str(page.evaluate("[...document.querySelectorAll('#viewer canvas')].map(c => c.toDataURL()).join()"))
+
+
 @pytest.mark.whole
-def test_a_person_logs_in_and_watches_a_study(searched: Path) -> None:
+def test_who_has_no_password_reaches_nothing(searched: Path) -> None:
     executable = browser()
     from playwright.sync_api import Error, sync_playwright
 
-    login = {"username": "me", "password": PASSWORD}
+    login = {"username": "me", "password": "a long password"}
     with serving(searched, MARSEARCH_DASHBOARD_PASSWORD=PASSWORD) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         with pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):
             chromium.new_page().goto(f"{address}/board/1")
-        wrong = chromium.new_context(http_credentials=login | {"password": "a long password"}).new_page()
-        answer = wrong.goto(f"{address}/board/1")
+        answer = chromium.new_context(http_credentials=login).new_page().goto(f"{address}/board/1")
         assert answer is not None
         assert (answer.status, answer.json()) == (401, {"reason": "a password is needed"})
-        context = chromium.new_context(http_credentials=login, viewport={"width": 1400, "height": 1000})
-        seen = Watched(context.new_page())
-        _study_page(seen, address, searched)
-        _trial_page(seen, address, searched)
-        _leaderboard(seen, address, searched)
-        _selection(seen, address)
         chromium.close()
+
+
+@pytest.mark.whole
+def test_the_board_is_the_front_page_and_every_view_of_it_works(searched: Path) -> None:
+    """Without a password: everybody looks and nobody changes anything."""
+    with serving(searched) as address, chromium_page(bypass_csp=False) as seen:
+        page = seen.page
+        page.goto(address)
+        assert page.url == f"{address}/board/1"
+        page.get_by_role("heading", name="mars").wait_for()
+        drawn(page)
+        assert page.locator("form").count() == 0
+        assert page.locator("#leaders tbody tr:has(a)").count() == 3
+        assert page.locator("#classes svg.chart .line").count() >= 3
+        assert page.locator("#workers").inner_text().count("left in order") == 1
+        seen.shot(searched / "board.png")
+        _views(page)
+        _pictures(page)
+        page.emulate_media(color_scheme="dark")
+        seen.shot(searched / "board-dark.png")
+        page.set_viewport_size({"width": 420, "height": 900})
+        page.wait_for_function("() => document.documentElement.scrollWidth <= 420")
+        seen.shot(searched / "board-narrow.png")
+        page.set_viewport_size({"width": 1400, "height": 1000})
+        _optuna_dashboard(seen, address, searched)
     assert seen.hosts == {address.split("/")[2]}
     assert seen.complaints == []
 
 
-def _study_page(seen: Watched, address: str, folder: Path) -> None:
-    seen.page.goto(address)
-    seen.page.get_by_text("1. mars").first.click()
-    seen.page.get_by_text("Intermediate values").first.wait_for()
-    seen.page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(state="attached")
-    seen.shot(folder / "study.png")
+def _views(page: Any) -> None:
+    """What the charts and the leaderboard let people choose."""
+    before = page.locator("[data-chart=learning] canvas").evaluate("c => c.toDataURL()")
+    for what in ("training loss", "validation loss"):
+        page.get_by_label(what).check()
+        after = page.locator("[data-chart=learning] canvas").evaluate("c => c.toDataURL()")
+        assert after != before
+        before = after
+    page.locator("#leaders summary").first.click()
+    assert page.locator("#leaders details").first.get_attribute("open") is not None
+    page.get_by_role("link", name="3", exact=True).first.click()
+    page.wait_for_url("**/board/1?top=3")
+    drawn(page)
 
 
-def _trial_page(seen: Watched, address: str, folder: Path) -> None:
-    seen.page.goto(f"{address}/dashboard/studies/1/trials?numbers=0")
-    seen.page.get_by_text("00_panel.png").first.wait_for()
-    seen.page.wait_for_function(
+def _pictures(page: Any) -> None:
+    """Each layer, errors, strength, zoom and the epochs change what is drawn, and back again it is as before."""
+    first = cells(page)
+    for box in page.locator("#viewer [data-label]").all():
+        box.uncheck()
+    assert cells(page) != first
+    for box in page.locator("#viewer [data-label]").all():
+        box.check()
+    assert cells(page) == first
+    page.get_by_label("errors").check()
+    assert cells(page) != first
+    assert page.locator(".legend.errors").is_visible()
+    page.get_by_label("predictions").check()
+    page.get_by_label("strength").fill("20")
+    assert cells(page) != first
+    page.get_by_label("strength").fill("70")
+    width = page.locator("#viewer canvas").first.bounding_box()["width"]
+    page.get_by_label("zoom").fill("200")
+    assert page.locator("#viewer canvas").first.bounding_box()["width"] == pytest.approx(2 * width, abs=3)
+    page.get_by_label("zoom").fill("100")
+    page.get_by_label("epoch").fill("0")
+    assert page.locator("#viewer thead").inner_text().count("epoch 1") == 3
+    assert page.locator("#moment-name").inner_text() == "an early one"
+    assert cells(page) != first
+    page.get_by_label("epoch").press("End")
+    assert cells(page) == first
+
+
+def _optuna_dashboard(seen: Watched, address: str, folder: Path) -> None:
+    """One click away, with its own pages as they are."""
+    page = seen.page
+    page.get_by_role("link", name="optuna-dashboard").click()
+    page.get_by_text("Hyperparameter Importance").first.wait_for()
+    assert page.url == f"{address}/dashboard/studies/1"
+    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(state="attached")
+    page.goto(f"{address}/dashboard/studies/1/trials?numbers=0")
+    page.get_by_text("00_panel.png").first.wait_for()
+    page.wait_for_function(
         "() => [...document.querySelectorAll('img[src*=artifacts]')].filter(i => i.naturalWidth > 300).length >= 3"
     )
     seen.shot(folder / "trial.png")
-    text = seen.page.inner_text("body")
+    text = page.inner_text("body")
     for name in ("10_curves.png", "20_confusion.png", "30_iou.csv", "40_recipe.yaml", "iou_soil", "miou_strict"):
         assert name in text, name
-
-
-def _leaderboard(seen: Watched, address: str, folder: Path) -> None:
-    """By the link of the dashboard's page; as tall as it is wide, light and dark, and there and back."""
-    page = seen.page
-    page.get_by_role("link", name="Leaderboard").click()
-    page.get_by_role("heading", name="mars").wait_for()
-    assert page.url == f"{address}/board/1"
-    assert page.locator("#leaders tbody tr:has(a)").count() == 3
-    assert page.locator("#pictures tbody td").count() > 0
-    page.wait_for_function(
-        "() => performance.getEntriesByType('resource').filter(e => /artifacts/.test(e.name)).length >= 3"
-    )
-    assert page.locator("#classes svg.chart .line").count() >= 3
-    assert page.locator("#workers").inner_text().count("left in order") == 1
-    seen.shot(folder / "board.png")
-    page.get_by_label("show errors").check()
-    assert page.locator(".cell.error").first.is_visible()
-    assert not page.locator(".cell.prediction").first.is_visible()
-    page.emulate_media(color_scheme="dark")
-    seen.shot(folder / "board-dark.png")
-    page.get_by_role("link", name="Dashboard").click()
-    page.get_by_text("Hyperparameter Importance").first.wait_for()
-
-
-def _selection(seen: Watched, address: str) -> None:
-    """Pages that draw every parameter of every trial."""
-    seen.page.goto(f"{address}/dashboard/studies/1/analytics")
-    seen.page.get_by_text("Hyperparameter Relationships").first.wait_for()
-    seen.page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(state="attached")
+    page.goto(f"{address}/dashboard/studies/1/analytics")
+    page.get_by_text("Hyperparameter Relationships").first.wait_for()
+    page.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for(state="attached")
 
 
 @pytest.mark.whole
-def test_the_leaderboard_follows_the_search_without_losing_its_place(searched: Path, data: Path) -> None:
-    """It is told apart from a page that was loaded again: what a person has chosen, and the nodes, stay."""
-    executable = browser()
-    from playwright.sync_api import sync_playwright
+def test_with_the_password_every_control_changes_the_study(searched: Path) -> None:
+    login = {"username": "me", "password": PASSWORD}
+    secret = {"MARSEARCH_DASHBOARD_PASSWORD": PASSWORD}
+    with serving(searched, **secret) as address, chromium_page(http_credentials=login) as seen:
+        page = seen.page
+        page.goto(address)
+        drawn(page)
+        page.get_by_label("trials in all").fill("0")
+        page.get_by_role("button", name="Change").click()
+        page.get_by_text("a number of trials from 1 to 1,000,000 was expected, got '0'").wait_for()
+        seen.complaints.clear()  # the browser says that the answer was 400
+        page.get_by_label("trials in all").fill("9")
+        page.get_by_role("button", name="Change").click()
+        page.get_by_text("3 of 9").first.wait_for()
+        for button, state in (("Pause", "paused"), ("Resume", "idle"), ("Stop", "stopped"), ("Resume", "idle")):
+            page.get_by_role("button", name=button).click()
+            page.locator(f".chip.{state}").wait_for()
+        page.get_by_label("note").fill("looked at on Monday\nagain on Tuesday")
+        page.get_by_role("button", name="Keep").click()
+        page.get_by_text("The note is kept.").wait_for()
+        assert page.get_by_label("note").input_value() == "looked at on Monday\nagain on Tuesday"
+        _try_recipes(page)
+        assert page.locator(".facts").inner_text().count("1 waiting") == 1
+    assert seen.hosts == {address.split("/")[2]}
+    assert [said for said in seen.complaints if "400" not in said] == []
 
-    with serving(searched) as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = chromium.new_page()
+
+def _try_recipes(page: Any) -> None:
+    """A trial with changes: refused beside the field, then taken; the same again is refused."""
+    page.get_by_role("link", name="change trial").first.click()
+    rate = page.get_by_label("lr", exact=True)
+    for wrong in ("fast", "5"):
+        rate.fill(wrong)
+        page.get_by_role("button", name="Try it").click()
+        page.get_by_text(f"lr: 0.001 to 0.01 was expected, got '{wrong}'").wait_for()
+        assert rate.input_value() == wrong
+    rate.fill("0.0025")
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("waits for the next free worker").wait_for()
+    page.get_by_role("link", name="Try a recipe").click()
+    page.get_by_label("begin with").fill("3")
+    page.get_by_role("button", name="Fill in").click()
+    page.get_by_label("begin with").fill("baseline")
+    page.get_by_role("button", name="Fill in").click()
+    page.get_by_role("heading", name="A recipe to try").wait_for()
+    page.get_by_role("link", name="back").click()
+    page.get_by_role("heading", name="Leaderboard").wait_for()
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_people_out_who_see_badly_or_use_no_mouse(searched: Path, scheme: str) -> None:
+    login = {"username": "me", "password": PASSWORD}
+    secret = {"MARSEARCH_DASHBOARD_PASSWORD": PASSWORD}
+    settings = {"http_credentials": login, "color_scheme": scheme, "bypass_csp": True}  # axe is put into the page
+    with serving(searched, **secret) as address, chromium_page(**settings) as seen:
+        page = seen.page
+        page.goto(address)
+        drawn(page)
+        assert serious(page) == []
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.goto(f"{address}/board/1/try")
+        assert serious(page) == []
+        page.get_by_label("depth", exact=True).count()
+        page.goto(f"{address}/board/99")
+        assert serious(page) == []
+
+
+@pytest.mark.whole
+def test_a_tab_that_nobody_sees_asks_for_nothing(searched: Path) -> None:
+    with serving(searched) as address, chromium_page() as seen:
+        page, asked = seen.page, []
+        page.clock.install()
         page.goto(f"{address}/board/1")
-        page.get_by_label("show errors").check()
+        drawn(page)
+        page.on("request", lambda request: asked.append(request.url))
+        page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.away, configurable: true })")
+        page.evaluate("window.away = true")
+        page.clock.run_for(60_000)
+        assert asked == []
+        page.evaluate("window.away = false")
+        with page.expect_request("**/board/1?top=5&now=1"):
+            page.clock.run_for(6_000)
+
+
+@pytest.mark.whole
+def test_the_board_follows_the_search_without_losing_its_place(searched: Path, data: Path) -> None:
+    """It is told apart from a page that was loaded again: what a person has chosen, and the nodes, stay."""
+    with serving(searched) as address, chromium_page() as seen:
+        page = seen.page
+        page.goto(f"{address}/board/1")
+        drawn(page)
+        page.get_by_label("errors").check()
+        page.locator("#leaders summary").first.click()
         page.evaluate("document.querySelector('#leaders table').dataset.mine = 'kept'; window.same = true")
         page.evaluate("window.table = document.querySelector('#leaders table')")
         search(searched, data, 4)
         page.get_by_text("4 of 4").first.wait_for()
         assert page.locator("#leaders tbody tr:has(a)").count() == 4
-        assert page.get_by_label("show errors").is_checked()
+        page.wait_for_function("() => document.querySelectorAll('#viewer thead th').length === 6")
+        assert page.get_by_label("errors").is_checked()
+        assert page.locator("#leaders details").first.get_attribute("open") is not None
         assert page.evaluate("window.same && window.table === document.querySelector('#leaders table')")
-        chromium.close()
 
 
 def test_a_health_check_without_headers_is_answered(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from typing import Any
+from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,17 +21,27 @@ from storage.trials.queries import feasible
 MOST_LINES = 200  # trials of the parallel coordinates: the best ones, and some of the others
 LINE_STEPS = 5  # shades from the worst to the best
 WIDTH, HEIGHT = 1200, 380  # of the drawing, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 70, 50, 56, 34
+LEFT, RIGHT, TOP, BOTTOM = 60, 40, 62, 26
 MOST_OPTIONS = 12  # named on an axis
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A value named on an axis: beside it, or above and below its ends, where lines do not run over it."""
+
+    text: str
+    x: float
+    y: float
+    anchor: Literal["end", "middle"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Coordinate:
-    """One axis of the drawing. x: its place. marks: texts with their heights. name: of the setting, on two lines."""
+    """One axis of the drawing. x: its place. name: of the setting, on two lines."""
 
     x: float
     name: tuple[str, str]
-    marks: tuple[tuple[str, float], ...]
+    marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +81,7 @@ def draw_axes(trials: Sequence[FrozenTrial]) -> bytes:
     axes.append(_Axis([round(trial.values[0], 4) for trial in lines]))
     names = [*map(words, paths), "score"]
     step = (WIDTH - LEFT - RIGHT) / max(1, len(axes) - 1)
+    places = [round(LEFT + step * place) for place in range(len(axes))]
     return render(
         "axes.html",
         found=bars,
@@ -80,8 +91,8 @@ def draw_axes(trials: Sequence[FrozenTrial]) -> bytes:
         width=WIDTH,
         height=HEIGHT,
         coordinates=[
-            Coordinate(x=round(LEFT + step * place, 1), name=_two_lines(name), marks=axis.marks())
-            for place, (name, axis) in enumerate(zip(names, axes, strict=True))
+            Coordinate(x=x, name=_two_lines(name), marks=axis.marks(x))
+            for x, name, axis in zip(places, names, axes, strict=True)
         ],
         lines=_lines(lines, axes, step),
         top=TOP,
@@ -118,11 +129,12 @@ class _Axis:
             return HEIGHT - BOTTOM
         return round(floor - (floor - TOP) * self._share(value), 1)
 
-    def marks(self) -> tuple[tuple[str, float], ...]:
-        """The texts beside the axis."""
-        ends = self.options[:MOST_OPTIONS] or ([self.low] if self.low == self.high else [self.low, self.high])
-        named = [(spelled(value), self.y(value)) for value in ends]
-        return (*named, *([("none", self.y(None))] if self.absent else []))
+    def marks(self, x: float) -> tuple[Mark, ...]:
+        """What is named on the axis at that place."""
+        named = self.options[:MOST_OPTIONS] or ([self.low] if self.low == self.high else [self.low, self.high])
+        places = [(spelled(value), self.y(value)) for value in named]
+        places += [("none", self.y(None))] if self.absent else []
+        return tuple(_mark(text, x, y) for text, y in places)
 
     def _share(self, value: Any) -> float:
         if self.options:
@@ -132,6 +144,14 @@ class _Axis:
         if self.log:
             return log(value / self.low) / log(self.high / self.low)
         return float((value - self.low) / (self.high - self.low))
+
+
+def _mark(text: str, x: float, y: float) -> Mark:
+    if y <= TOP:
+        return Mark(text=text, x=x, y=y - 6, anchor="middle")
+    if y >= HEIGHT - BOTTOM:
+        return Mark(text=text, x=x, y=y + 16, anchor="middle")
+    return Mark(text=text, x=x - 5, y=y + 4, anchor="end")
 
 
 def _lines(trials: Sequence[FrozenTrial], axes: Sequence[_Axis], step: float) -> list[Line]:

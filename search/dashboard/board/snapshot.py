@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +33,7 @@ from storage.trials.queries import Counts, count, remaining_seconds
 
 TOP = 5  # trials whose pictures stand side by side, unless somebody asks for more
 MOST = 12
+MOST_DESCRIBED = 500  # trials whose words are kept
 LISTED_S = 3600.0  # for so long a host that was lost has a line of its own
 
 
@@ -56,6 +59,14 @@ class LeaderboardEntry:
     panel: Panel | None
     changes: tuple[Change, ...] | None
     gain: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Described:
+    """What takes the longest to say of a complete trial."""
+
+    row: Row
+    changes: tuple[Change, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +125,8 @@ class Board:
         self.view = view
         self._panels = Panels(view.store.artifacts)
         self._digests = Digests()
+        self._described: OrderedDict[tuple[int, int, str], _Described] = OrderedDict()
+        self._lock = threading.Lock()
 
     def studies(self) -> tuple[StudyRef, ...]:
         """The studies of marsearch, oldest first. Raises DatabaseError when the database stays away."""
@@ -173,14 +186,29 @@ class Board:
         )
 
     def _entry(self, study: Study, study_id: int, trial: FrozenTrial, base: Baseline) -> LeaderboardEntry:
+        described = self._describe(study, study_id, trial, base)
         return LeaderboardEntry(
-            row=row_of(study, trial),
+            row=described.row,
             trial_id=trial_id_of(trial),
             iou=iou_of(trial, study.facts.class_names),
             panel=self._panels.of(study_id, trial, study),
-            changes=base.changes(study, trial),
+            changes=described.changes,
             gain=base.gain(trial),
         )
+
+    def _describe(self, study: Study, study_id: int, trial: FrozenTrial, base: Baseline) -> _Described:
+        """The trial in words, made once: a complete trial never changes."""
+        key = (self.view.generation(study_id), trial_id_of(trial), base.name)
+        with self._lock:
+            if key in self._described:
+                self._described.move_to_end(key)
+                return self._described[key]
+        made = _Described(row=row_of(study, trial), changes=base.changes(study, trial))
+        with self._lock:
+            self._described[key] = made
+            if len(self._described) > MOST_DESCRIBED:
+                self._described.popitem(last=False)
+        return made
 
 
 def _hosts(told: Sequence[dict[str, Any]]) -> Hosts:
