@@ -16,17 +16,25 @@ from search.host.context import HostContext
 from search.host.reporter import describe
 from search.outcome.pictures.figures import CONFUSION_CSV, RECIPE, draw_trial, write_confusion_csv
 from search.outcome.pictures.label_maps import LABELS, draw_label_maps
+from search.outcome.pictures.worst import draw_worst
 from search.training.metrics import scores
 from search.worker.job_files import WEIGHTS, read_panel
 from search.worker.moments import read_moments
+from search.worker.worst import read_worst
 from spaces import dump_recipe
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError, DatabaseError, StudyError
 from storage.studies.attempts import Ending, drop_weights, kept_weights
-from storage.trials.queries import rank
+from storage.trials.queries import best_of, rank
 
 _logger = logging.getLogger(__name__)
-_TYPES = {".png": "image/png", ".csv": "text/csv", ".yaml": "text/plain"}
+_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".csv": "text/csv",
+    ".yaml": "text/plain",
+}
 
 
 def store_result(context: HostContext, trial: Trial, result: Completed, out: Path) -> Ending:
@@ -99,7 +107,28 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
     )
     (out / RECIPE).write_text(dump_recipe(result.recipe), "utf-8")
     write_confusion_csv(out / CONFUSION_CSV, best.confusion, opened.space.facts)
-    for file in (*files, out / RECIPE, out / CONFUSION_CSV, out / LABELS):
+    leads = best_of(trial.study.get_trials(deepcopy=False))
+    worst = _worst_files(context, result, out) if leads is None or leads.values[0] < result.value else ()
+    for file in (*files, out / RECIPE, out / CONFUSION_CSV, out / LABELS, *worst):
         upload_artifact(
             artifact_store=context.outbox, file_path=str(file), study_or_trial=trial, mimetype=_TYPES[file.suffix]
         )
+
+
+def _worst_files(context: HostContext, result: Completed, out: Path) -> tuple[Path, ...]:
+    """The worst images of a trial that is the best one now."""
+    opened, found = context.opened, read_worst(out)
+    if found is None or not len(found.samples):
+        return ()
+    samples = np.asarray(opened.validation, dtype=np.int64)[found.samples]
+    return draw_worst(
+        out,
+        epoch=result.best,
+        samples=samples.tolist(),
+        iou=found.iou,
+        images=list(opened.dataset.images[samples]),
+        truth=list(opened.dataset.masks[samples]),
+        labels=found.labels,
+        facts=opened.space.facts,
+        ignore_label=opened.dataset.ignore_label,
+    )

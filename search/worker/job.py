@@ -51,6 +51,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
     from search.training.fit import fit
     from search.worker.job_files import save_panel, save_weights, training_data
     from search.worker.moments import save_moments
+    from search.worker.worst import save_worst
     from spaces import load_recipe
 
     recipe = load_recipe(job.recipe)
@@ -75,6 +76,7 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
         save_panel(job, training.shown)
         seen = {epoch: labels for epoch, labels in training.moments.items() if labels is not None}
         save_moments(Path(job.out), seen | {training.best: training.shown})
+        save_worst(Path(job.out), recipe, data, training.weights, job.device)
     except Exception as error:  # whatever it is, the training is done and its weights are good
         send(Note(job=job.job, text=f"the trial has no pictures: {' '.join(str(error).split())[:500]}"))
     return Finished(job=job.job, best=training.best)

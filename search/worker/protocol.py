@@ -143,7 +143,8 @@ class Note(JobMessage):
 class Finished(JobMessage):
     """The training is complete; `weights.safetensors` of the epoch that counts is in the job's `out`.
 
-    So are `panel.npz` and `moments.npz`, unless a `Note` has said why not; a moment from before a resume is missing.
+    So are `panel.npz`, `moments.npz` and `worst.npz`, unless a `Note` has said why not; a moment from before a resume
+    is missing.
     best: number of that epoch, which may be one from before a resume.
     """
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from search.log import log_lines
+from search.log import log_lines, recent_lines
 from support.commands import Command
 from support.processes import Running, environment, marsearch_command
 
@@ -148,6 +148,20 @@ def test_a_display_within_a_display_takes_its_place() -> None:
             log.info("one")
         log.info("two")
     assert (outer, inner) == (["two"], ["one"])
+
+
+def test_the_last_lines_are_kept_beside_every_display_and_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_PASSWORD", "very secret")
+    logger, shown = logging.getLogger("search.host.test"), list[str]()
+    with log_lines(lambda line: None), recent_lines(3) as recent:
+        logger.info("first")
+        with log_lines(shown.append):
+            logger.warning("postgresql://me:hidden@there,\n very secret")
+            recent.add("told by hand")
+        logger.info("last")
+    logger.warning("afterwards")
+    assert [line[9:] for line in recent.lines] == ["warning: postgresql://me:***@there, ***", "told by hand", "last"]
+    assert shown == ["postgresql://me:hidden@there,\n very secret"]
 
 
 def test_a_display_that_fails_does_not_end_the_thread_that_logs(monkeypatch: pytest.MonkeyPatch) -> None:

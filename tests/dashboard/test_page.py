@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,7 +16,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search.dashboard import view as view_module
 from search.dashboard.board.chart import draw_chart
+from search.dashboard.board.curves import thinned
 from search.dashboard.board.scored import ScoredTrial
 from search.dashboard.board.snapshot import MOST, Board
 from search.dashboard.view import ViewStorage
@@ -23,7 +26,7 @@ from search.outcome.pictures.panel import draw_panel
 from spaces import DataFacts
 from storage.process_identity import this_process
 from storage.store import Store
-from storage.studies.hosts import TrainingProgress
+from storage.studies.hosts import DeviceLoad, HostSigns, TrainingProgress, heartbeat
 from storage.studies.studies import create_study
 from support.studies import add_host
 
@@ -145,6 +148,64 @@ def test_the_same_page_is_not_sent_twice(client: Client, train: Train, store: St
     assert client("GET", "/board/1", PASSWORD, if_none_match=first.headers["etag"]).status == 304
     come(store, "a", (3, 5, 6), process=HERE)
     assert client("GET", "/board/1", PASSWORD, if_none_match=first.headers["etag"]).status == 200
+
+
+def test_several_studies_are_listed_and_one_is_shown_at_once(client: Client, store: Store, train: Train) -> None:
+    assert client("GET", "/board", PASSWORD).headers["location"] == "/board/1"
+    create_study(store, plan(study=EVIL))
+    train(TrialState.COMPLETE, 0.3)
+    text = Text(client("GET", "/board", PASSWORD).body)
+    assert [given["href"] for tag, given in text.tags if tag == "a" and given.get("href") in ("/board/1", "/board/2")]
+    words = " ".join(text.words)
+    for said in ("Studies", EVIL, "mars", "0.3000", "1 of 12", "idle"):
+        assert said in words, said
+
+
+def test_optuna_dashboards_page_is_as_it_comes(client: Client) -> None:
+    theirs = resources.files("optuna_dashboard").joinpath("index.html").read_bytes()
+    assert client("GET", "/dashboard/studies/1", PASSWORD).body == theirs
+
+
+def test_hosts_show_their_load_and_their_log(client: Client, store: Store) -> None:
+    come(store, "a", process=HERE)
+    signs = HostSigns(devices=(DeviceLoad(name="cpu", busy=0.25, used_gb=2.0, total_gb=8.0),), log=("12:00 " + EVIL,))
+    heartbeat(store, "a", signs=signs)
+    words = " ".join(Text(client("GET", "/board/1", PASSWORD).body).words)
+    for said in ("25 %", "2.0 of 8.0 GiB", "1 lines", "12:00 " + EVIL):
+        assert said in words, said
+
+
+def test_the_charts_get_bounded_numbers(client: Client, store: Store, train: Train) -> None:
+    for number in range(30):
+        train(TrialState.COMPLETE, number / 100, steps=1)
+    running = train(TrialState.RUNNING)
+    told = client("GET", "/board/1/curves", PASSWORD).json()
+    assert told["dots"]["value"][-1] == told["best"]["value"][-1] == 0.29
+    assert told["last"] == 30
+    assert [curve["trial"] for curve in told["running"]] == [running.number]
+    assert [len(thinned(range(count), 400)) for count in (3, 400, 10_000)] == [3, 400, 400]
+    assert thinned(range(10_000), 400)[-1] == 9999
+    assert client("GET", "/board/99/curves", PASSWORD).status == 409
+
+
+def test_a_large_study_that_was_not_read_yet_opens_at_once(
+    client: Client, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_module, "FEW", 1)
+    for _ in range(2):
+        train(TrialState.COMPLETE, 0.3, steps=1)
+    assert b"Reading the trials" in client("GET", "/board/1", PASSWORD).body
+    assert b"Leaderboard" in client("GET", "/board/1?now=1", PASSWORD).body
+    assert b"Leaderboard" in client("GET", "/board/1", PASSWORD).body
+
+
+def test_what_a_trial_changes_stands_in_words(client: Client, train: Train) -> None:
+    train(TrialState.COMPLETE, 0.3)
+    text = Text(client("GET", "/board/1", PASSWORD).body)
+    words = " ".join(" ".join(text.words).split())
+    assert "what differs from baseline" in words
+    assert re.search(r"lr 0\.003 \N{RIGHTWARDS ARROW} [0-9.e-]{3,7} ", words)
+    assert not re.search(r"[0-9]\.[0-9]{8}", words)  # no number of many digits
 
 
 def test_a_study_without_trials_has_a_page(client: Client) -> None:

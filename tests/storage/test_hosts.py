@@ -14,7 +14,18 @@ from storage.errors import StudyError
 from storage.process_identity import ProcessIdentity
 from storage.store import Store
 from storage.studies.config import StudyConfig
-from storage.studies.hosts import HostInfo, TrainingProgress, heartbeat, hosts, leave, register
+from storage.studies.hosts import (
+    LONGEST_LINE,
+    MOST_LINES,
+    DeviceLoad,
+    HostInfo,
+    HostSigns,
+    TrainingProgress,
+    heartbeat,
+    hosts,
+    leave,
+    register,
+)
 from storage.studies.studies import create_study
 from support.studies import begin
 
@@ -68,6 +79,22 @@ def test_a_host_vouches_for_its_own_attempts_and_only_those_named(mars: Store) -
     )
     assert abs(heard[0] - datetime.now(UTC)) < CLOSE
     assert heard[1] == heard[2] == LONG_AGO
+
+
+def test_a_heartbeat_tells_of_load_and_log_within_bounds(mars: Store) -> None:
+    register(mars, HOST)
+    assert hosts(mars, "mars")[0].signs == HostSigns()
+    gpu = DeviceLoad(name="a GPU", busy=0.5, used_gb=1.5, total_gb=8.0)
+    signs = HostSigns(devices=(DeviceLoad(name="cpu"), gpu), log=(*(f"line {n}" for n in range(50)), "x" * 9999))
+    heartbeat(mars, "host-1", signs=signs)
+    told = hosts(mars, "mars")[0].signs
+    assert told.devices == signs.devices
+    assert len(told.log) == MOST_LINES
+    assert told.log[-2:] == ("line 49", "x" * LONGEST_LINE)
+    heartbeat(mars, "host-1")
+    assert hosts(mars, "mars")[0].signs == told
+    register(mars, HOST)
+    assert hosts(mars, "mars")[0].signs == HostSigns()
 
 
 def test_a_departed_host_stays_departed(mars: Store) -> None:

@@ -61,6 +61,8 @@ def board_page(seen: StudySnapshot, reader: Reader, note: str, said: Said | None
         choices=sorted({*CHOICES, seen.leaderboard.top}),
         shown_changes=SHOWN_CHANGES,
         viewer=viewer(seen),
+        worst=seen.worst,
+        worst_of=json.loads(seen.worst or "null"),
         whole=[entry for entry in seen.leaderboard.entries if entry.panel is not None and entry.panel.grid is None],
         just_now_s=JUST_NOW_S,
         data=json.loads(seen.config.report or "null"),

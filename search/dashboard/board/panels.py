@@ -64,7 +64,7 @@ class Panels:
 
     def of(self, study_id: int, trial: FrozenTrial, study: Study) -> Panel | None:
         """The trial's picture; None when it has none, or none that can be read."""
-        file = _file(trial, PANEL)
+        file = file_of(trial, PANEL)
         size = None if file is None else _size(self._head(file))
         if size is None:
             return None
@@ -81,7 +81,7 @@ class Panels:
         )
 
     def _labels(self, study_id: int, trial: FrozenTrial, samples: int) -> Labels | None:
-        file = _file(trial, LABELS)
+        file = file_of(trial, LABELS)
         sheet = None if file is None else read_sheet(self._head(file))
         if sheet is None or len(sheet.sizes) != samples:
             return None
@@ -94,7 +94,7 @@ class Panels:
             if artifact_id in self._heads:
                 return self._heads[artifact_id]
         try:
-            head = _read_head(self._store, artifact_id)
+            head = read_head(self._store, artifact_id, HEAD)
         except (StorageError, OSError):
             return b""  # the store may answer the next time
         with self._lock:
@@ -104,17 +104,17 @@ class Panels:
         return head
 
 
-def _file(trial: FrozenTrial, name: str) -> str | None:
+def file_of(trial: FrozenTrial, name: str) -> str | None:
     """The id of the trial's file of that name."""
     named = (str(file["artifact_id"]) for file in artifacts(trial.system_attrs) if file.get("filename") == name)
     return next((found for found in named if is_artifact_id(found)), None)
 
 
-def _read_head(store: ArtifactStore, artifact_id: str) -> bytes:
+def read_head(store: ArtifactStore, artifact_id: str, size: int) -> bytes:
     """The first bytes of a file; none when there is no file of that id."""
     try:
         with store.open_reader(artifact_id) as reader:
-            return reader.read(HEAD)
+            return reader.read(size)
     except not_found():
         return b""
 

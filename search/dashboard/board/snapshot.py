@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 from search.dashboard.board.digest import Digest, Digests
 from search.dashboard.board.panels import Panel, Panels
 from search.dashboard.board.scored import iou_of
+from search.dashboard.board.worst import Worst
 from search.dashboard.view import ViewStorage
 from search.outcome.leaderboard import Row
 from search.studies.baseline import Baseline, baseline
@@ -107,7 +108,7 @@ class Hosts:
 
 @dataclass(frozen=True, kw_only=True)
 class StudySnapshot:
-    """A study as the page shows it. digest: of its finished trials."""
+    """A study as the page shows it. digest: of its finished trials. worst: its worst images, see `Worst.of`."""
 
     study: StudyRef
     config: StudyConfig
@@ -116,6 +117,7 @@ class StudySnapshot:
     leaderboard: Leaderboard
     digest: Digest
     hosts: Hosts
+    worst: str
 
 
 class Board:
@@ -125,6 +127,7 @@ class Board:
         self.view = view
         self._panels = Panels(view.store.artifacts)
         self._digests = Digests()
+        self._worst = Worst(view.store.artifacts)
         self._described: OrderedDict[tuple[int, int, str], _Described] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -169,6 +172,7 @@ class Board:
             leaderboard=Leaderboard(top=shown, entries=entries, baseline=base),
             digest=digest,
             hosts=_hosts([worker_report(each) for each in known]),
+            worst=self._worst.of(study_id, digest.best, study.facts),
         )
 
     def _progress(self, config: StudyConfig, trials: Sequence[FrozenTrial], there: Sequence[Host]) -> Progress:

@@ -53,7 +53,8 @@ class Viewer {
     const urls = [spec.trials[0].panel, ...spec.trials.map((trial) => (trial.labels ? trial.labels.url : trial.panel))];
     const images = await Promise.all(urls.map(picture));
     if (this.spec !== spec) return; // a newer one came meanwhile
-    for (const url of loaded.keys()) if (!urls.includes(url)) loaded.delete(url);
+    const others = worst?.spec ? [worst.spec.photos, worst.spec.labels.url] : [];
+    for (const url of loaded.keys()) if (!urls.includes(url) && !others.includes(url)) loaded.delete(url);
     this.photo = images[0];
     this.sheets = spec.trials.map((trial, place) => {
       const image = images[place + 1];
@@ -163,25 +164,88 @@ class Viewer {
 
   layer(pen, sample, cell, colour, strength) {
     this.photograph(pen, sample);
-    const layer = new OffscreenCanvas(cell.width, cell.height);
-    const ink = layer.getContext("2d");
-    const pixels = ink.createImageData(cell.width, cell.height);
-    cell.labels.forEach((label, at) => {
-      const text = colour(label, at);
-      if (!text) return;
-      const value = parseInt(text.slice(1), 16);
-      pixels.data.set([value >> 16, (value >> 8) & 255, value & 255, Math.round(255 * strength)], 4 * at);
-    });
-    ink.putImageData(pixels, 0, 0);
     pen.imageSmoothingEnabled = false;
-    pen.drawImage(layer, 0, 0, pen.canvas.width, pen.canvas.height);
+    pen.drawImage(painted(cell, colour, strength), 0, 0, pen.canvas.width, pen.canvas.height);
     pen.imageSmoothingEnabled = true;
   }
 }
 
+// The worst images of one class: photograph, truth and prediction of each.
+class Worst {
+  constructor(root) {
+    this.root = root;
+    root.addEventListener("change", () => this.draw());
+  }
+
+  async take(spec) {
+    const [photos, labels] = await Promise.all([spec.photos, spec.labels.url].map(picture));
+    if (!photos || !labels) return;
+    Object.assign(this, { spec, photos, sheet: labelled(labels, spec.colours) });
+    this.draw();
+    this.root.dataset.drawn = "yes";
+  }
+
+  draw() {
+    if (!this.spec) return;
+    const chosen = this.spec.classes[Number(this.root.querySelector("[name=worst]:checked").value)];
+    this.root.querySelector(".worst").replaceChildren(...chosen.images.map((image) => this.item(image)));
+  }
+
+  item({ place, sample, iou }) {
+    const item = document.createElement("li"), row = document.createElement("div"), note = document.createElement("span");
+    const score = document.createElement("b");
+    score.textContent = iou.toFixed(4);
+    note.append(score, ` image ${sample}`);
+    row.append(this.canvas(place, -1, `image ${sample}`), this.canvas(place, 0, "truth"), this.canvas(place, 1, "prediction"));
+    item.append(row, note);
+    return item;
+  }
+
+  canvas(place, column, words) {
+    const { sizes } = this.spec.labels, [height, width] = sizes[place];
+    const top = sizes.slice(0, place).reduce((sum, [high]) => sum + high, 0);
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", words);
+    const pen = canvas.getContext("2d");
+    pen.drawImage(this.photos, 0, top, width, height, 0, 0, width, height);
+    if (column >= 0) {
+      const cell = cellOf(this.sheet, this.spec.labels, place, column);
+      pen.drawImage(painted(cell, (label) => this.spec.colours[label] ?? null, 0.75), 0, 0);
+    }
+    return canvas;
+  }
+}
+
+// A cell of labels as colours with so much strength; null leaves a pixel as it is.
+function painted(cell, colour, strength) {
+  const layer = new OffscreenCanvas(cell.width, cell.height);
+  const ink = layer.getContext("2d");
+  const pixels = ink.createImageData(cell.width, cell.height);
+  cell.labels.forEach((label, at) => {
+    const text = colour(label, at);
+    if (!text) return;
+    const value = parseInt(text.slice(1), 16);
+    pixels.data.set([value >> 16, (value >> 8) & 255, value & 255, Math.round(255 * strength)], 4 * at);
+  });
+  ink.putImageData(pixels, 0, 0);
+  return layer;
+}
+
 let viewer = null;
+let worst = null;
+let worstSpec = "";
+
+function refreshWorst() {
+  const root = document.getElementById("worst-viewer");
+  if (!root || root.dataset.spec === worstSpec) return;
+  if (worst?.root !== root) worst = new Worst(root);
+  worstSpec = root.dataset.spec;
+  worst.take(JSON.parse(worstSpec));
+}
 
 function refreshPictures() {
+  refreshWorst();
   const root = document.getElementById("viewer");
   if (!root || root.dataset.spec === shownSpec) return;
   if (viewer?.root !== root) viewer = new Viewer(root);
