@@ -20,6 +20,7 @@ from search.errors import BundleError, UsageError
 from search.outcome.bundle import check_target, network_of, write_bundle
 from search.outcome.contents import BundleContents
 from search.outcome.evaluation import evaluate
+from search.outcome.pictures.worst import LAYERS
 from search.studies.choice import chosen as chosen_trial
 from search.studies.study import OpenStudy, open_study
 from search.training.epoch import EpochRecord
@@ -155,6 +156,8 @@ def _pictures(store: Store, trial: FrozenTrial, folder: Path) -> tuple[Path, ...
     files = []
     for meta in get_all_artifact_meta(trial, storage=store.trials):
         path = folder / "pictures" / Path(meta.filename).name
+        if path.name in LAYERS:
+            continue
         if not path.name.isprintable():  # no database of ours, and no name that a bundle may list
             continue
         path.parent.mkdir(exist_ok=True)

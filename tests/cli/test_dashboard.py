@@ -186,10 +186,10 @@ def _pictures(page: Any) -> None:
     for box in page.locator("#viewer [data-label]").all():
         box.check()
     assert cells(page) == first
-    page.get_by_label("errors").check()
+    page.get_by_label("errors", exact=True).check()
     assert cells(page) != first
     assert page.locator(".legend.errors").is_visible()
-    page.get_by_label("predictions").check()
+    page.get_by_label("predictions", exact=True).check()
     page.get_by_label("strength").fill("20")
     assert cells(page) != first
     page.get_by_label("strength").fill("70")
@@ -237,6 +237,11 @@ def test_with_the_password_every_control_changes_the_study(searched: Path) -> No
         page.get_by_label("trials in all").fill("0")
         page.get_by_role("button", name="Change").click()
         page.get_by_text("a number of trials from 1 to 1,000,000 was expected, got '0'").wait_for()
+        with page.expect_request("**/board/1?top=5&now=1"):  # a refresh, which leaves it there
+            pass
+        page.wait_for_load_state("networkidle")
+        assert page.get_by_label("trials in all").input_value() == "0"
+        assert page.get_by_text("was expected, got '0'").is_visible()
         seen.complaints.clear()  # the browser says that the answer was 400
         page.get_by_label("trials in all").fill("9")
         page.get_by_role("button", name="Change").click()
@@ -320,7 +325,7 @@ def test_the_board_follows_the_search_without_losing_its_place(searched: Path, d
         page = seen.page
         page.goto(f"{address}/board/1")
         drawn(page)
-        page.get_by_label("errors").check()
+        page.get_by_label("errors", exact=True).check()
         page.locator("#leaders summary").first.click()
         page.evaluate("document.querySelector('#leaders table').dataset.mine = 'kept'; window.same = true")
         page.evaluate("window.table = document.querySelector('#leaders table')")
@@ -328,7 +333,7 @@ def test_the_board_follows_the_search_without_losing_its_place(searched: Path, d
         page.get_by_text("4 of 4").first.wait_for()
         assert page.locator("#leaders tbody tr:has(a)").count() == 4
         page.wait_for_function("() => document.querySelectorAll('#viewer thead th').length === 6")
-        assert page.get_by_label("errors").is_checked()
+        assert page.get_by_label("errors", exact=True).is_checked()
         assert page.locator("#leaders details").first.get_attribute("open") is not None
         assert page.evaluate("window.same && window.table === document.querySelector('#leaders table')")
 

@@ -19,10 +19,11 @@ from rich.console import Console
 
 from search.commands.bundle import export_trial
 from search.errors import TrainingFailed, UsageError
-from search.host.context import WorkOptions
+from search.host.context import Timing, WorkOptions
 from search.host.host import work
 from search.host.progress import Progress
 from search.host.state import INTERRUPTED
+from search.outcome.pictures.label_maps import read_sheet
 from search.studies.create import Created, create
 from search.studies.reports import leaderboard, study_report, trial_reports
 from search.training.epoch import EpochRecord
@@ -39,6 +40,7 @@ from support.waiting import meanwhile, wait_for
 
 PICTURES = ["00_panel.png", "10_curves.png", "20_confusion.png"]
 FILES = [*PICTURES, "30_iou.csv", "40_recipe.yaml", "50_confusion.csv", "60_labels.png"]
+WORST = ["61_worst_labels.png", "62_worst_images.jpg", "63_worst.json"]
 
 
 def order(home: Path, **changes: object) -> WorkOptions:
@@ -58,7 +60,7 @@ def trials_of(store: Store) -> list[FrozenTrial]:
 
 def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path: Path) -> None:
     said = io.StringIO()
-    outcome = work(store, order(tmp_path), quiet(said))
+    outcome = work(store, order(tmp_path), quiet(said), Timing(heartbeat=0.2))
     assert (outcome.finished, outcome.target) == (6, 6)
     trials = trials_of(store)
     assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
@@ -66,13 +68,22 @@ def test_a_search_from_start_to_export(store: Store, created: Created, tmp_path:
     assert complete
 
     for trial in complete:
-        assert sorted(m.filename for m in get_all_artifact_meta(trial, storage=store.trials)) == FILES
+        files = {m.filename: m.artifact_id for m in get_all_artifact_meta(trial, storage=store.trials)}
+        assert sorted(files) in (FILES, FILES + WORST)
+        with store.artifacts.open_reader(files["60_labels.png"]) as file:
+            sheet = read_sheet(file.read())
+        assert sheet is not None
+        assert set(sheet.epochs) == {1, trial.user_attrs["best_epoch"]}  # first rung and half way are the same
         points = curve(store, "tiny", trial.number, EpochRecord)
         assert [p.number for p in points] == [1, 2, 3]
         assert trial.value == pytest.approx(max(p.miou for p in points))
         assert set(trial.intermediate_values) == {1, 3}
         named = {k for k in trial.user_attrs if k.startswith("iou_")}
         assert named <= {f"iou_{n}" for n in ("soil", "bedrock", "sand", "big rock")}
+    assert WORST[0] in {m.filename for m in get_all_artifact_meta(complete[0], storage=store.trials)}
+    (signs,) = (host.signs for host in hosts(store, "tiny"))
+    assert signs.devices[0].name == "cpu"
+    assert any("begins on slot" in line for line in signs.log)
     best_two = sorted(complete, key=lambda t: -(t.value or 0))[:2]
     kept = kept_weights(store, "tiny")
     assert {k.trial for k in kept} == {t.number for t in best_two}

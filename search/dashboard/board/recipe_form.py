@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
+from search.errors import UsageError
 from search.studies.difference import SECTIONS, spelled, values_of, words
 from search.studies.recipes import as_planned, recipe_for
 from search.studies.study import Study
-from spaces import Recipe, SpaceError
+from spaces import Recipe, SpaceError, preset_names
 from spaces.axis import Scalar, contains, describe
 from spaces.domain import Default, Domain, Fixed
 
@@ -57,10 +58,13 @@ class Refused(Exception):
 def start_values(study: Study, start: str, trial: FrozenTrial | None) -> dict[str, Scalar]:
     """The settings that a form begins with: those of a trial, or else of the preset of that name.
 
-    Raises SpaceError and StudyError for a recipe that today's axes cannot express, or an unknown preset.
+    Raises SpaceError and StudyError for a recipe that today's axes cannot express, UsageError for an unknown start.
     """
-    recipe: Recipe = study.recipe(trial) if trial is not None else as_planned(study.space, recipe_for(study, start))
-    return values_of(recipe)
+    if trial is not None:
+        return values_of(study.recipe(trial))
+    if start not in preset_names():  # which may name a file of this machine
+        raise UsageError(f"the number of a trial or the name of a preset was expected, got {start!r:.60}")
+    return values_of(as_planned(study.space, recipe_for(study, start)))
 
 
 def groups(

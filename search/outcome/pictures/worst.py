@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.outcome.pictures.label_maps import LONGEST, draw_label_maps
+from search.outcome.pictures.label_maps import LABELS, LONGEST, draw_label_maps
 from search.outcome.pictures.panel import visible
 from storage.atomic_write import replacing, write_bytes
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from spaces.facts import DataFacts
 
 WORST_LABELS, WORST_PHOTOS, WORST_TABLE = "61_worst_labels.png", "62_worst_images.jpg", "63_worst.json"
+LAYERS = (LABELS, WORST_LABELS, WORST_PHOTOS, WORST_TABLE)
+"""Files that the board draws from, and nobody looks at as they are."""
 QUALITY = 85  # of the photographs
 
 

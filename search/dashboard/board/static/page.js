@@ -32,6 +32,7 @@ async function look() {
 
 // Make an element like another one and keep every part of it that can stay.
 function alike(old, fresh) {
+  if (old.hasAttribute("data-hold")) return; // a refused form, until it is sent again
   attributes(old, fresh);
   if (old.hasAttribute("data-own")) return;
   const wanted = [...fresh.childNodes];
