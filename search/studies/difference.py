@@ -66,7 +66,7 @@ def spelled(value: Scalar | None) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
-        return f"{value:.2g}"
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
     return f"{value:,}" if isinstance(value, int) else value.replace("_", " ")
 
 

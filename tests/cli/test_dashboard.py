@@ -151,6 +151,7 @@ def test_the_board_is_the_front_page_and_every_view_of_it_works(searched: Path) 
         seen.shot(searched / "board.png")
         _views(page)
         _pictures(page)
+        _worst(page)
         page.emulate_media(color_scheme="dark")
         seen.shot(searched / "board-dark.png")
         page.set_viewport_size({"width": 420, "height": 900})
@@ -203,6 +204,20 @@ def _pictures(page: Any) -> None:
     assert cells(page) != first
     page.get_by_label("epoch").press("End")
     assert cells(page) == first
+
+
+def _worst(page: Any) -> None:
+    """Of each class at most twelve images, the worst first."""
+    page.locator("#worst-viewer[data-drawn]").wait_for()
+    seen = set()
+    for choice in page.locator("[name=worst]").all():
+        choice.check()
+        scores = [float(text) for text in page.locator(".worst b").all_inner_texts()]
+        assert 1 <= len(scores) <= 12
+        assert scores == sorted(scores)
+        assert page.locator(".worst canvas").count() == 3 * len(scores)
+        seen.add(page.locator(".worst").inner_text())
+    assert len(seen) > 1
 
 
 def _optuna_dashboard(seen: Watched, address: str, folder: Path) -> None:

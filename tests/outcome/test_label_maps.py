@@ -21,7 +21,8 @@ def facts(classes: int, excluded: tuple[int, ...] = ()) -> DataFacts:
 
 def labels_in(path: Path, known: DataFacts) -> np.ndarray:
     """The labels that a reader finds by the colours, 255 for others."""
-    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
     table = {int(colour[1:], 16): label for label, colour in enumerate(sheet_colours(known))}
     values = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
     return np.vectorize(lambda value: table.get(value, 255))(values)
@@ -99,5 +100,6 @@ def test_worst_images_become_files(tmp_path: Path) -> None:
     )
     labels, photos, table = files
     assert read_sheet(labels.read_bytes()[:HEAD]) == LabelSheet(epochs=(3,), sizes=((8, 12),) * 2)
-    assert Image.open(photos).size == (12, 16)
+    with Image.open(photos) as picture:
+        assert picture.size == (12, 16)
     assert table.read_text() == '{"samples": [17, 4], "iou": [[0.25, null], [null, 1.0]]}'

@@ -21,7 +21,8 @@ from storage.trials.queries import feasible
 MOST_LINES = 200  # trials of the parallel coordinates: the best ones, and some of the others
 LINE_STEPS = 5  # shades from the worst to the best
 WIDTH, HEIGHT = 1200, 380  # of the drawing, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 60, 40, 62, 26
+LEFT, RIGHT, TOP, BOTTOM = 110, 40, 62, 26
+SMALLEST_SCALE = 0.1  # of the bars, so that shares of nothing look like nothing
 MOST_OPTIONS = 12  # named on an axis
 
 
@@ -87,7 +88,7 @@ def draw_axes(trials: Sequence[FrozenTrial]) -> bytes:
         found=bars,
         complete=len(told),
         least=LEAST_TRIALS,
-        largest=max((each.high for each in found), default=1.0) or 1.0,
+        largest=max(SMALLEST_SCALE, *(each.high for each in found)),
         width=WIDTH,
         height=HEIGHT,
         coordinates=[
