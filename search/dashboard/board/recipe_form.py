@@ -24,7 +24,7 @@ class Field:
     """One setting in the form.
 
     path: its dotted name, by which it is sent. label: in words. value: as text. options: text and label of each choice,
-    () for a number. whole: only whole numbers. allowed: the range in words. searched: the study samples it.
+    () for a number. allowed: the range in words. searched: the study samples it.
     wrong: why what was filled in is refused, "" for nothing.
     """
 
@@ -32,7 +32,6 @@ class Field:
     label: str
     value: str
     options: tuple[tuple[str, str], ...]
-    whole: bool
     allowed: str
     searched: bool
     wrong: str = ""
@@ -138,7 +137,6 @@ def _field(path: str, domain: Domain, value: Scalar | str | None, wrong: str, *,
         label=words(path),
         value=_text(_anything(domain) if value is None else value),
         options=options,
-        whole=isinstance(among, IntDistribution),
         allowed=describe(among),
         searched=searched,
         wrong=wrong,

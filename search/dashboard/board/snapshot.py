@@ -87,11 +87,15 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Leaderboard:
-    """The best trials, best first. top: how many were asked for. baseline: the one of the baseline's recipe, if any."""
+    """The best trials, best first.
+
+    top: how many were asked for. baseline: what they are compared with. worst: images, as `Worst.of` has them.
+    """
 
     top: int
     entries: tuple[LeaderboardEntry, ...]
     baseline: Baseline
+    worst: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +112,7 @@ class Hosts:
 
 @dataclass(frozen=True, kw_only=True)
 class StudySnapshot:
-    """A study as the page shows it. digest: of its finished trials. worst: its worst images, see `Worst.of`."""
+    """A study as the page shows it. digest: of its finished trials."""
 
     study: StudyRef
     config: StudyConfig
@@ -117,7 +121,6 @@ class StudySnapshot:
     leaderboard: Leaderboard
     digest: Digest
     hosts: Hosts
-    worst: str
 
 
 class Board:
@@ -169,10 +172,11 @@ class Board:
             config=study.config,
             facts=study.facts,
             progress=self._progress(study.config, trials, [each.host for each in known if each.state == "working"]),
-            leaderboard=Leaderboard(top=shown, entries=entries, baseline=base),
+            leaderboard=Leaderboard(
+                top=shown, entries=entries, baseline=base, worst=self._worst.of(study_id, digest.best, study.facts)
+            ),
             digest=digest,
             hosts=_hosts([worker_report(each) for each in known]),
-            worst=self._worst.of(study_id, digest.best, study.facts),
         )
 
     def _progress(self, config: StudyConfig, trials: Sequence[FrozenTrial], there: Sequence[Host]) -> Progress:
