@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import yaml
@@ -99,7 +100,20 @@ def load_recipe(text: str, name: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(_with_families(Recipe, load_mapping(text, name)))
     except ValidationError as error:
-        raise SpaceError(sentence(f"{name}: {first_fault(error)}")) from error
+        raise SpaceError(sentence(f"{name}: {first_fault(error)}{_instead(error)}")) from error
+
+
+def _instead(error: ValidationError) -> str:
+    """What to write for a field that a recipe does not have; "" where the first fault is another one."""
+    fault = error.errors()[0]
+    if fault["type"] != "extra_forbidden":
+        return ""
+    *above, last = _steps(fault["loc"])
+    part: Any = Recipe().model_dump(mode="json")
+    for step in above:
+        part = part.get(step) if isinstance(part, dict) else None
+    close = get_close_matches(last, part if isinstance(part, dict) else ())
+    return f": did you mean {close[0]}?" if close else ": leave it out"
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from search.host.progress import clock
 from search.studies.reports import study_report
-from search.training.metrics import beside
+from search.training.metrics import beside, both
 from storage.store import Store
 from storage.studies.ends import End
+from storage.trials.queries import so_far
 
 NO_TRIAL = "  best  no complete trial yet"
 SHOWN_S = 3600.0  # for so long a lost worker has a line of its own
@@ -47,8 +49,8 @@ class Status:
 
     def __str__(self) -> str:
         report, best = self.report, self.report["best"]
-        counts = ", ".join(f"{number} {state}" for state, number in report["trials"].items() if number) or "none yet"
-        finished = f"{self.finished} of {self.target} trials finished"
+        counts = ", ".join(f"{number} {state}" for state, number in _states(report).items() if number) or "none yet"
+        finished = f"{so_far(self.finished, self.target)} finished"
         lines = [
             f"study {report['study']}: {self.state}, {finished} ({counts})",
             f"  best  {best['value']:.4f}, trial {best['number']}{_constant(report)}" if best else NO_TRIAL,
@@ -103,6 +105,14 @@ def _workers(workers: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def _states(report: Mapping[str, Any]) -> dict[str, int]:
+    """The trials by state; what hosts hold beyond the trainings they have room for is not running but ending."""
+    room = sum(worker["slots"] for worker in report["workers"] if worker["state"] == "working")
+    trials: dict[str, int] = report["trials"]
+    ending = max(0, trials["running"] - room) if room else 0
+    return trials | {"running": trials["running"] - ending, "ending": ending}
+
+
 def _constant(report: Mapping[str, Any]) -> str:
     """What the best constant answer has in the objective; "" where the study does not say."""
     return beside(report["best"]["constant"][report["objective"] or "miou"])
@@ -111,6 +121,6 @@ def _constant(report: Mapping[str, Any]) -> str:
 def _held_out(held: Mapping[str, Any]) -> str:
     if not held["looks"]:
         return f"{held['images']} images, not looked at yet"
-    scores = (f"{held[name]:.4f}" if held[name] is not None else "undefined" for name in ("miou", "miou_strict"))
+    scores = both(*(math.nan if held[name] is None else held[name] for name in ("miou", "miou_strict")))
     times = "once" if held["looks"] == 1 else f"{held['looks']} times"
-    return "{}: {} (strict {}), trial {}".format(f"{held['images']} images, looked at {times}", *scores, held["trial"])
+    return f"{held['images']} images, looked at {times}: {scores}, trial {held['trial']}"

@@ -20,7 +20,12 @@ TILES = 320  # synthetic samples, where there are no data
 
 def bench(
     recipe: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="name of a preset, or a recipe file; default baseline")
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE]",
+            help="name of a preset, or a recipe file; default baseline",
+            autocompletion=options.recipe_names,
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(metavar="FILE", help="data set (.npz); default synthetic tiles")] = None,
     epochs: Annotated[int, typer.Option(metavar="N", min=1, max=2000, help="of a trial")] = 30,

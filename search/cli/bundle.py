@@ -10,13 +10,15 @@ from typing import Annotated, Literal
 import typer
 
 from search.cli import options
+from search.cli.ending import end
 from search.cli.options import refuse_same_file
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)")],
+    recipe: options.Recipe,
     data: options.Data,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="bundle to write")],
+    out: Annotated[Path | None, typer.Argument(metavar="OUT", help="bundle to write")] = None,
+    out_option: options.OutOption = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", min=1, max=2000, help="default the recipe's")] = None,
     clean: options.Clean = "auto",
     seed: options.Seed = 0,
@@ -24,6 +26,7 @@ def train(
         Literal["miou", "miou_strict"] | None, typer.Option(help="mean IoU that chooses the epoch, as in `create`")
     ] = None,
     device: options.Device = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Train one recipe without a study."""
     from search.commands.train import train_one
@@ -31,6 +34,7 @@ def train(
     from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset
 
+    out = options.one_out(out, out_option)
     dataset = read_dataset(data)
     wanted = read_recipe(recipe, facts_of(dataset), len(dataset.images))
     say = partial(typer.echo, err=True)
@@ -46,35 +50,45 @@ def train(
         objective=objective,
         say=say,
     )
-    typer.echo(f"bundle: {out}", err=True)
+    end({"bundle": str(out)}, "predict", out, data, "masks.npz", as_json=as_json, said=f"bundle: {out}")
 
 
 def export(
     study: options.Study,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="bundle to write")],
+    out: Annotated[Path | None, typer.Argument(metavar="OUT", help="bundle to write")] = None,
     trial: Annotated[int | None, typer.Option(metavar="N", min=0, help="default the best")] = None,
+    out_option: options.OutOption = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Write the bundle of the best trial, or of one."""
+    out = options.one_out(out, out_option)
     with options.known(study, None) as known:  # it counts looks at the holdout where it may
-        known.export(out, trial=trial)
+        number = known.export(out, trial=trial).number
+    end({"study": study, "trial": number, "bundle": str(out)}, "predict", out, "FILE", "masks.npz", as_json=as_json)
 
 
 def predict(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder that export or train wrote")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set with test images (.npz)")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help=".npz with masks, or .csv with a row of labels per image")],
+    out: Annotated[
+        Path | None, typer.Argument(metavar="OUT", help=".npz with masks, or .csv with a row of labels per image")
+    ] = None,
     tta: Annotated[bool, typer.Option("--tta", help="average over images mirrored as in the training")] = False,
     device: options.OwnDevice = "auto",
+    out_option: options.OutOption = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Label the test images of a data set, or the images of a file without masks."""
     from search.commands.predict import predict_file
     from search.outcome.submission import check_prediction_path, write_prediction
 
+    out = options.one_out(out, out_option)
     check_prediction_path(out)
     refuse_same_file(file, out)
     masks = predict_file(bundle, file, tta=tta, device=device, say=partial(typer.echo, err=True))
     write_prediction(out, masks)
-    typer.echo(f"{out}: masks of {len(masks)} images", err=True)
+    known = {"out": str(out), "images": len(masks)}
+    end(known, "evaluate", bundle, "LABELLED.npz", as_json=as_json, said=f"{out}: masks of {len(masks)} images")
 
 
 def evaluate(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from search.cli import options
+from search.cli.ending import end
 from search.cli.options import refuse_same_file
 from search.errors import UsageError
 from storage.data.quality.rules import Rule
 
 if TYPE_CHECKING:
+    from storage.data.dataset import Dataset
     from storage.data.quality.report import DataReport
 
 
@@ -27,6 +28,7 @@ def synth(
     size: Annotated[str, typer.Option(metavar="HxW", help="height and width in pixels")] = "64x128",
     channels: Annotated[int, typer.Option(metavar="1|3", min=1, max=3, help="grey or colour")] = 1,
     classes: Annotated[int, typer.Option(metavar="N", min=2, max=32, help="classes, background included")] = 5,
+    as_json: options.AsJson = False,
 ) -> None:
     """Write a synthetic, Mars-like data set."""
     from storage.data.dataset import write_dataset
@@ -46,7 +48,9 @@ def synth(
     shape = {"height": height, "width": width, "channels": channels, "classes": classes}
     dataset = synthesise(train=train, test=test, seed=seed, **shape)
     write_dataset(dataset, out)
-    typer.echo(f"{out}: {train} labelled and {test} test images, digest {dataset.digest[:12]}", err=True)
+    said = f"{out}: {train} labelled and {test} test images, digest {dataset.digest[:12]}"
+    known = {"file": str(out), "samples": train, "test_images": test, "digest": dataset.digest}
+    end(known, "data", "inspect", out, "--out", "inspected", as_json=as_json, said=said)
 
 
 def inspect(
@@ -72,30 +76,30 @@ def inspect(
         note = objective_note(objective_for(constant), None, constant)
         report = report.model_copy(update={"notes": (*report.notes, *filter(None, [note]))})
     facts = {"file": str(file), **report.model_dump(mode="json")}
+    facts["ignore_label"] = dataset.ignore_label
     facts["outliers"] = {rule: int(samples.sum()) for rule, samples in found.items()}
     if out is not None:
-        from search.outcome.pictures.figures import draw_class_shares, draw_outliers
+        from search.outcome.pictures.figures import draw_class_shares, draw_outliers, draw_samples
 
         _make_folder(out)
         shares = tuple(report.class_shares.values())
         draw_class_shares(out / "class_shares.png", shares, named, title=f"{file.name}: class shares")
+        arrays: dict[str, Any] = {"images": dataset.images, "masks": dataset.masks}
+        drawn = arrays | {"facts": named, "ignore_label": dataset.ignore_label}
+        draw_samples(out / "samples.png", title=f"{file.name}: samples from all of it", **drawn)
         for rule, samples in found.items():
-            draw_outliers(
-                out / f"outliers_{rule}.png",
-                images=dataset.images,
-                masks=dataset.masks,
-                found=samples,
-                facts=named,
-                ignore_label=dataset.ignore_label,
-                title=f"{file.name}: {samples.sum()} outliers by {rule}",
-            )
-    typer.echo(json.dumps(facts) if as_json else _as_text(file, report, facts["outliers"]))
+            title = f"{file.name}: {samples.sum()} outliers by {rule}"
+            draw_outliers(out / f"outliers_{rule}.png", found=samples, title=title, **drawn)
+    if not as_json:
+        typer.echo(_as_text(file, report, facts["outliers"], _void(dataset)))
+    end(facts, *(("run", "first", "--data", file) if report.parts else ()), as_json=as_json)
 
 
 def clean(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
     out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
     method: Annotated[Rule, typer.Option(help="how outliers are found")],
+    as_json: options.AsJson = False,
 ) -> None:
     """Write a copy of a data set without its outliers."""
     from storage.data.dataset import read_dataset, write_dataset
@@ -106,10 +110,12 @@ def clean(
     _make_folder(out.parent, out)
     kept = clean_dataset(dataset, method)
     write_dataset(kept, out)
-    typer.echo(f"{out}: {len(kept.images)} of {len(dataset.images)} samples kept", err=True)
+    said = f"{out}: {len(kept.images)} of {len(dataset.images)} samples kept"
+    known = {"file": str(out), "kept": len(kept.images), "samples": len(dataset.images), "digest": kept.digest}
+    end(known, "data", "inspect", out, as_json=as_json, said=said)
 
 
-def _as_text(file: Path, report: DataReport, outliers: Mapping[str, int]) -> str:
+def _as_text(file: Path, report: DataReport, outliers: Mapping[str, int], void: str) -> str:
     pixels, groups = report.pixels, "no groups" if report.groups is None else f"{report.groups} groups"
     mean, std = (" ".join(f"{value:.4g}" for value in values) for values in (pixels.mean, pixels.std))
     least = "" if report.smallest is None else f"{report.smallest[0]}x{report.smallest[1]} to "
@@ -120,6 +126,7 @@ def _as_text(file: Path, report: DataReport, outliers: Mapping[str, int]) -> str
         "images": f"{report.samples} labelled, {report.test_images} for prediction, {size}, {groups}",
         "pixels": f"{pixels.dtype} from {pixels.low:g} to {pixels.high:g}, mean {mean}, standard deviation {std}",
         "class shares": ", ".join(f"{name} {share:.4%}" for name, share in report.class_shares.items()),
+        "void": void,
         "not in the mean": ", ".join(report.excluded_from_mean) or "none, all classes count",
         "contaminated": f"{', '.join(f'{rule} {found}' for rule, found in outliers.items())}; {report.clean} is used",
     }
@@ -128,6 +135,14 @@ def _as_text(file: Path, report: DataReport, outliers: Mapping[str, int]) -> str
         rows[name] = f"{part.samples} images: {shows}"
     lines = [f"{name:16} {value}" for name, value in rows.items()]
     return "\n".join([*lines, *(f"{'note':16} {note}" for note in report.notes)])
+
+
+def _void(dataset: Dataset) -> str:
+    """Which label means nothing, and how common it is."""
+    if dataset.ignore_label is None:
+        return "none, every pixel has a class"
+    share = float((dataset.masks == dataset.ignore_label).mean())
+    return f"label {dataset.ignore_label}, {share:.4%} of the pixels: they count nowhere"
 
 
 def _make_folder(folder: Path, file: Path | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from search.api.study import Study as KnownStudy
     from storage.store import Purpose
 
+COMPLETION_S = 1.0  # of one who has pressed a key
 MOST_PER_GPU = 32
 
 
@@ -41,7 +43,38 @@ def _per_gpu(text: str) -> int | str:
     raise UsageError(f"--per-gpu {text}: a number from 1 to {MOST_PER_GPU} was expected, or auto")
 
 
-Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study")]
+def one_out(out: Path | None, option: Path | None) -> Path:
+    """Where a command writes: OUT, or --out. Raises UsageError for neither or both."""
+    if (out is None) == (option is None):
+        given = "none" if out is None else f"both {out} and --out {option}"
+        raise UsageError(f"OUT: one place to write to was expected, {given} was given")
+    return out or option or Path()
+
+
+def study_names(incomplete: str) -> list[str]:
+    """The studies that a shell may complete this beginning to; none where the storage does not answer."""
+    with suppress(Exception):
+        from search.api.place import open_storage
+        from storage.studies.studies import list_studies
+
+        with open_storage(COMPLETION_S, purpose="look") as (store, _):
+            return [name for name in list_studies(store) if name.startswith(incomplete)]
+    return []
+
+
+def recipe_names(incomplete: str) -> list[str]:
+    """The presets that a shell may complete this beginning to; it knows files by itself."""
+    from spaces import preset_names
+
+    return [name for name in preset_names() if name.startswith(incomplete)]
+
+
+Study = Annotated[str, typer.Argument(metavar="STUDY", help="name of the study", autocompletion=study_names)]
+Recipe = Annotated[
+    str,
+    typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)", autocompletion=recipe_names),
+]
+OutOption = Annotated[Path | None, typer.Option("--out", metavar="OUT", help="the same as OUT")]
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.npz)")]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
 Clean = Annotated[Rule, typer.Option("--clean", help="rule that finds contaminated samples, which are left out")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli import options
+from search.cli.ending import end_with_report, end_with_study
 from search.cli.options import takes_config
 from search.errors import UsageError
 from search.log import log_to_stderr, tell
@@ -23,13 +24,14 @@ OUT = "bundle; default demo-bundle in MARSEARCH_HOME"
 
 
 @takes_config
-def create(config: StudyConfig, space_name: str, data: options.Data) -> None:
+def create(config: StudyConfig, space_name: str, data: options.Data, as_json: options.AsJson = False) -> None:
     """Create a study; the same data and options again change nothing."""
     from search.api.creation import make
     from search.api.place import open_storage
 
     with open_storage(purpose="make") as (store, _):
         make(store, config, data, space_name)
+        end_with_study(store, config.study, as_json=as_json)
 
 
 def work(
@@ -40,20 +42,25 @@ def work(
     device: options.Device = "auto",
     on: options.On = "local",
     per_gpu: options.PerGpu = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train trials of a study until it is finished; Ctrl-C leaves in order."""
     from search.api.place import WORKER_S, open_storage
     from search.api.work import check_workers, serve
     from search.host.context import WorkOptions
+    from search.worker.devices import device_slots
 
     check_workers(workers, per_gpu)
     own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
     order = WorkOptions(study=study, home=read_settings().home, trials=trials, **own)
     if on == "ray":
         serve_on_ray(order)
-        return
+    else:
+        with open_storage(WORKER_S) as (store, _):
+            device_slots(device, workers, Path())  # one that is not there is refused before data are fetched
+            serve(store, order)
     with open_storage(WORKER_S) as (store, _):
-        serve(store, order)
+        end_with_study(store, study, as_json=as_json)
 
 
 @takes_config
@@ -65,6 +72,7 @@ def run(
     timeout: options.Timeout = None,
     device: options.Device = "auto",
     per_gpu: options.PerGpu = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Create a study and work on it; the same command again continues."""
     from search.api.creation import make
@@ -79,6 +87,7 @@ def run(
         make(store, config, data, space_name)
         own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
         serve(store, WorkOptions(study=config.study, home=settings.home, **own))
+        end_with_study(store, config.study, as_json=as_json)
 
 
 def demo(
@@ -122,11 +131,13 @@ def demo(
 
 def enqueue(
     study: options.Study,
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)")],
+    recipe: options.Recipe,
+    as_json: options.AsJson = False,
 ) -> None:
     """Let the next free worker try a recipe."""
     with options.known(study) as known:
         known.enqueue(recipe)
+        end_with_report(known.status.report, as_json=as_json, follows=False)
 
 
 def serve_on_ray(order: WorkOptions) -> bool:

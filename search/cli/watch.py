@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from search.cli import options
+from search.cli.ending import end, end_with_report
 from search.errors import UsageError
 from search.settings import read_settings
 from storage.errors import NothingStored
@@ -19,10 +20,16 @@ from storage.garbage import uncollected
 if TYPE_CHECKING:
     from search.api.status import Status
     from storage.store import Purpose, Store
+LISTED_WIDTH = 70  # columns; a narrower terminal is shown names, states and scores only
 
 
 def status(
-    study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="name of a study; all of them without")] = None,
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]", help="name of a study; all of them without", autocompletion=options.study_names
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show state, trials, the best one, and what each worker trains."""
@@ -81,28 +88,32 @@ def list_studies(as_json: options.AsJson = False) -> None:
         _print_table(studies)
 
 
-def pause(study: options.Study) -> None:
+def pause(study: options.Study, as_json: options.AsJson = False) -> None:
     """Let the workers of a study wait, from the end of their epochs on."""
     with options.known(study) as known:
         known.pause()
+        end_with_report(known.status.report, as_json=as_json, follows=False)
 
 
-def resume(study: options.Study) -> None:
+def resume(study: options.Study, as_json: options.AsJson = False) -> None:
     """Let a paused or stopped study go on."""
     with options.known(study) as known:
         known.resume()
+        end_with_report(known.status.report, as_json=as_json, follows=False)
 
 
-def stop(study: options.Study) -> None:
+def stop(study: options.Study, as_json: options.AsJson = False) -> None:
     """Let the workers of a study leave, from the end of their epochs on."""
     with options.known(study) as known:
         known.stop()
+        end_with_report(known.status.report, as_json=as_json, follows=False)
 
 
 def delete(
     study: options.Study,
     yes: Annotated[bool, typer.Option("--yes", help="yes, for good")] = False,
     force: Annotated[bool, typer.Option("--force", help="even while workers are at work on it")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Remove a study with its trials, curves, weights and pictures."""
     with options.known(study) as known:
@@ -110,6 +121,7 @@ def delete(
         if not yes:
             raise UsageError(f"study {study} and all its files would be removed for good: say so with --yes")
         known.delete(force=force)
+    end({"study": study}, as_json=as_json)
 
 
 def dashboard(
@@ -175,12 +187,22 @@ def _print_table(studies: list[dict[str, Any]]) -> None:
     from search.host.progress import clock
     from search.output import console
 
+    terminal = console()
+    wide = terminal.width >= LISTED_WIDTH
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("study", overflow="fold")
-    for name in ("state", "trials", "best", "constant", "workers", "age"):
+    table.add_column("study", overflow="fold", min_width=5)
+    names = ("state", "trials", "best", *(("constant", "workers", "age") if wide else ()))
+    for name in names:
         table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
     for study in studies:
-        trials = f"{study['finished']}/{study['target']}"
+        finished, target = study["finished"], study["target"]
         scores = ("-" if study[name] is None else f"{study[name]:.4f}" for name in ("best", "constant"))
-        table.add_row(study["study"], study["state"], trials, *scores, str(study["workers"]), clock(study["age_s"]))
-    console().print(table)
+        shown = {
+            "state": study["state"],
+            "trials": f"{finished}/{target}" if finished <= target else str(finished),
+            **dict(zip(("best", "constant"), scores, strict=True)),
+            "workers": str(study["workers"]),
+            "age": clock(study["age_s"]),
+        }
+        table.add_row(study["study"], *(shown[name] for name in names))
+    terminal.print(table)

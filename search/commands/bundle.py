@@ -36,6 +36,7 @@ from storage.store import Store
 from storage.studies.attempts import kept_weights
 from storage.studies.epochs import curve
 from storage.studies.holdout import looks, note_look
+from storage.studies.studies import load_config
 from storage.temporary_folder import temporary_folder
 
 
@@ -54,7 +55,9 @@ def export_trial(
     with ExitStack() as place:
         # What may only be looked at has no room for a copy of the data.
         cache = home if os.access(home, os.W_OK | os.X_OK) else place.enter_context(temporary_folder())
-        opened, chosen = open_study(store, study, cache), chosen_trial(store, study, trial)
+        load_config(store, study)  # that there is none is said first
+        chosen = chosen_trial(store, study, trial)  # before the data are fetched
+        opened = open_study(store, study, cache)
     kept = {weights.trial: weights.artifact for weights in kept_weights(store, study)}
     number, known = chosen.number, chosen.user_attrs
     if number not in kept:

@@ -23,7 +23,7 @@ from search.studies.objective import objective_for, objective_note
 from search.training.arrays import label_counts
 from search.training.device import claimed
 from search.training.fit import fit
-from search.training.metrics import Objective, best_constant
+from search.training.metrics import Objective, best_constant, both
 from search.worker.job import TrainingJob, run_epochs
 from search.worker.job_files import panel_samples, samples_of, training_data
 from search.worker.protocol import EpochEnd, Message
@@ -73,7 +73,7 @@ def train_one(
     def show(message: Message) -> None:
         if isinstance(message, EpochEnd):
             record, last = message.record, recipe.optimisation.epochs
-            score = f"mIoU {record.miou:.4f} (strict {record.miou_strict:.4f}), {constant}"
+            score = f"mIoU {both(record.miou, record.miou_strict)}, {constant}"
             say(f"epoch {record.number}/{last}  loss {record.train_loss:.4f}  {score}  {record.seconds:.1f} s")
 
     try:
@@ -132,7 +132,7 @@ def _draw(
     size = contents.recipe.optimisation.batch_size
     return draw_trial(
         folder,
-        title=f"mIoU {contents.scores.miou:.4f} (strict {contents.scores.miou_strict:.4f})",
+        title=f"mIoU {both(contents.scores.miou, contents.scores.miou_strict)}",
         images=images,
         truth=masks,
         prediction=predict_labels(network, images, batch_size=size, device=device),

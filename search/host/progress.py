@@ -20,9 +20,11 @@ from search.host.state import HostState, Training
 from search.log import log_fields, log_lines, tell
 from search.output import console as new_console
 from search.training.epoch import EpochRecord
-from storage.trials.queries import Counts, best_of, count, remaining_seconds
+from storage.trials.queries import Counts, best_of, count, remaining_seconds, so_far
 from storage.trials.retries import earlier_attempts
 from storage.trials.trial_times import seconds_of
+
+_BAR = 30  # columns
 
 
 class Endings:
@@ -40,7 +42,8 @@ class Endings:
         seen = ended if self._seen is None else self._seen
         new, self._seen = ended - seen, ended | seen
         retried = {number for trial in trials for number in earlier_attempts(trial)}
-        done = f"{count(trials).finished}/{target}"
+        finished = count(trials).finished
+        done = f"{finished}/{target}" if finished <= target else f"{finished}"
         return [(t, f"{done}  {_line_on(t, constant, retried=t.number in retried)}") for t in trials if t.number in new]
 
 
@@ -134,18 +137,25 @@ def _under_way(state: HostState) -> list[tuple[Training, EpochRecord]]:
 class Standing:
     """How a study stands, in the words of the display.
 
-    counts: of its trials, target of them end it. best: the best trial. left: time until the end, "" where it cannot be
-    told. trainings: of this host those with an epoch behind them: worker, trial, epoch, epochs, score. held: why
-    nothing new begins here, and how it goes on; "" while it does.
+    counts: of its trials, target of them end it. ending: how many of the running ones are only being stored. best: the
+    best trial. left: time until the end, "" where it cannot be told. trainings: of this host those with an epoch behind
+    them: worker, trial, epoch, epochs, score. held: why nothing new begins here, and how it goes on; "" while it does.
     """
 
     study: str
     counts: Counts
+    ending: int
     target: int
     best: str
     left: str
     trainings: tuple[tuple[str, int, int, int, str], ...]
     held: str
+
+
+def _ending(state: HostState) -> int:
+    """The trials of this host that train no more, and are being stored while their workers train the next ones."""
+    held = list(state.trainings.values())
+    return len(held) - len({training.worker for training in held})
 
 
 def standing(trials: Sequence[FrozenTrial], context: HostContext) -> Standing:
@@ -157,6 +167,7 @@ def standing(trials: Sequence[FrozenTrial], context: HostContext) -> Standing:
     return Standing(
         study=name,
         counts=counts,
+        ending=_ending(state),
         target=target,
         best=f"best {best.value:.4f}, trial {best.number}{note}" if best else "no complete trial yet",
         left=f"about {clock(left)} left" if left is not None and counts.finished < target else "",
@@ -170,20 +181,24 @@ def standing(trials: Sequence[FrozenTrial], context: HostContext) -> Standing:
 
 def render(seen: Standing) -> Group:
     """The table of a terminal: counts, best, time left, and a bar for each running trial."""
-    counts = seen.counts
+    counts, ending = seen.counts, seen.ending
     head = Text.assemble(
         (f"study {seen.study}  ", "bold"),
-        f"{counts.finished} of {seen.target} trials  ",
+        f"{so_far(counts.finished, seen.target)}  ",
         (f"{counts.complete} complete ", "green"),
         (f"{counts.pruned} pruned ", "yellow"),
         (f"{counts.failed} failed ", "red" if counts.failed else "dim"),
-        f"{counts.running} running {counts.waiting} waiting",
+        f"{counts.running - ending} running ",
+        f"{ending} ending " if ending else "",
+        f"{counts.waiting} waiting",
     )
     tail = Text(seen.best)
     tail.append(f"   {seen.left}" if seen.left else "", style="dim")
     table = Table.grid(padding=(0, 2))
+    for most in (None, None, _BAR, None, None):  # on a narrow terminal the bar gives way, nothing else
+        table.add_column(max_width=most, no_wrap=most is None)
     for worker, trial, epoch, epochs, score in seen.trainings:
-        bar = ProgressBar(total=epochs, completed=epoch, width=30)
+        bar = ProgressBar(total=epochs, completed=epoch)
         table.add_row(worker, f"trial {trial}", bar, f"epoch {epoch}/{epochs}", score)
     return Group(head, tail, table, Text(seen.held, "yellow"))
 

@@ -17,7 +17,7 @@ from search.host.reporter import describe
 from search.outcome.pictures.figures import CONFUSION_CSV, RECIPE, draw_trial, write_confusion_csv
 from search.outcome.pictures.label_maps import LABELS, draw_label_maps
 from search.outcome.pictures.worst import draw_worst
-from search.training.metrics import scores
+from search.training.metrics import both, scores
 from search.worker.job_files import WEIGHTS, read_panel
 from search.worker.moments import read_moments
 from search.worker.worst import read_worst
@@ -88,7 +88,7 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
     samples = np.asarray(opened.panel, dtype=np.int64)
     files = draw_trial(
         out,
-        title=f"trial {trial.number}, mIoU {best.miou:.4f} (strict {best.miou_strict:.4f}), {opened.constant}",
+        title=f"trial {trial.number}, mIoU {both(best.miou, best.miou_strict)}, {opened.constant}",
         images=opened.dataset.images[samples],
         truth=opened.dataset.masks[samples],
         prediction=read_panel(out),

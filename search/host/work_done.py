@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.studies.ends import End, Ends, is_over
-from storage.trials.queries import Counts, count
+from storage.trials.queries import Counts, count, so_far
 from storage.trials.retries import earlier_attempts
 
 
@@ -48,7 +48,7 @@ class WorkDone:
         """What came of it, and how what waits is taken up."""
         counts, ended = self.counts, "finished" if self.over else "stopped"
         parts = [
-            f"{ended}: {self.finished} of {self.target} trials of study {study}: {counts.complete} complete,"
+            f"{ended}: {so_far(self.finished, self.target)} of study {study}: {counts.complete} complete,"
             f" {counts.pruned} pruned, {counts.failed} failed"
         ]
         if counts.failed and counts.complete:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.training.metrics import Constant, Scores, constant_of, mean_dice, mean_dice_strict, scores
+from search.training.metrics import Constant, Scores, both, constant_of, mean_dice, mean_dice_strict, scores
 
 if TYPE_CHECKING:
     from spaces.facts import DataFacts
@@ -32,7 +32,7 @@ class Evaluation:
         return constant_of(self.scores, self.facts)
 
     def __str__(self) -> str:
-        return f"mIoU {self.scores.miou:.4f} (strict {self.scores.miou_strict:.4f}), {self.constant}"
+        return f"mIoU {both(self.scores.miou, self.scores.miou_strict)}, {self.constant}"
 
     def document(self) -> dict[str, Any]:
         """All of it, ready for JSON; an undefined number is None."""
@@ -49,17 +49,20 @@ class Evaluation:
         }
 
     def table(self) -> str:
-        """For a person: a row for each class, then the means and the best constant answer."""
+        """For a person: a row for each class, then the means and the best constant answer.
+
+        Where no class is excluded the strict shares are the others, and are left out.
+        """
         told, constant = self.document(), self.constant
-        shown = [
-            (name, *(each[key] for key in _SHARES), each["truth_pixels"]) for name, each in told["classes"].items()
-        ]
-        last = [("mean", *(told[key] for key in _MEANS), None)]
-        last.append(("best constant answer", number(constant.miou), number(constant.miou_strict), None, None, None))
-        head = ("class", "IoU", "IoU strict", "Dice", "Dice strict", "pixels")
-        rows = [head, *(tuple(map(_cell, row)) for row in (*shown, *last))]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-        return "\n".join(_line(row, widths) for row in rows)
+        columns = [place for place, name in enumerate(_SHARES) if self.facts.excluded or not name.endswith("_strict")]
+        classes = told["classes"].items()
+        rows = [(name, [each[share] for share in _SHARES], each["truth_pixels"]) for name, each in classes]
+        rows.append(("mean", [told[mean] for mean in _MEANS], None))
+        rows.append(("best constant answer", [number(constant.miou), number(constant.miou_strict), None, None], None))
+        head = ("class", *(_HEADS[place] for place in columns), "pixels")
+        cells = [(name, *(_cell(shares[place]) for place in columns), _cell(pixels)) for name, shares, pixels in rows]
+        widths = [max(len(row[column]) for row in (head, *cells)) for column in range(len(head))]
+        return "\n".join(_line(row, widths) for row in (head, *cells))
 
     def _class(self, label: int) -> dict[str, Any]:
         pixels = np.asarray(self.scores.confusion, dtype=np.int64)
@@ -71,6 +74,7 @@ class Evaluation:
 
 
 _SHARES = ("iou", "iou_strict", "dice", "dice_strict")
+_HEADS = ("IoU", "IoU strict", "Dice", "Dice strict")
 _MEANS = ("miou", "miou_strict", "mean_dice", "mean_dice_strict")
 
 

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 _ORDER = ("complete", "pruned", "running", "waiting", "fail")
 _STYLES = {"complete": "green", "pruned": "yellow", "running": "cyan", "waiting": "dim", "fail": "red"}
 _ABSENT = "-"
-NUMBERS_WIDTH = 53  # of all columns but the recipe
-HEAD = ("trial", "state", "mIoU", "strict", "epochs", "params", "time", "recipe")
+WIDTHS = {"trial": 5, "state": 8, "mIoU": 6, "strict": 6, "Dice": 6, "epochs": 6, "params": 6, "time": 7}
+HEAD = (*WIDTHS, "recipe")
+NARROWEST_RECIPE = 12
+WITH_DICE = 100  # columns; a narrower terminal shows more of the recipe instead
+_GIVES_WAY = ("recipe", "time", "params", "epochs", "strict")  # on a narrow terminal, the first one first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,7 @@ class Row:
     state: complete, pruned, running, waiting or fail.
     value: the study's objective, 0 to 1; of a pruned trial the last one reported.
     miou, miou_strict: both forms of the mean IoU of the epoch that counts, 0 to 1.
+    mean_dice: lenient mean Dice of the same epoch, 0 to 1, of complete trials.
     epochs: trained so far.
     parameters: trainable numbers of the network.
     seconds: of training.
@@ -43,6 +47,7 @@ class Row:
     value: float | None = None
     miou: float | None = None
     miou_strict: float | None = None
+    mean_dice: float | None = None
     epochs: int = 0
     parameters: int | None = None
     seconds: float | None = None
@@ -82,20 +87,43 @@ def summarise(recipe: Recipe) -> str:
     )
 
 
+def _place(row: Row) -> tuple[int, float, float, int]:
+    state = _ORDER.index(row.state) if row.state in _ORDER else len(_ORDER)
+    return state, *trial_rank(row.value, row.parameters, row.number)
+
+
 def cells(row: Row) -> tuple[str, ...]:
     """The texts of a row under `HEAD`."""
-    scores, seconds = (_score(row.miou), _score(row.miou_strict)), _time(row.seconds)
+    scores, seconds = map(_score, (row.miou, row.miou_strict, row.mean_dice)), _time(row.seconds)
     return str(row.number), row.state, *scores, str(row.epochs), _parameters(row.parameters), seconds, row.summary
 
 
 def constant_cells(constant: Constant) -> tuple[str, ...]:
     """The texts of the row of the best constant answer."""
-    return "", "", _score(constant.miou), _score(constant.miou_strict), "", "", "", "best constant answer"
+    return "", "", _score(constant.miou), _score(constant.miou_strict), "", "", "", "", "best constant answer"
 
 
-def _place(row: Row) -> tuple[int, float, float, int]:
-    state = _ORDER.index(row.state) if row.state in _ORDER else len(_ORDER)
-    return state, *trial_rank(row.value, row.parameters, row.number)
+def columns(rows: Sequence[Row], width: int, constant: Constant | None) -> tuple[str, ...]:
+    """Those of `HEAD` that are shown: the strict mean where it is another one, and what the width has room for.
+
+    Trial, state and mIoU always are.
+    """
+    beside = () if constant is None else ((constant.miou, constant.miou_strict),)
+    pairs = (*((row.miou, row.miou_strict) for row in rows), *beside)
+    left_out = set() if any(_score(one) != _score(other) for one, other in pairs) else {"strict"}
+    if width < WITH_DICE or all(row.mean_dice is None for row in rows):
+        left_out.add("Dice")
+    for name in _GIVES_WAY:
+        shown = [each for each in HEAD if each not in left_out]
+        if _width(shown) <= width:
+            break
+        left_out.add(name)
+    return tuple(each for each in HEAD if each not in left_out)
+
+
+def _width(names: Sequence[str]) -> int:
+    """Columns of the terminal that a table takes: one between two columns and one on each side."""
+    return sum(WIDTHS.get(name, NARROWEST_RECIPE) for name in names) + len(names) + 1
 
 
 def _table(rows: Sequence[Row], title: str, width: int, constant: Constant | None) -> Table:
@@ -106,16 +134,26 @@ def _table(rows: Sequence[Row], title: str, width: int, constant: Constant | Non
     table = Table(
         title=Text(title) if title else None, box=SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=0
     )
-    for name in HEAD[:-1]:
-        table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
+    shown = columns(rows, width, constant)
     # One trial, one line: the recipe gets what the numbers leave, and is cut there.
-    table.add_column(HEAD[-1], overflow="ellipsis", no_wrap=True, max_width=max(12, width - NUMBERS_WIDTH))
+    room = max(NARROWEST_RECIPE, width - _width(shown) + NARROWEST_RECIPE)
+    for name in shown:
+        most = room if name == "recipe" else None
+        table.add_column(
+            name,
+            justify="left" if name in ("state", "recipe") else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=most,
+        )
     for row in rows:
-        number, state, *numbers, summary = cells(row)
-        table.add_row(number, Text(state, style=_STYLES.get(row.state, "")), *numbers, Text(summary))
+        known = dict(zip(HEAD, cells(row), strict=True))
+        table.add_row(*(Text(known[name], _STYLES.get(row.state, "") if name == "state" else "") for name in shown))
     if constant is not None:
-        *numbers, name = constant_cells(constant)
-        table.add_row(*numbers, Text(name), style="dim")
+        known = dict(zip(HEAD, constant_cells(constant), strict=True))
+        if "recipe" not in shown:
+            known["state"] = "constant"
+        table.add_row(*(Text(known[name]) for name in shown), style="dim")
     return table
 
 

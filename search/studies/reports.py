@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.outcome.evaluation import constant_document
+from search.outcome.evaluation import constant_document, number
 from search.outcome.leaderboard import Row, summarise
 from search.studies.study import Study
 from search.training.epoch import SUMMARY
-from search.training.metrics import Constant
+from search.training.metrics import Constant, mean_dice, scores
 from spaces import Recipe, SpaceError
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import StudyError
@@ -93,7 +93,7 @@ def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
     study = Study(load_config(store, name))
-    return tuple(row_of(study, trial) for trial in trials_of(store, name))
+    return tuple(replace(row_of(study, trial), mean_dice=_mean_dice(study, trial)) for trial in trials_of(store, name))
 
 
 def constant(store: Store, name: str) -> Constant:
@@ -114,6 +114,14 @@ def row_of(study: Study, trial: FrozenTrial) -> Row:
         summary="" if recipe is None else summarise(recipe),
         **_scores(trial),
     )
+
+
+def _mean_dice(study: Study, trial: FrozenTrial) -> float | None:
+    """The mean Dice of the epoch that counts; None where the trial has no confusion matrix, or it is undefined."""
+    confusion = trial.user_attrs.get("confusion")
+    if confusion is None:
+        return None
+    return number(mean_dice(scores(confusion, study.facts), study.facts))
 
 
 def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:

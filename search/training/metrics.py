@@ -63,7 +63,13 @@ class Constant:
     miou_strict: float
 
     def __str__(self) -> str:
-        return f"best constant answer {self.miou:.4f} (strict {self.miou_strict:.4f})"
+        return f"best constant answer {both(self.miou, self.miou_strict)}"
+
+
+def both(miou: float, miou_strict: float) -> str:
+    """Both means in words; where no class is excluded they are one."""
+    lenient, strict = f"{miou:.4f}", f"{miou_strict:.4f}"
+    return lenient if lenient == strict else f"{lenient} (strict {strict})"
 
 
 def beside(constant: float | None) -> str:

@@ -52,6 +52,13 @@ def count(trials: Sequence[FrozenTrial]) -> Counts:
     )
 
 
+def so_far(finished: int, target: int) -> str:
+    """How many trials are finished, in words; there may be more than were asked for."""
+    if finished <= target:
+        return f"{finished} of {target} trials"
+    return f"{finished} trials ({target} {'was' if target == 1 else 'were'} asked for)"
+
+
 def feasible(trial: FrozenTrial) -> bool:
     """Whether the trial keeps every limit; one that has not been measured against any does."""
     return all(value <= 0 for value in trial.constraints.values())

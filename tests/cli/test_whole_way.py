@@ -138,6 +138,7 @@ def test_data_commands(marsearch: Command, tmp_path: Path) -> None:
         "outliers_mask.png",
         "outliers_mahalanobis.png",
         "outliers_mean.png",
+        "samples.png",
     }
     assert facts["outliers"]["mask"] > 0
     marsearch("data", "clean", "d.npz", "clean.npz", "--method", "mask")
@@ -145,6 +146,7 @@ def test_data_commands(marsearch: Command, tmp_path: Path) -> None:
     assert cleaned["samples"] == 60 - facts["outliers"]["mask"]
     text = marsearch("data", "inspect", "d.npz").stdout
     assert "class shares" in text
+    assert "void             none, every pixel has a class" in text
 
 
 def test_the_real_tiles_lose_exactly_the_contaminated(marsearch: Command) -> None:

@@ -24,6 +24,7 @@ from search.outcome.pictures.figures import (
     draw_curves,
     draw_outliers,
     draw_panel,
+    draw_samples,
     draw_trial,
     write_confusion_csv,
     write_iou_csv,
@@ -315,3 +316,17 @@ def test_the_tables_name_their_columns_and_hold_iou_and_dice(tmp_path):
         "rock,0,8,0",
         "sky,4,0,0",
     ]
+
+
+def test_ordinary_samples_are_drawn_with_their_masks_over_them(tmp_path, mars):
+    images = np.full((30, 64, 128), 100, dtype=np.uint8)
+    images[:, :, 64:] = 200
+    masks = np.full_like(images, 3)
+    masks[:, :32] = 255
+    draw_samples(tmp_path / "s.png", images=images, masks=masks, facts=mars, ignore_label=255, title="t")
+    picture, grid = pixels(tmp_path / "s.png"), lay_out(12, 3, 64, 128, legend=1, blocks=2)
+    assert picture.shape[:2] == (grid.height, grid.width)
+    left, top = grid.corner(11, 2)
+    sand = rgb(class_colours(mars)[3]).astype(int)
+    assert picture[top + 120, left + 20].tolist() == (sand // 2).tolist()  # half of the black below it
+    assert picture[top + 10, left + 20].tolist() == [0, 0, 0]  # void: as the image, whose darkest it is

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from search.outcome.leaderboard import Row, rank, render, summarise
+from search.training.metrics import Constant
 from spaces.recipe import Optimisation, Recipe
 from spaces.recipe.architecture import Pix2Pix, UNet, WNet
 from spaces.recipe.loss import CrossEntropy, Dice, Loss
@@ -116,3 +117,26 @@ def test_a_recipe_in_a_few_words():
     assert summarise(recipe) == "unet d3 f16 batch plain, cross_entropy+dice, sgd 2.0e-02 b64"
     adversarial = recipe.model_copy(update={"model": Pix2Pix(generator=WNet(depth=2, filters=8, norm="group"))})
     assert summarise(adversarial).startswith("pix2pix wnet d2 f8 group plain, ")
+
+
+SCORED = {"state": "complete", "value": 0.61, "miou": 0.6123, "epochs": 12, "parameters": 10**6, "seconds": 83}
+
+
+def at_width(width: int, *rows: Row) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    render(rows, console, constant=Constant(miou=0.2, miou_strict=rows[0].miou_strict - 0.4123))
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [30, 40, 50, 60, 80, 120])
+@pytest.mark.parametrize("strict", [0.6123, 0.5])
+def test_every_width_keeps_the_score_and_holds_the_table(width, strict):
+    row = Row(number=7, miou_strict=strict, mean_dice=0.7, summary="unet d3 f16 batch plain, focal", **SCORED)
+    text = at_width(width, row)
+    assert max(map(len, text.splitlines())) <= width
+    line = next(line for line in text.splitlines() if "complete" in line)
+    assert line.split()[:3] == ["7", "complete", "0.6123"]
+    assert "0.2000" in text
+    assert ("strict" in text) == (strict != 0.6123)
+    assert ("Dice" in text) == (width == 120)
+    assert ("recipe" in text) == (width >= 80 or (width == 60 and strict == 0.6123))

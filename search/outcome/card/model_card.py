@@ -79,24 +79,37 @@ def _pictures(contents: BundleContents) -> str:
 
 
 def _scores(contents: BundleContents) -> str:
-    scores, constant, facts = contents.scores, contents.validation.constant, contents.facts
-    means = scores.miou, scores.miou_strict, mean_dice(scores, facts), mean_dice_strict(scores, facts)
-    rows = [
-        f"| {_cell(name)}{' (left out of the mean)' if name in contents.facts.excluded else ''}"
-        f" | {' | '.join(_score(getattr(scores, share)[label]) for share in SHARES)}"
-        f" | {sum(scores.confusion[label]):,} |"
-        for label, name in enumerate(contents.facts.class_names)
-    ]
+    accuracy = f"Pixel accuracy {_score(contents.scores.accuracy)}."
     return (
         f"## Scores\n\nOn {len(contents.validation_images):,} validation images{_chosen(contents)};"
         " measured again from this bundle when it was written.\n\n"
-        "| class | IoU | IoU strict | Dice | Dice strict | pixels in the truth |\n|---|---|---|---|---|---|\n"
-        + "\n".join(rows)
-        + f"\n| **mean** | {' | '.join(f'**{_score(mean)}**' for mean in means)} | |\n"
-        f"| best constant answer | {_score(constant.miou)} | {_score(constant.miou_strict)} | | | |\n\n"
-        f"Pixel accuracy {_score(scores.accuracy)}. IoU and Dice drop the pixels whose truth is a class left out of the"
-        " mean; the strict ones count all pixels. A dash means undefined."
+        f"{_table(contents)}\n\n{accuracy} {_read(contents)}A dash means undefined."
     )
+
+
+def _read(contents: BundleContents) -> str:
+    """What the strict numbers are; "" where there are none."""
+    if not contents.facts.excluded:
+        return ""
+    return (
+        "IoU and Dice drop the pixels whose truth is a class left out of the mean; the strict ones count all pixels. "
+    )
+
+
+def _table(contents: BundleContents) -> str:
+    """A row for each class, the means, the best constant answer; where no class is excluded nothing is strict."""
+    scores, constant, facts = contents.scores, contents.validation.constant, contents.facts
+    means = scores.miou, scores.miou_strict, mean_dice(scores, facts), mean_dice_strict(scores, facts)
+    head = ("class", "IoU", "IoU strict", "Dice", "Dice strict", "pixels in the truth")
+    rows: list[tuple[str, ...]] = [head, ("---",) * len(head)]
+    for label, name in enumerate(facts.class_names):
+        shares = (_score(getattr(scores, share)[label]) for share in SHARES)
+        aside = " (left out of the mean)" if name in facts.excluded else ""
+        rows.append((f"{_cell(name)}{aside}", *shares, f"{sum(scores.confusion[label]):,}"))
+    rows.append(("**mean**", *(f"**{_score(mean)}**" for mean in means), ""))
+    rows.append(("best constant answer", _score(constant.miou), _score(constant.miou_strict), "", "", ""))
+    shown = (0, 1, 2, 3, 4, 5) if facts.excluded else (0, 1, 3, 5)
+    return "\n".join(f"| {' | '.join(row[column] for column in shown)} |" for row in rows)
 
 
 def _chosen(contents: BundleContents) -> str:
@@ -113,10 +126,10 @@ def _holdout(contents: BundleContents) -> str:
     times = (
         "once" if contents.looks == 1 else f"{contents.looks} times, so that they have become a little optimistic, too"
     )
-    constant = f"{_score(found.constant.miou)} (strict {_score(found.constant.miou_strict)})"
+    strict = f", strict **{_score(found.scores.miou_strict)}**" if contents.facts.excluded else ""
     return (
-        f"## Holdout\n\nOn {found.images:,} images that no trial saw: mean IoU **{_score(found.scores.miou)}**,"
-        f" strict **{_score(found.scores.miou_strict)}**; the best constant answer has {constant}.\n"
+        f"## Holdout\n\nOn {found.images:,} images that no trial saw: mean IoU **{_score(found.scores.miou)}**{strict};"
+        f" {found.constant}.\n"
         f"The study was scored on them {times}."
     )
 

@@ -42,10 +42,13 @@ def _losses(axes: Axes, points: Sequence[EpochRecord]) -> None:
 
 def _scores(axes: Axes, points: Sequence[EpochRecord], kept: int) -> None:
     tidy(axes, "mean IoU on validation")
-    lenient, strict = [point.miou for point in points], [point.miou_strict for point in points]
-    _line(axes, points, lenient, _VALIDATION, "mIoU")
-    _line(axes, points, strict, _STRICT, "mIoU strict")
-    reached = [value for point in points if point.number == kept for value in (point.miou, point.miou_strict)]
+    lines = [([point.miou for point in points], _VALIDATION, "mIoU")]
+    if any(point.miou_strict != point.miou for point in points):  # where no class is excluded they are one
+        lines.append(([point.miou_strict for point in points], _STRICT, "mIoU strict"))
+    for values, colour, name in lines:
+        _line(axes, points, values, colour, name)
+    places = [place for place, point in enumerate(points) if point.number == kept]
+    reached = [values[place] for place in places for values, *_ in lines]
     for value in filter(math.isfinite, reached):
         axes.plot([kept], [value], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, zorder=5)
         axes.margins(y=0.15)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from search.outcome.pictures.colours import CLASS_COLOURS, class_colours
 from search.outcome.pictures.confusion import draw_confusion, write_confusion_csv, write_iou_csv
 from search.outcome.pictures.curves import draw_curves
-from search.outcome.pictures.inspection import draw_class_shares, draw_outliers
+from search.outcome.pictures.inspection import draw_class_shares, draw_outliers, draw_samples
 from search.outcome.pictures.panel import PANEL_IMAGES, draw_panel
 from search.training.epoch import EpochRecord
 
@@ -39,6 +39,7 @@ __all__ = [
     "draw_curves",
     "draw_outliers",
     "draw_panel",
+    "draw_samples",
     "draw_trial",
     "write_confusion_csv",
     "write_iou_csv",

@@ -1,4 +1,4 @@
-"""The pictures of ``data inspect``: how common each class is, and which samples look contaminated."""
+"""The pictures of ``data inspect``: how common each class is, what samples are like, and which look contaminated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.outcome.pictures.panel import class_legend, compose, lay_out, put, v
 if TYPE_CHECKING:
     from spaces.facts import DataFacts
 
-OUTLIERS_SHOWN = 12
+OUTLIERS_SHOWN = SAMPLES_SHOWN = 12
 
 
 def draw_class_shares(path: Path, shares: Sequence[float], facts: DataFacts, *, title: str) -> None:
@@ -41,6 +41,23 @@ def draw_class_shares(path: Path, shares: Sequence[float], facts: DataFacts, *, 
     save(figure, path)
 
 
+def draw_samples(
+    path: Path,
+    *,
+    images: NDArray[Any],
+    masks: NDArray[np.uint8],
+    facts: DataFacts,
+    ignore_label: int | None,
+    title: str,
+) -> None:
+    """Draw up to `SAMPLES_SHOWN` samples, spread over the whole set, each with its mask and with this over the image.
+
+    images: (N, H, W) or (N, H, W, 3), N at least 1. masks: labels (N, H, W).
+    """
+    chosen = _spread(np.arange(len(images)), SAMPLES_SHOWN)
+    _draw(path, chosen, images, masks, facts, ignore_label, title, columns=("image", "mask", "overlay"))
+
+
 def draw_outliers(
     path: Path,
     *,
@@ -55,19 +72,48 @@ def draw_outliers(
 
     images: (N, H, W) or (N, H, W, 3). masks: labels (N, H, W). found: (N,), true for a contaminated sample.
     """
-    places = np.flatnonzero(found)
-    chosen = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), OUTLIERS_SHOWN)).round().astype(int))]
+    chosen = _spread(np.flatnonzero(found), OUTLIERS_SHOWN)
     if len(chosen) == 0:
         _nothing(path, title)
         return
-    grid = lay_out(len(chosen), 2, images.shape[1], images.shape[2], legend=1, blocks=min(2, len(chosen)))
+    _draw(path, chosen, images, masks, facts, ignore_label, title, columns=("image", "mask"))
+
+
+def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of the places, from the first to the last at even steps."""
+    steps = np.unique(np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int))
+    chosen: NDArray[np.int64] = places[steps]
+    return chosen
+
+
+def _draw(
+    path: Path,
+    chosen: NDArray[np.int64],
+    images: NDArray[Any],
+    masks: NDArray[np.uint8],
+    facts: DataFacts,
+    ignore_label: int | None,
+    title: str,
+    *,
+    columns: tuple[str, ...],
+) -> None:
+    grid = lay_out(len(chosen), len(columns), images.shape[1], images.shape[2], legend=1, blocks=min(2, len(chosen)))
     sheet = np.full((grid.height, grid.width, 3), 255, dtype=np.uint8)
     for place, sample in enumerate(chosen):
-        put(sheet, grid, place, 0, visible(images[sample]), smooth=True)
-        put(sheet, grid, place, 1, paint(masks[sample], facts, ignore_label), smooth=False)
-    figure = compose(sheet, grid, ("image", "mask"), title, captions=[f"sample {sample}" for sample in chosen])
+        picture, labels = visible(images[sample]), paint(masks[sample], facts, ignore_label)
+        cells = {"image": picture, "mask": labels, "overlay": _over(picture, labels, masks[sample] == ignore_label)}
+        for column, name in enumerate(columns):
+            put(sheet, grid, place, column, cells[name], smooth=name == "image")
+    figure = compose(sheet, grid, columns, title, captions=[f"sample {sample}" for sample in chosen])
     class_legend(figure, grid, facts, masks[chosen], line=0)
     save(figure, path)
+
+
+def _over(picture: NDArray[np.uint8], labels: NDArray[np.uint8], void: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The labels' colours half over the picture (H, W, 3); void pixels stay as they are."""
+    mixed = ((picture.astype(np.uint16) + labels) // 2).astype(np.uint8)
+    mixed[void] = picture[void]
+    return mixed
 
 
 def _nothing(path: Path, title: str) -> None:
