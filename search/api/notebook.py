@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from search.host.context import HostContext
 from search.host.progress import Progress, Standing, standing
+from storage.trials.queries import so_far
 
 SENTENCES = 8  # the newest that are shown below the bars
 _FAINT = "opacity: 0.65"
@@ -71,9 +72,9 @@ def _head(seen: Standing) -> str:
     counts = seen.counts
     numbers = (
         f"{counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed, {counts.running} running,"
-        f" {counts.waiting} waiting"
+        f"{f' {counts.ending} ending,' if counts.ending else ''} {counts.waiting} waiting"
     )
-    done = f"{counts.finished} of {seen.target} trials"
+    done = so_far(counts.finished, seen.target)
     left = f' <span style="{_FAINT}">{escape(seen.left)}</span>' if seen.left else ""
     return (
         f"<div><b>study {escape(seen.study)}</b> &nbsp;{done} "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -134,17 +134,23 @@ def _under_way(state: HostState) -> list[tuple[Training, EpochRecord]]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownCounts(Counts):
+    """Trials by state. ending: those that a host stores while their workers train the next ones; not among running."""
+
+    ending: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Standing:
     """How a study stands, in the words of the display.
 
-    counts: of its trials, target of them end it. ending: how many of the running ones are only being stored. best: the
-    best trial. left: time until the end, "" where it cannot be told. trainings: of this host those with an epoch behind
-    them: worker, trial, epoch, epochs, score. held: why nothing new begins here, and how it goes on; "" while it does.
+    counts: of its trials, target of them end it. best: the best trial. left: time until the end, "" where it cannot be
+    told. trainings: of this host those with an epoch behind them: worker, trial, epoch, epochs, score. held: why
+    nothing new begins here, and how it goes on; "" while it does.
     """
 
     study: str
-    counts: Counts
-    ending: int
+    counts: ShownCounts
     target: int
     best: str
     left: str
@@ -152,10 +158,10 @@ class Standing:
     held: str
 
 
-def _ending(state: HostState) -> int:
-    """The trials of this host that train no more, and are being stored while their workers train the next ones."""
+def _shown(counts: Counts, state: HostState) -> ShownCounts:
     held = list(state.trainings.values())
-    return len(held) - len({training.worker for training in held})
+    ending = min(counts.running, len(held) - len({training.worker for training in held}))
+    return ShownCounts(**asdict(counts) | {"running": counts.running - ending, "ending": ending})
 
 
 def standing(trials: Sequence[FrozenTrial], context: HostContext) -> Standing:
@@ -166,8 +172,7 @@ def standing(trials: Sequence[FrozenTrial], context: HostContext) -> Standing:
     note, value = context.opened.constant_note, context.opened.value
     return Standing(
         study=name,
-        counts=counts,
-        ending=_ending(state),
+        counts=_shown(counts, state),
         target=target,
         best=f"best {best.value:.4f}, trial {best.number}{note}" if best else "no complete trial yet",
         left=f"about {clock(left)} left" if left is not None and counts.finished < target else "",
@@ -181,15 +186,15 @@ def standing(trials: Sequence[FrozenTrial], context: HostContext) -> Standing:
 
 def render(seen: Standing) -> Group:
     """The table of a terminal: counts, best, time left, and a bar for each running trial."""
-    counts, ending = seen.counts, seen.ending
+    counts = seen.counts
     head = Text.assemble(
         (f"study {seen.study}  ", "bold"),
         f"{so_far(counts.finished, seen.target)}  ",
         (f"{counts.complete} complete ", "green"),
         (f"{counts.pruned} pruned ", "yellow"),
         (f"{counts.failed} failed ", "red" if counts.failed else "dim"),
-        f"{counts.running - ending} running ",
-        f"{ending} ending " if ending else "",
+        f"{counts.running} running ",
+        f"{counts.ending} ending " if counts.ending else "",
         f"{counts.waiting} waiting",
     )
     tail = Text(seen.best)

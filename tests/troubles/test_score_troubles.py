@@ -312,9 +312,10 @@ def test_a_bundle_is_scored_on_any_labelled_file(marsearch: Command, tmp_path: P
         "00_panel.png",
         "20_confusion.png",
         "30_iou.csv",
+        "50_confusion.csv",
     }
     table = marsearch("evaluate", "b", "new.npz").stdout
-    assert all(word in table for word in (*NAMES, "mean", "best constant answer", f"{found['dice']:.4f}"))
+    assert all(word in table for word in (*NAMES, "mean", "best constant answer", f"{found['mean_dice']:.4f}"))
     assert "was trained on" in marsearch("evaluate", "b", data).stderr
     np.savez(tmp_path / "nameless.npz", masks=masks, images=images, ignore_label=np.array(255))
     assert json.loads(marsearch("evaluate", "b", "nameless.npz", "--json").stdout) == found
