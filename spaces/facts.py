@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-F]{6}$")]
 
 
 class DataFacts(BaseModel):
@@ -12,6 +24,7 @@ class DataFacts(BaseModel):
     height, width: pixels, at least 8 each; images of any size are padded inside the network.
     class_names: in label order, so that label k is ``class_names[k]``; two or more, all different.
     excluded: the classes left out of the mean IoU (the homework's background), each a class name.
+    colours: ``#RRGGBB`` of each class in pictures, as the data give them; empty where they give none.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -21,6 +34,7 @@ class DataFacts(BaseModel):
     width: int = Field(ge=8)
     class_names: tuple[str, ...] = Field(min_length=2, max_length=255)
     excluded: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] = ()
 
     @model_validator(mode="after")
     def _names_agree(self) -> DataFacts:
@@ -31,7 +45,15 @@ class DataFacts(BaseModel):
             raise ValueError(f"excluded classes {unknown} are not among {list(self.class_names)}")
         if len(self.excluded) >= len(self.class_names):
             raise ValueError("every class is excluded from the mean: leave at least one in")
+        if self.colours and len(self.colours) != len(self.class_names):
+            raise ValueError(f"{len(self.colours)} colours for {len(self.class_names)} classes: one for each, or none")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_colours(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Facts without colours read and digest as they did before there were any."""
+        values: dict[str, Any] = write(self)
+        return values if self.colours else {name: value for name, value in values.items() if name != "colours"}
 
     @property
     def classes(self) -> int:

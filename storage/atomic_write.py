@@ -50,6 +50,24 @@ def replacing_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A folder to write files in, which becomes ``path`` when the block ends well, and is removed otherwise.
+
+    path: a new folder, or an empty one, whose place it takes. Raises what the block raises, and OSError.
+    """
+    path = path.resolve()  # a link to an empty folder stays one
+    part = part_beside(path)
+    try:
+        part.mkdir()
+        yield part
+        part.replace(path)
+    except BaseException:  # also an interrupt: nothing half-written may stay
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    _to_disk(path.parent)
+
+
+@contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """As `replacing_path`, for a block that writes to an open file. private: only its owner may read it."""
     mode = 0o600 if private else 0o666  # which the umask makes smaller

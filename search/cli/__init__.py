@@ -40,14 +40,15 @@ def _group(text: str, *commands: Callable[..., object], completion: bool = False
         pretty_exceptions_enable=False,
     )
     for command in commands:
-        group.command(command.__name__.removesuffix("_studies"))(command)
+        group.command(command.__name__.removesuffix("_studies").removesuffix("_"))(command)
     return group
 
 
 searches = (study.demo, study.create, study.work, study.run, study.enqueue, watch.status, watch.trials)
 networks = (bundle.train, bundle.export, bundle.predict, bundle.evaluate, reproduce.reproduce)
 app = _group(HELP, *searches, *networks, bench.bench, watch.dashboard, watch.doctor, completion=True)
-app.add_typer(_group("Make, look at and clean data sets.", data.synth, data.inspect, data.clean), name="data")
+sets = (data.synth, data.import_, data.inspect, data.clean)
+app.add_typer(_group("Make, import, look at and clean data sets.", *sets), name="data")
 app.add_typer(_group("Look at the search space.", space.show), name="space")
 steering = (watch.list_studies, watch.pause, watch.resume, watch.stop, watch.delete)
 app.add_typer(_group("List and steer studies.", *steering), name="study")

@@ -27,7 +27,9 @@ def bench(
             autocompletion=options.recipe_names,
         ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(metavar="FILE", help="data set (.npz); default synthetic tiles")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="data set (.npz or folder); default synthetic tiles")
+    ] = None,
     epochs: Annotated[int, typer.Option(metavar="N", min=1, max=2000, help="of a trial")] = 30,
     workers: options.Workers = None,
     device: options.Device = "auto",
@@ -39,6 +41,7 @@ def bench(
     from search.studies.recipes import read_recipe
     from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset, write_dataset
+    from storage.data.folder.reader import is_source
     from storage.data.quality.examination import examine
     from storage.data.synthetic import synthesise
     from storage.temporary_folder import temporary_folder
@@ -48,6 +51,11 @@ def bench(
         if data is None:
             write_dataset(synthesise(train=TILES, test=0, seed=0), file)
         dataset = read_dataset(file)
+        for note in dataset.notes:
+            typer.echo(note, err=True)
+        if is_source(file):  # which every worker would read for itself
+            file = folder / "data.npz"
+            write_dataset(dataset, file)
         split = examine(dataset, str(file), clean="auto", seed=0).split
         wanted = read_recipe(recipe or "baseline", facts_of(dataset), len(split.train))
         optimisation = wanted.optimisation.model_copy(update={"epochs": epochs})

@@ -69,31 +69,30 @@ def export(
 
 def predict(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder that export or train wrote")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="data set with test images (.npz)")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="an image, a folder of images, or a data set (.npz)")],
     out: Annotated[
-        Path | None, typer.Argument(metavar="OUT", help=".npz with masks, or .csv with a row of labels per image")
+        Path | None, typer.Argument(metavar="OUT", help=".npz, .csv, .png, or a folder for a PNG of each image")
     ] = None,
+    overlay: Annotated[bool, typer.Option("--overlay", help="draw each image below its labels")] = False,
     tta: Annotated[bool, typer.Option("--tta", help="average over images mirrored as in the training")] = False,
     device: options.OwnDevice = "auto",
     out_option: options.OutOption = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Label the test images of a data set, or the images of a file without masks."""
-    from search.commands.predict import predict_file
-    from search.outcome.submission import check_prediction_path, write_prediction
+    """Label an image, a folder of images (its test/, else images/), or the test images of a data set."""
+    from search.commands.prediction import Prediction, predict_all
 
     out = options.one_out(out, out_option)
-    check_prediction_path(out)
-    refuse_same_file(file, out)
-    masks = predict_file(bundle, file, tta=tta, device=device, say=partial(typer.echo, err=True))
-    write_prediction(out, masks)
-    known = {"out": str(out), "images": len(masks)}
-    end(known, "evaluate", bundle, "LABELLED.npz", as_json=as_json, said=f"{out}: masks of {len(masks)} images")
+    refuse_same_file(source, out)
+    order = Prediction(bundle=bundle, source=source, out=out, overlay=overlay, tta=tta, device=device)
+    count = predict_all(order, partial(typer.echo, err=True))
+    said = f"{out}: masks of {count:,} image{'s' if count != 1 else ''}"
+    end({"out": str(out), "images": count}, "evaluate", bundle, "LABELLED", as_json=as_json, said=said)
 
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder that export or train wrote")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="labelled data set (.npz)")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="labelled data set (.npz, a folder, or a CSV)")],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="folder for pictures and tables")] = None,
     device: options.OwnDevice = "auto",
     as_json: options.AsJson = False,

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 def synth(
-    out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="file to write (.npz), or folder with --folder")],
     train: Annotated[int, typer.Option(metavar="N", min=8, max=100_000, help="labelled images")] = 400,
     test: Annotated[int, typer.Option(metavar="N", min=0, max=100_000, help="images without labels")] = 100,
     seed: options.Seed = 0,
     size: Annotated[str, typer.Option(metavar="HxW", help="height and width in pixels")] = "64x128",
     channels: Annotated[int, typer.Option(metavar="1|3", min=1, max=3, help="grey or colour")] = 1,
     classes: Annotated[int, typer.Option(metavar="N", min=2, max=32, help="classes, background included")] = 5,
+    folder: Annotated[bool, typer.Option("--folder", help="write a folder of PNGs")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Write a synthetic, Mars-like data set."""
@@ -44,17 +45,53 @@ def synth(
     needed, limit = (train + test) * height * width * (channels + 1), memory_limit()
     if needed > limit:
         raise UsageError(f"--train {train} --size {size}: {needed:,} bytes of data, at most {limit:,} are made")
-    _make_folder(out.parent, out)
+    _make_folder(out.parent, None if folder else out)
     shape = {"height": height, "width": width, "channels": channels, "classes": classes}
     dataset = synthesise(train=train, test=test, seed=seed, **shape)
-    write_dataset(dataset, out)
+    if folder:
+        from search.outcome.pictures.colours import class_colours
+        from search.worker.job_files import facts_of
+        from storage.data.folder.writer import write_folder
+
+        write_folder(dataset, out, class_colours(facts_of(dataset)))
+    else:
+        write_dataset(dataset, out)
     said = f"{out}: {train} labelled and {test} test images, digest {dataset.digest[:12]}"
     known = {"file": str(out), "samples": train, "test_images": test, "digest": dataset.digest}
     end(known, "data", "inspect", out, "--out", "inspected", as_json=as_json, said=said)
 
 
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="a folder, the AI4Mars release, or a CSV of paths")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
+    shrink: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="divide every side by N: means of images, middles of masks")
+    ] = 1,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write one data file from single images and masks."""
+    from storage.data.dataset import read_dataset, write_dataset
+    from storage.data.folder.reader import is_source
+
+    if source.is_file() and not is_source(source):
+        raise UsageError(f"{source}: a folder, or a CSV with the columns image and mask, was expected")
+    if out.suffix.lower() != ".npz":
+        raise UsageError(f"{out}: a name that ends in .npz was expected")
+    if not source.exists():
+        raise UsageError(f"{source}: no such folder or file, name one with images and masks")
+    dataset = read_dataset(source, shrink=shrink)
+    _make_folder(out.parent, out)
+    write_dataset(dataset, out)
+    for note in dataset.notes:
+        typer.echo(note, err=True)
+    tests = 0 if dataset.test_images is None else len(dataset.test_images)
+    said = f"{out}: {len(dataset.images):,} labelled and {tests:,} test images, digest {dataset.digest[:12]}"
+    known = {"file": str(out), "samples": len(dataset.images), "test_images": tests, "digest": dataset.digest}
+    end(known, "data", "inspect", out, "--out", "inspected", as_json=as_json, said=said)
+
+
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="data set: an .npz, a folder, or a CSV of paths")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder for the pictures")] = None,
     clean: options.Clean = "auto",
     seed: options.Seed = 0,
@@ -96,7 +133,7 @@ def inspect(
 
 
 def clean(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="data set (.npz)")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="data set: an .npz, a folder, or a CSV of paths")],
     out: Annotated[Path, typer.Argument(metavar="OUT.npz", help="file to write")],
     method: Annotated[Rule, typer.Option(help="how outliers are found")],
     as_json: options.AsJson = False,
@@ -110,6 +147,8 @@ def clean(
     _make_folder(out.parent, out)
     kept = clean_dataset(dataset, method)
     write_dataset(kept, out)
+    for note in dataset.notes:
+        typer.echo(note, err=True)
     said = f"{out}: {len(kept.images)} of {len(dataset.images)} samples kept"
     known = {"file": str(out), "kept": len(kept.images), "samples": len(dataset.images), "digest": kept.digest}
     end(known, "data", "inspect", out, as_json=as_json, said=said)
@@ -128,12 +167,14 @@ def _as_text(file: Path, report: DataReport, outliers: Mapping[str, int], void: 
         "class shares": ", ".join(f"{name} {share:.4%}" for name, share in report.class_shares.items()),
         "void": void,
         "not in the mean": ", ".join(report.excluded_from_mean) or "none, all classes count",
+        "licence": report.licence,
+        "source": report.source,
         "contaminated": f"{', '.join(f'{rule} {found}' for rule, found in outliers.items())}; {report.clean} is used",
     }
     for name, part in report.parts.items():
         shows = ", ".join(f"{label} in {images}" for label, images in part.images.items())
         rows[name] = f"{part.samples} images: {shows}"
-    lines = [f"{name:16} {value}" for name, value in rows.items()]
+    lines = [f"{name:16} {value}" for name, value in rows.items() if value]
     return "\n".join([*lines, *(f"{'note':16} {note}" for note in report.notes)])
 
 

@@ -75,7 +75,7 @@ Recipe = Annotated[
     typer.Argument(metavar="RECIPE", help="name of a preset, or a recipe file (.yaml)", autocompletion=recipe_names),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="OUT", help="the same as OUT")]
-Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set (.npz)")]
+Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set: an .npz, a folder, or a CSV of paths")]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
 Clean = Annotated[Rule, typer.Option("--clean", help="rule that finds contaminated samples, which are left out")]
 Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
@@ -139,7 +139,11 @@ def _parameter(field: Declared) -> inspect.Parameter:
 
 def refuse_same_file(file: Path, out: Path) -> None:
     """Raise UsageError when a command would write over the file that it reads, also by way of a link."""
-    if file.exists() and out.exists() and file.samefile(out):
+    try:
+        same = file.samefile(out)
+    except OSError:  # one of them is not there, or cannot be looked at, which whoever opens it says
+        return
+    if same:
         raise UsageError(f"{out}: is the file {file} that is read, choose another place for what is written")
 
 

@@ -21,7 +21,8 @@ def show(
         str | None, typer.Option("--space", metavar="NAME|FILE", help="standard, cpu, whole, or a space file (.yaml)")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FILE", help="data set (.npz); the homework's classes without it")
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="data set (.npz or folder); the homework's classes without it"),
     ] = None,
     as_json: options.AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="the page docs/space.md, of the whole space")] = False,
@@ -55,7 +56,10 @@ def _facts(data: Path | None) -> DataFacts:
     from search.worker.job_files import facts_of
     from storage.data.dataset import read_dataset
 
-    return facts_of(read_dataset(data))
+    dataset = read_dataset(data)
+    for note in dataset.notes:
+        typer.echo(note, err=True)
+    return facts_of(dataset)
 
 
 def _print(chapters: tuple[Chapter, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +23,12 @@ from search.outcome.pictures.figures import (
     write_confusion_csv,
     write_iou_csv,
 )
-from search.outcome.predict import predict_labels
+from search.outcome.predict import Mirror, predict_labels
 from search.worker.job_files import panel_samples
-from storage.data.dataset import Dataset, read_class_names, read_dataset, read_images
+from storage.data.dataset import Dataset, read_dataset
 from storage.data.quality.scale import Pixels, measure_pixels, other_look, other_scale
 
 Say = Callable[[str], object]
-
-
-def predict_file(bundle: Path, file: Path, *, tta: bool, device: str, say: Say) -> NDArray[np.uint8]:
-    """The labels (M, H, W) of the images in a file. tta: the mean over images mirrored as in the training.
-
-    device: as in `search.commands.own_device`. say: takes a sentence on images that look other than those of the
-    training, and on classes with other names.
-    Raises BundleError, DataError, or UsageError for images that the network cannot label.
-    """
-    opened = read_bundle(bundle)
-    images, _ = read_images(file)
-    labels = label_images(opened, images, source=str(file), tta=tta, device=device, say=say)
-    names = opened.facts.class_names
-    if (theirs := read_class_names(file)) not in ((), names):
-        say(f"{file}: names the classes {', '.join(theirs)}; the labels written are those of {', '.join(names)}")
-    return labels
 
 
 def label_images(
@@ -52,25 +36,38 @@ def label_images(
 ) -> NDArray[np.uint8]:
     """The labels (N, H, W) of images (N, H, W) or (N, H, W, 3) in the data's own scale.
 
-    source: what the images are called in messages. tta, device, say: as in `predict_file`.
+    source: what the images are called in messages. tta: the mean over images mirrored as in the training. device: as in
+    `search.commands.own_device`. say: takes a sentence on images that look other than those of the training.
     Raises UsageError for images that the network cannot label, TrainingFailed where there is no memory for one.
     """
-    mirrors = opened.recipe.augment.mirrors if tta else ()
-    if tta and not mirrors:
-        raise UsageError(
-            "the bundle was trained without mirrored images, so a mirror image tells nothing: leave out --tta"
-        )
+    mirrors = mirrors_of(opened, tta=tta)
     check_images(opened, source, images, say)
     size, where = opened.recipe.optimisation.batch_size, own_device(device, say)
     return predict_labels(opened.network, images, batch_size=size, device=where, mirrors=mirrors)
 
 
+def mirrors_of(opened: Bundle, *, tta: bool) -> tuple[Mirror, ...]:
+    """The directions in which images are mirrored as well. Raises UsageError where the training mirrored none."""
+    mirrors = opened.recipe.augment.mirrors if tta else ()
+    if tta and not mirrors:
+        raise UsageError(
+            "the bundle was trained without mirrored images, so a mirror image tells nothing: leave out --tta"
+        )
+    return mirrors
+
+
 def check_images(
-    opened: Bundle, file: Path | str, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
+    opened: Bundle,
+    file: Path | str,
+    images: NDArray[Any],
+    say: Say,
+    counted: NDArray[np.bool_] | None = None,
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> None:
     """Raise UsageError where the network cannot label the images; say what it should not be trusted on.
 
-    file: where they are from, in messages. counted: (N, H, W), False where a pixel is void.
+    file: where they are from, in messages. counted: (N, H, W), False where a pixel is void. sizes: of
+    the images, where these are pixels of several.
     """
     facts, channels = opened.facts, 1 if images.ndim == 3 else images.shape[3]
     if channels != facts.channels:
@@ -79,8 +76,10 @@ def check_images(
         say("the bundle does not say what pixels it was trained on: make sure that these images are on the same scale")
     else:
         _check_pixels(opened.pixels, measure_pixels(images, counted, opened.pixels.void), file, say)
-    if images.shape[1:3] != (facts.height, facts.width):
-        size = f"{images.shape[1]}x{images.shape[2]} pixels, the network was trained on {facts.height}x{facts.width}"
+    trained = (facts.height, facts.width)
+    if others := sorted({*(sizes or [images.shape[1:3]])} - {trained}):
+        several = f"{others[0][0]}x{others[0][1]}" + (f" to {others[-1][0]}x{others[-1][1]}" if others[1:] else "")
+        size = f"{several} pixels, the network was trained on {facts.height}x{facts.width}"
         say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
 
 
@@ -108,6 +107,8 @@ def evaluate_file(bundle: Path, file: Path, *, out: Path | None, device: str, sa
     opened = read_bundle(bundle)
     facts = opened.facts
     dataset = read_dataset(file, facts.class_names)
+    for note in dataset.notes:
+        say(f"{file}: {note}")
     if dataset.class_names != facts.class_names:
         classes = f"{', '.join(dataset.class_names)}; the bundle knows {', '.join(facts.class_names)}"
         raise UsageError(f"{file}: its classes are {classes}: give it the same names in the same order")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +16,12 @@ from storage.atomic_write import replacing_path
 _LABELS = tuple(str(label) for label in range(256))
 
 
-def write_prediction(path: Path, masks: NDArray[np.uint8]) -> None:
-    """Write masks (M, H, W) as the suffix says: ``.npz`` or ``.csv``. Raises UsageError for another suffix."""
-    check_prediction_path(path)
-    if path.suffix.lower() == ".csv":
-        write_csv(path, masks)
-    else:
-        write_masks(path, masks)
-
-
-def check_prediction_path(path: Path) -> None:
-    """Raise UsageError when `write_prediction` could not write there: another suffix, or no such folder."""
-    if path.suffix.lower() not in (".npz", ".csv"):
-        raise UsageError(f"{path}: the masks are written as .npz or .csv, choose a name that ends in one of them")
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder, the name of a file was expected")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: the folder {path.parent} does not exist, make it first")
-
-
-def write_masks(path: Path, masks: NDArray[np.uint8]) -> None:
-    """Write an npz with the one array ``masks``, uint8 (M, H, W), compressed, whole or not at all."""
+def write_masks(path: Path, masks: NDArray[np.uint8], **beside: NDArray[Any]) -> None:
+    """Write an npz with the array ``masks``, uint8 (M, H, W), and those beside it, compressed, whole or not at all."""
     labels = _checked(masks)
     with _writing(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, masks=labels)
+        arrays: dict[str, Any] = {"masks": labels, **beside}
+        np.savez_compressed(file, **arrays)
 
 
 def write_csv(path: Path, masks: NDArray[np.uint8]) -> None:

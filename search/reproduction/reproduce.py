@@ -9,6 +9,7 @@ from pathlib import Path
 
 from search.errors import TrainingFailed
 from search.host.shutdown import counted_signals
+from search.log import tell
 from search.reproduction.plan import Request, in_turn, plan_row, prepare
 from search.reproduction.report import as_csv, as_markdown, draw_table
 from search.reproduction.table import PaperTable, Reproduction, row_results
@@ -33,7 +34,10 @@ def reproduce(
     Raises DataError, SpaceError, UsageError, or TrainingFailed when no training at all ended well.
     """
     slots = device_slots(request.device, request.workers, request.out / "logs")
-    setting = prepare(read_dataset(request.data), request)
+    dataset = read_dataset(request.data)
+    for note in dataset.notes:
+        tell(note, "note on the data")
+    setting = prepare(dataset, request)
     planned = {row.preset: plan_row(row.preset, load(row.preset), setting) for table in tables for row in table.rows}
     tasks = in_turn(planned.values())
     with counted_signals(stop):

@@ -71,10 +71,11 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
     notes = (*notes, *bound, *_beyond(len(trials), config.trials))
     if note := objective_note(config.objective or "miou", wanted.objective, Study(config).constant):
         notes = (note, *notes)
-    keep_dataset(store, dataset, data.name)
+    name = data.name or data.resolve().name  # of a folder that is given as a dot
+    keep_dataset(store, dataset, name)
     new = create_study(store, config, trials)
     if new:
-        keep_dataset(store, dataset, data.name)  # the last other study of these data may just have been deleted
+        keep_dataset(store, dataset, name)  # the last other study of these data may just have been deleted
     return Created(new=new, config=config, notes=notes if new else ())
 
 

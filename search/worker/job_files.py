@@ -34,6 +34,7 @@ def facts_of(dataset: Dataset) -> DataFacts:
         width=dataset.width,
         class_names=dataset.class_names,
         excluded=dataset.excluded,
+        colours=dataset.card.colours,
     )
 
 

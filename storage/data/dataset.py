@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from storage.data.canvas import (
     with_label_outside,
     with_means_outside,
 )
+from storage.data.card import EMPTY, DataCard, checked_card
 from storage.data.casts import as_images, as_labels, of_one_type
 from storage.data.class_names import canonical_names, check_names, check_writable
+from storage.data.folder.reader import is_source, read_contents
 from storage.data.image_checks import check_images, check_tests
 from storage.data.labels import IGNORED, checked_ignore_label, checked_labels
 from storage.data.layouts import (
@@ -57,6 +59,8 @@ class Dataset:
     sizes, test_sizes: (N,2) and (M,2) int32, height and width of each image, 8 pixels or more; None where all are
         equal. Outside an image stand its mean and, in masks, the ignore_label, which is set then.
     digest: 64 hex digits, the sha256 of the contents, whatever the layout or compression of the file.
+    card: colours of classes, licence and source, as far as they are known.
+    notes: what was assumed or left out when it was read from single files, in sentences; no part of the contents.
     """
 
     images: NDArray[Any]
@@ -69,6 +73,8 @@ class Dataset:
     digest: str
     sizes: Sizes | None = None
     test_sizes: Sizes | None = None
+    card: DataCard = EMPTY
+    notes: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -105,17 +111,27 @@ class Dataset:
         return own_part(self.images, self.sizes, sample)
 
 
-def read_dataset(path: Path, class_names: Sequence[str] = ()) -> Dataset:
-    """Read and check a data file of either layout (`storage.data.layouts`).
+def read_dataset(path: Path, class_names: Sequence[str] = (), *, shrink: int = 1) -> Dataset:
+    """Read and check a data file of either layout (`storage.data.layouts`), a folder of images, or a CSV of paths.
 
-    class_names: of a file that has none. Raises DataError, one sentence that names the file, for anything that cannot
-    be trained on.
+    class_names: of data that have none. shrink: by which each side of single images is divided. Raises DataError, one
+    sentence that names the file, for anything that cannot be trained on.
     """
+    if is_source(path):
+        return _from_single_files(path, class_names, shrink)
     arrays = read_arrays(path, KEYS)
     if class_names:
         arrays = {"class_names": np.array(class_names, dtype=np.str_)} | arrays
     try:
         return build_dataset(**from_arrays(arrays, found=array_names(path)))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _from_single_files(path: Path, class_names: Sequence[str], shrink: int) -> Dataset:
+    try:
+        contents, notes = read_contents(path, class_names, shrink)
+        return replace(build_dataset(**contents), notes=notes)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -176,13 +192,14 @@ def build_dataset(
     no_data: float | None = None,
     sizes: NDArray[Any] | None = None,
     test_sizes: NDArray[Any] | None = None,
+    card: DataCard = EMPTY,
 ) -> Dataset:
     """Check the contents against each other, bring them to canonical types and take their digest.
 
     Images and masks of any type are accepted from which nothing is lost, groups of strings or whole numbers.
     no_data: the value of pixels that hold no measurement: they become the mean of their image, and are not labelled.
     sizes, test_sizes: height and width of each image, (N,2) and (M,2), where they stand on a canvas (`on_canvas`).
-    Raises DataError.
+    card: what is said of the data. Raises DataError.
     """
     class_names, excluded = canonical_names(class_names), canonical_names(excluded)
     check_names(class_names)
@@ -217,6 +234,7 @@ def build_dataset(
         test_images=None if test_images is None or len(test_images) == 0 else _canonical(test_images),
         sizes=own,
         test_sizes=own_tests,
+        card=checked_card(card, class_names),
     )
     return Dataset(**contents, digest=_digest(contents))
 
@@ -249,6 +267,7 @@ def _contents(dataset: Dataset) -> Checked:
         test_images=dataset.test_images,
         sizes=dataset.sizes,
         test_sizes=dataset.test_sizes,
+        card=dataset.card,
     )
 
 
@@ -262,6 +281,8 @@ def _digest(contents: Checked) -> str:
         "group": None if contents["group"] is None else contents["group"].tolist(),
         "arrays": [None if array is None else [array.dtype.name, array.shape] for array in arrays],
     } | {name: sizes.tolist() for name in ("sizes", "test_sizes") if (sizes := contents[name]) is not None}
+    if said := contents["card"].said():
+        facts["card"] = said
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for array in arrays:
         if array is not None:

@@ -4,7 +4,8 @@ homework: ``training_set`` (N,2,H,W) uint8 = image, mask; ``test_set`` (M,H,W); 
 background) is left out of the mean.
 general: ``images`` (N,H,W) or (N,H,W,3), ``masks`` (N,H,W), ``class_names`` (K,), ``test_images`` as images.
 Both: ``group`` (N,), ``ignore_label``, ``excluded_from_mean`` (names or labels), and of images of several sizes, each
-at the top left, ``sizes`` (N,2) and ``test_sizes`` (M,2): all optional. Other keys are let be.
+at the top left, ``sizes`` (N,2) and ``test_sizes`` (M,2); ``class_colours`` (K,), ``data_licence``, ``data_source``:
+all optional. Other keys are let be.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.card import CARD_KEYS, DataCard, card_arrays, card_of
 from storage.data.class_names import MOST_CLASSES, check_count
 from storage.errors import DataError
 
@@ -24,7 +26,7 @@ GENERAL_KEYS = ("images", "masks", "class_names", "test_images")
 SIZE_KEYS: tuple[Literal["sizes"], Literal["test_sizes"]] = ("sizes", "test_sizes")
 COMMON_KEYS = ("class_names", "group", "ignore_label", "excluded_from_mean", "no_data")
 MOST_NAMED = 8  # arrays that a sentence lists
-KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *SIZE_KEYS, *COMMON_KEYS))
+KEYS = frozenset((*HOMEWORK_KEYS, *GENERAL_KEYS, *SIZE_KEYS, *COMMON_KEYS, *CARD_KEYS))
 
 
 class Checked(TypedDict):
@@ -39,6 +41,7 @@ class Checked(TypedDict):
     test_images: NDArray[Any] | None
     sizes: NDArray[Any] | None
     test_sizes: NDArray[Any] | None
+    card: DataCard
 
 
 class Contents(Checked):
@@ -96,6 +99,7 @@ def to_arrays(contents: Checked) -> dict[str, NDArray[Any]]:
         arrays["group"] = contents["group"]
     if contents["test_images"] is not None:
         arrays["test_images"] = contents["test_images"]
+    arrays |= card_arrays(contents["card"])
     return arrays | {name: sizes for name in SIZE_KEYS if (sizes := contents[name]) is not None}
 
 
@@ -119,6 +123,7 @@ def _from_homework(arrays: Mapping[str, NDArray[Any]]) -> Contents:
         sizes=arrays.get("sizes"),
         test_sizes=arrays.get("test_sizes"),
         no_data=no_data_of(arrays),
+        card=card_of(arrays),
     )
 
 
@@ -135,6 +140,7 @@ def _from_general(arrays: Mapping[str, NDArray[Any]]) -> Contents:
         sizes=arrays.get("sizes"),
         test_sizes=arrays.get("test_sizes"),
         no_data=no_data_of(arrays),
+        card=card_of(arrays),
     )
 
 

@@ -83,7 +83,7 @@ def memory_limit() -> int:
 def _open(path: Path) -> zipfile.ZipFile:
     try:
         if not path.exists():
-            raise DataError("no such file; give the path of an .npz data set")
+            raise DataError("no such file; give the path of an .npz data set, or of a folder with images/ and masks/")
         if not path.is_file():
             raise DataError("is not a file (a folder?); give the path of an .npz data set")
     except OSError as error:  # a name that is too long, a folder that may not be looked into

@@ -80,7 +80,7 @@ USAGES = [
     ("train baseline out --data data.npz --device cuda:99", "--device"),
     ("enqueue s nothing", "presets are"),
     ("predict folder data.npz out.npz", "no bundle there"),
-    ("predict folder data.npz out.txt", ".npz or .csv"),
+    ("predict folder data.npz out.txt", ".npz, .csv or .png"),
     ("predict folder data.npz nowhere/out.npz", "does not exist"),
     ("evaluate missing data.npz", "no bundle there"),
     # studies and trials that there are not, or are not so

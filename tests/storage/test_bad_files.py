@@ -111,7 +111,7 @@ def test_wrong_contents(tmp_path, arrays, words):
 
 def test_missing_file_and_folder(tmp_path):
     assert "no such file" in refusal(tmp_path / "nothing.npz")
-    assert "is not a file" in refusal(tmp_path)
+    assert "has no folder images/, there are no folders in it" in refusal(tmp_path)
 
 
 def test_not_an_npz(tmp_path):

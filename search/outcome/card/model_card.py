@@ -144,8 +144,15 @@ def _data(contents: BundleContents) -> str:
         f"{'' if facts.channels == 1 else 's'}), in the scale of the data: nothing needs to be normalised beforehand.\n"
         f"Their numbers: {contents.pixels}, mean {contents.pixels.mean:.4g}, deviation {contents.pixels.std:.4g}."
         f" Mirrored in the training: {' and '.join(contents.recipe.augment.mirrors) or 'never'}.\n"
-        f"Labels: {labels}.{ignored}\nData digest: `{contents.data_digest}`.{_report(contents)}"
+        f"Labels: {labels}.{ignored}\nData digest: `{contents.data_digest}`.{_origin(contents)}{_report(contents)}"
     )
+
+
+def _origin(contents: BundleContents) -> str:
+    """Where the data come from and under which licence, as far as they say it."""
+    report = contents.report
+    said = {} if report is None else {"Source of the data": report.source, "Licence of the data": report.licence}
+    return "".join(f"\n{what}: {_cell(text)}." for what, text in said.items() if text)
 
 
 def _report(contents: BundleContents) -> str:
@@ -180,7 +187,7 @@ with torch.inference_mode():
     labels = network(images).argmax(dim=1)
 ```
 
-On a file of images: `marsearch predict . FILE masks.npz`"""
+On an image, a folder of images or a file of them: `marsearch predict . IN OUT`"""
 
 
 def _recipe(contents: BundleContents) -> str:

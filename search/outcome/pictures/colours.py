@@ -21,7 +21,10 @@ _GOLDEN = 0.618034  # share of the hue circle between neighbours: no two of the 
 
 
 def class_colours(facts: DataFacts) -> tuple[str, ...]:
-    """One ``#RRGGBB`` per label: greys for the classes left out of the mean, colours for the others."""
+    """One ``#RRGGBB`` per label: the data's own, else greys for the classes left out of the mean and colours"
+    " for others."""
+    if facts.colours:
+        return facts.colours
     greys = 0
     colours: list[str] = []
     for name in facts.class_names:

@@ -80,7 +80,14 @@ def _split(dataset: Dataset, found: Contamination, alike: Resemblance, seed: int
 
 def _report(dataset: Dataset, clean: str, found: Contamination, alike: Resemblance, parts: _Parts) -> DataReport:
     pixels = describe_pixels(dataset)
-    notes = (found.note, *_on_pixels(pixels), *_on_tests(dataset), *_on_resemblance(alike), *_on_parts(dataset, parts))
+    notes = (
+        *dataset.notes,
+        found.note,
+        *_on_pixels(pixels),
+        *_on_tests(dataset),
+        *_on_resemblance(alike),
+        *_on_parts(dataset, parts),
+    )
     return DataReport(
         **facts_of_arrays(dataset),
         pixels=pixels,

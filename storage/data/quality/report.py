@@ -31,7 +31,7 @@ class DataReport(BaseModel):
     class. excluded_from_mean: classes. clean: the rule for contaminated samples. left_out: how many it found.
     equal_images, near_equal_images: samples whose image stands elsewhere in the set, to the bit or nearly.
     parts: train, validation and, if there is one, holdout. notes: what a person should know, in sentences.
-    digest: sha256 of the contents.
+    digest: sha256 of the contents. licence, source: of the data, as they say themselves; "" where they do not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +53,8 @@ class DataReport(BaseModel):
     parts: Mapping[str, PartReport]
     notes: tuple[str, ...]
     digest: str
+    licence: str = ""
+    source: str = ""
 
 
 def report_on_part(dataset: Dataset, samples: NDArray[np.int64]) -> PartReport:
@@ -80,6 +82,8 @@ def facts_of_arrays(dataset: Dataset) -> dict[str, Any]:
         "class_shares": dict(zip(dataset.class_names, shares, strict=True)),
         "excluded_from_mean": dataset.excluded,
         "digest": dataset.digest,
+        "licence": dataset.card.licence,
+        "source": dataset.card.source,
     }
 
 
