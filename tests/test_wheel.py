@@ -93,3 +93,48 @@ def test_demo_runs_from_an_empty_folder(python: Path, tmp_path: Path) -> None:
     manifests = list(tmp_path.rglob("manifest.json"))
     assert manifests, "no bundle was written"
     assert "weights.safetensors" in json.dumps(json.loads(manifests[0].read_text()))
+
+
+SCRIPT = """
+from pathlib import Path
+
+import numpy as np
+from search import Leaderboard, Picture, Status, Study, TrainedNetwork, Trial, load_bundle
+
+study = Study.create("mars", data=Path("train.npz"), space="cpu", trials=40, sampler="tpe", budget_s="8h")
+study.work(workers=2, timeout=3600.0)
+best: Trial = study.best
+value: float | None = best.value
+board: Leaderboard = study.leaderboard()
+picture: Picture = study.panel(best.number)
+status: Status = study.status
+study.trials().to_csv("trials.csv")
+print(study.optuna.best_value, status.state, len(board), picture.title, value)
+with Study.open("mars", storage="sqlite:///x.db", home="runs") as found:
+    found.enqueue("baseline")
+    found.pause()
+network: TrainedNetwork = load_bundle("best")
+labels = network.predict(np.zeros((2, 64, 128), np.uint8))
+labels.astype(np.int64)
+"""
+WRONG = """
+from search import Study
+
+Study.create("mars", data="train.npz", trails=40)
+Study.create("mars", data="train.npz", trials="many")
+Study.open("mars").best.vlaue
+"""
+
+
+def test_a_strict_type_checker_knows_what_a_script_may_do(python: Path, tmp_path: Path) -> None:
+    def checked(text: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "script.py").write_text(text)
+        options = ("--strict", "--follow-imports=silent", "--cache-dir", tmp_path / "cache", "--config-file", "")
+        mypy = [sys.executable, "-m", "mypy", *options, "--python-executable", python, "script.py"]
+        own = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "MYPYPATH")}
+        return subprocess.run(mypy, cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
+
+    right, wrong = checked(SCRIPT), checked(WRONG)
+    assert right.returncode == 0, right.stdout
+    errors = [line for line in wrong.stdout.splitlines() if "error:" in line]
+    assert [line.rpartition("[")[2] for line in errors] == ["call-arg]", "arg-type]", "attr-defined]"], wrong.stdout
