@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 120  # of the text, in columns
 SHOWN = 20  # rows
 _CELL = 'style="text-align: {}; padding: 2px 8px; white-space: nowrap"'
+_LAST = 'style="text-align: left; padding: 2px 8px; min-width: 14em"'
 _COLOURS = {"complete": "#2E8B57", "pruned": "#B8860B", "running": "#2080B0", "fail": "#C0392B"}
 
 
@@ -52,21 +53,23 @@ class Leaderboard:
         return str(self)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th {_CELL.format(_side(place))}>{name}</th>" for place, name in enumerate(HEAD))
+        head = "".join(f"<th {_style(place)}>{name}</th>" for place, name in enumerate(HEAD))
         rows = [_row(cells(row), _COLOURS.get(row.state, "inherit")) for row in self.rows[:SHOWN]]
         rows.append(_row(constant_cells(self.constant), "inherit", "opacity: 0.65"))
         more = len(self.rows) - SHOWN
         rest = f"<p>and {more} more: <code>.to_frame()</code> has all</p>" if more > 0 else ""
         title = f'<caption style="text-align: left"><b>study {escape(self.study)}</b></caption>'
-        return f"<div><table>{title}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{rest}</div>"
+        table = f"{title}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        size = "font-size: 13px"
+        return f'<div style="overflow-x: auto; {size}"><table style="{size}">{table}</table>{rest}</div>'
 
 
 def _row(texts: tuple[str, ...], colour: str, style: str = "") -> str:
-    shown = [f"<td {_CELL.format(_side(place))}>{escape(text)}</td>" for place, text in enumerate(texts)]
+    shown = [f"<td {_style(place)}>{escape(text)}</td>" for place, text in enumerate(texts)]
     shown[1] = shown[1].replace('style="', f'style="color: {colour}; ')
     return f'<tr style="{style}">{"".join(shown)}</tr>'
 
 
-def _side(place: int) -> str:
-    """Texts, which are the state and the recipe, are aligned to the left, numbers to the right."""
-    return "left" if place in (1, len(HEAD) - 1) else "right"
+def _style(place: int) -> str:
+    """Texts, which are the state and the recipe, are aligned to the left, numbers to the right; the recipe may wrap."""
+    return _LAST if place == len(HEAD) - 1 else _CELL.format("left" if place == 1 else "right")

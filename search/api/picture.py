@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from optuna.trial import FrozenTrial
 from search.errors import UsageError
 from storage.atomic_write import write_bytes
 from storage.store import Store
+from storage.temporary_folder import temporary_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,13 @@ class Picture:
 
     def _repr_png_(self) -> bytes:
         return self.png
+
+
+def drawn(title: str, draw: Callable[[Path], None]) -> Picture:
+    """The picture that is drawn into a file."""
+    with temporary_folder() as folder:
+        draw(folder / "picture.png")
+        return Picture(title=title, png=(folder / "picture.png").read_bytes())
 
 
 def picture_of(store: Store, trial: FrozenTrial, name: str, title: str) -> Picture:

@@ -14,7 +14,7 @@ from search.api.control import give
 from search.api.creation import make
 from search.api.leaderboard import Leaderboard
 from search.api.options import StudyOptions, config_of, seconds_of, shows_options
-from search.api.picture import Picture, picture_of
+from search.api.picture import Picture, drawn, picture_of
 from search.api.place import WORKER_S, Place, settings_of
 from search.api.status import Status, held_up
 from search.api.trial import Trial, trial_of
@@ -22,6 +22,7 @@ from search.api.work import check_workers, serve_and_go_on
 from search.host.context import WorkOptions
 from search.log import tell
 from search.outcome.pictures.figures import CONFUSION, CURVES, PANEL
+from search.outcome.pictures.history import draw_history
 from search.studies import recipes, reports
 from search.studies.checkpoints import remove_study
 from search.studies.choice import chosen
@@ -174,6 +175,14 @@ class Study(AbstractContextManager["Study"]):
         with self._place.opened() as store:
             rows, constant = reports.leaderboard(store, self.name), reports.constant(store, self.name)
         return Leaderboard(study=self.name, rows=rows, constant=constant)
+
+    def history(self) -> Picture:
+        """The score of each trial in order, and the best one until then."""
+        with self._place.opened() as store:
+            definition, rows = Definition(load_config(store, self.name)), reports.leaderboard(store, self.name)
+        title = f"study {self.name}"
+        draw = partial(draw_history, rows=rows, title=title, constant=definition.best_constant)
+        return drawn(f"{title}: history", draw)
 
     def panel(self, trial: int | None = None) -> Picture:
         """Validation images, truth, prediction and errors of a trial, the best one by default.

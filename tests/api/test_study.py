@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
 
 import optuna
 import pytest
+from PIL import Image
 
 from search import Study
 from search.errors import UsageError
@@ -93,6 +95,8 @@ def test_its_pictures_are_those_that_a_trial_carries(tried: Study, tmp_path: Pat
     assert picture.title == "study tiny, trial 6: images"
     picture.save(tmp_path / "panel.png")
     assert (tmp_path / "panel.png").read_bytes() == picture.png
+    with Image.open(io.BytesIO(tried.history().png)) as drawn:
+        assert drawn.size == (900, 400)
     with pytest.raises(UsageError, match="trial 6 is complete and has no pictures"):
         tried.confusion()
     with pytest.raises(UsageError, match="choose another place"):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
+from search.outcome.leaderboard import Row
 from search.outcome.pictures.canvas import blank, save
 from search.outcome.pictures.colours import WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
 from search.outcome.pictures.figures import (
@@ -29,6 +30,7 @@ from search.outcome.pictures.figures import (
     write_confusion_csv,
     write_iou_csv,
 )
+from search.outcome.pictures.history import COMPLETE, PRUNED, draw_history
 from search.outcome.pictures.panel import lay_out, visible
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores, scores
@@ -330,3 +332,16 @@ def test_ordinary_samples_are_drawn_with_their_masks_over_them(tmp_path, mars):
     sand = rgb(class_colours(mars)[3]).astype(int)
     assert picture[top + 120, left + 20].tolist() == (sand // 2).tolist()  # half of the black below it
     assert picture[top + 10, left + 20].tolist() == [0, 0, 0]  # void: as the image, whose darkest it is
+
+
+def test_the_history_shows_each_trial_and_the_best_until_then(tmp_path: Path) -> None:
+    values = [("complete", 0.3), ("pruned", 0.1), ("complete", 0.6), ("fail", None), ("complete", math.nan)]
+    rows = [Row(number=number, state=state, value=value) for number, (state, value) in enumerate(values)]
+
+    def has(colour: str, shown: list[Row]) -> bool:
+        draw_history(tmp_path / "history.png", shown, title="study $mars", constant=0.2)
+        return bool((pixels(tmp_path / "history.png") == rgb(colour)).all(axis=-1).any())
+
+    assert (has(COMPLETE, rows), has(PRUNED, rows)) == (True, True)
+    assert (has(COMPLETE, rows[1:2]), has(PRUNED, rows[1:2])) == (False, True)
+    assert (has(COMPLETE, []), has(PRUNED, rows[3:])) == (False, False)
