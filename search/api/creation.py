@@ -7,7 +7,7 @@ from pathlib import Path
 from search.log import tell
 from search.studies.create import create
 from search.studies.limits import limits_note, weights_note
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from storage.store import Store
 from storage.studies.config import StudyConfig
 
@@ -23,7 +23,7 @@ def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None
     if not created.new:
         tell(f"study {name} is there already, with the same data and space", "study found", study=name)
         return
-    study = Study(created.config)
+    study = StudyDefinition(created.config)
     for note in study.report.notes:
         tell(note, "note on the data", study=name)
     made = f"study {name} created in {store.url}; {weights_note(study)}; {study.constant}"

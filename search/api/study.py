@@ -26,7 +26,7 @@ from search.outcome.pictures.history import draw_history
 from search.studies import recipes, reports
 from search.studies.checkpoints import remove_study
 from search.studies.choice import chosen
-from search.studies.study import Study as Definition
+from search.studies.study import StudyDefinition
 from spaces import Recipe
 from storage.database.engine import redact
 from storage.studies.config import StudyConfig
@@ -179,7 +179,7 @@ class Study(AbstractContextManager["Study"]):
     def history(self) -> Picture:
         """The score of each trial in order, and the best one until then."""
         with self._place.opened() as store:
-            definition, rows = Definition(load_config(store, self.name)), reports.leaderboard(store, self.name)
+            definition, rows = StudyDefinition(load_config(store, self.name)), reports.leaderboard(store, self.name)
         title = f"study {self.name}"
         draw = partial(draw_history, rows=rows, title=title, constant=definition.best_constant)
         return drawn(f"{title}: history", draw)
@@ -252,7 +252,7 @@ class Study(AbstractContextManager["Study"]):
 
     def _trial(self, number: int | None) -> Trial:
         with self._place.opened() as store:
-            definition = Definition(load_config(store, self.name))
+            definition = StudyDefinition(load_config(store, self.name))
             return trial_of(definition, chosen(store, self.name, number))
 
     def _picture(self, name: str, what: str, number: int | None) -> Picture:

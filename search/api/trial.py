@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 
 from search.outcome.leaderboard import Row
 from search.studies.reports import recipe_of, row_of
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from spaces import Recipe
 
 
@@ -29,6 +29,6 @@ class Trial(Row):
         return ", ".join([f"trial {self.number}", self.state, *scores, *filter(None, [self.summary])])
 
 
-def trial_of(study: Study, trial: FrozenTrial) -> Trial:
+def trial_of(study: StudyDefinition, trial: FrozenTrial) -> Trial:
     """The trial in words of its study."""
     return Trial(**vars(row_of(study, trial)), recipe=recipe_of(study, trial))

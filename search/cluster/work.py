@@ -16,7 +16,7 @@ from search.host.periodic_task import PeriodicTask, periodic_tasks, run_with_tim
 from search.host.progress import Endings
 from search.host.shutdown import BUDGET, Signals, counted_signals
 from search.host.work_done import WorkDone, work_done
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from storage.errors import StudyError
 from storage.store import Store
 from storage.studies.control import command
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 class StudyWatch:
     """The study as last seen; logs each trial that has ended. over: it is finished, was stopped or deleted."""
 
-    def __init__(self, store: Store, study: Study, target: int, exhausted: bool) -> None:
+    def __init__(self, store: Store, study: StudyDefinition, target: int, exhausted: bool) -> None:
         self.done = work_done((), target, Ends())
         self.over = False
         self._store = store
@@ -61,7 +61,7 @@ def work(ray: Any, store: Store, options: WorkOptions, slots: Slots, environment
     ray: Ray's module, connected. environment: of every host, with credentials. Raises StudyError for an unknown study;
     when every slot was given up before the end, UsageError or TrainingFailed with the last line of their hosts.
     """
-    known = Study(load_config(store, options.study))
+    known = StudyDefinition(load_config(store, options.study))
     target = known.target(options.trials or known.config.trials, trials_of(store, options.study))
     threads = {"OMP_NUM_THREADS": str(slots.cpus)}
     hosts = ClusterHosts(ray, slots, _arguments(options, slots), threads | dict(environment))

@@ -20,7 +20,7 @@ from search.host.reporter import TrialReporter, describe
 from search.host.state import INTERRUPTED, Training
 from search.studies.limits import constraint_values, needed_gb, refusal
 from search.studies.pruners import moments
-from search.studies.study import Study, trial_seed
+from search.studies.study import StudyDefinition, trial_seed
 from search.training.epoch import EpochRecord
 from search.worker import protocol
 from search.worker.process import WorkerDied, WorkerProcess
@@ -215,7 +215,7 @@ def _hear(context: HostContext, job: Job, message: Message, reporter: TrialRepor
     return None
 
 
-def _completed(study: Study, recipe: Recipe, reporter: TrialReporter, best: int) -> Completed | Failed:
+def _completed(study: StudyDefinition, recipe: Recipe, reporter: TrialReporter, best: int) -> Completed | Failed:
     value = study.value(reporter.epochs[best - 1])
     if math.isnan(value):
         reason = "the validation score is undefined: no class that counts occurs in the validation part"

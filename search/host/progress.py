@@ -36,7 +36,7 @@ class Endings:
     def look(self, trials: Sequence[FrozenTrial], target: int, constant: str = "") -> list[tuple[FrozenTrial, str]]:
         """The trials that have ended since the last look, in order, and a line on each.
 
-        trials: all of the study. constant: what stands behind a score, see `Study.constant_note`.
+        trials: all of the study. constant: what stands behind a score, see `StudyDefinition.constant_note`.
         """
         ended = {trial.number for trial in trials if trial.state.is_finished()}
         seen = ended if self._seen is None else self._seen

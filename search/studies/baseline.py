@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.studies.difference import Change, changes
 from search.studies.recipes import as_planned
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from spaces import Recipe, SpaceError, load_preset
 from spaces.axis import Scalar
 from spaces.domain import Fixed
@@ -34,7 +34,7 @@ class Baseline:
     trial: int | None = None
     value: float | None = None
 
-    def changes(self, study: Study, trial: FrozenTrial) -> tuple[Change, ...] | None:
+    def changes(self, study: StudyDefinition, trial: FrozenTrial) -> tuple[Change, ...] | None:
         """What the trial's recipe changes, in the settings that the study does not fix; None where nobody can say."""
         try:
             recipe, domains = study.recipe(trial), study.space.domains
@@ -51,7 +51,7 @@ class Baseline:
         return float(trial.values[0] - self.value)
 
 
-def baseline(study: Study, trials: Sequence[FrozenTrial]) -> Baseline:
+def baseline(study: StudyDefinition, trials: Sequence[FrozenTrial]) -> Baseline:
     """The study's baseline. trials: in order of their numbers."""
     try:
         known = _presets(study)
@@ -65,7 +65,7 @@ def baseline(study: Study, trials: Sequence[FrozenTrial]) -> Baseline:
 
 
 @lru_cache(maxsize=8)
-def _presets(study: Study) -> tuple[tuple[str, Recipe, Mapping[str, Scalar]], ...]:
+def _presets(study: StudyDefinition) -> tuple[tuple[str, Recipe, Mapping[str, Scalar]], ...]:
     """Each preset with its recipe and parameters in the study; without parameters where it lies outside the space."""
     found = []
     for name in NAMES:

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.errors import UsageError
 from search.studies.objective import objective_for, objective_note
 from search.studies.recipes import as_planned, params_for, recipe_for
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from search.training.arrays import label_counts
 from search.training.metrics import best_constant
 from search.worker.job_files import facts_of
@@ -65,11 +65,11 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
     space_of(wanted)  # what is wrong with the space is said before the data are looked through
     wanted, found = _examined(wanted, dataset, data)
     config = _completed(wanted, found, space_of(wanted))
-    trials, notes = _first_trials(Study(config))
+    trials, notes = _first_trials(StudyDefinition(config))
     waiting = [create_trial(state=TrialState.WAITING, system_attrs={"fixed_params": params}) for params in trials]
     config, bound = _bounded(config, waiting)
     notes = (*notes, *bound, *_beyond(len(trials), config.trials))
-    if note := objective_note(config.objective or "miou", wanted.objective, Study(config).constant):
+    if note := objective_note(config.objective or "miou", wanted.objective, StudyDefinition(config).constant):
         notes = (note, *notes)
     name = data.name or data.resolve().name  # of a folder that is given as a dot
     keep_dataset(store, dataset, name)
@@ -81,7 +81,7 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
 
 def _bounded(config: StudyConfig, trials: Iterable[FrozenTrial]) -> tuple[StudyConfig, tuple[str, ...]]:
     """The configuration with a target that its space has recipes for, and a note where it was larger."""
-    target = Study(config).target(config.trials, trials)
+    target = StudyDefinition(config).target(config.trials, trials)
     if target == config.trials:
         return config, ()
     recipes = f"{target} recipe{'s' if target != 1 else ''}"
@@ -89,7 +89,7 @@ def _bounded(config: StudyConfig, trials: Iterable[FrozenTrial]) -> tuple[StudyC
     return replace(config, trials=target), (note,)
 
 
-def _first_trials(study: Study) -> tuple[list[Params], tuple[str, ...]]:
+def _first_trials(study: StudyDefinition) -> tuple[list[Params], tuple[str, ...]]:
     """The parameters of the trials that the study begins with, each set once, and notes on them."""
     points: list[Params] = list(study.space.grid()) if study.config.sampler == "grid" else []
     warm, notes = _warm_starts(study)
@@ -111,7 +111,7 @@ def _beyond(first: int, trials: int) -> tuple[str, ...]:
 
 def _found(store: Store, known: StudyConfig, wanted: StudyConfig, space: Space, samples: int) -> Created:
     """Continue a study that exists. Raises StudyError naming what differs."""
-    study = Study(known)
+    study = StudyDefinition(known)
     same = wanted.data_digest == known.data_digest
     changed = _changed_axes(study.space, space) if same and not same_mapping(known.space, wanted.space) else []
     digest = known.space_digest if same and not changed else space.digest
@@ -160,7 +160,7 @@ def _words(domain: Domain) -> str:
     return f"{domain.value} (not searched)"
 
 
-def _warm_starts(study: Study) -> tuple[list[Params], tuple[str, ...]]:
+def _warm_starts(study: StudyDefinition) -> tuple[list[Params], tuple[str, ...]]:
     named = study.config.warm_start
     if named != "reports":
         return [params_for(study, recipe_for(study, named))] if named != "none" else [], ()

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 import numpy as np
 import optuna
 
-from search.studies.study import Study, trial_seed
+from search.studies.study import StudyDefinition, trial_seed
 from search.worker.gpus import Gpu
 from spaces import Recipe
 from spaces.space import Suggests
@@ -31,7 +31,7 @@ def countable() -> bool:
 
 
 def constraint_values(
-    study: Study, recipe: Recipe, gpu: Gpu | None = None, *, quick: bool = False
+    study: StudyDefinition, recipe: Recipe, gpu: Gpu | None = None, *, quick: bool = False
 ) -> Mapping[str, float]:
     """The study's constraints on a recipe: log2 of what it needs over what it may have, so feasible up to 0.
 
@@ -58,7 +58,7 @@ def constraint_values(
     return found
 
 
-def violation_of(study: Study, gpu: Gpu | None = None) -> Callable[[Suggests], float] | None:
+def violation_of(study: StudyDefinition, gpu: Gpu | None = None) -> Callable[[Suggests], float] | None:
     """How far a proposal is over the limits, in doublings, 0 for a feasible one; None where nothing is limited.
 
     For `search.studies.samplers.build_sampler`. gpu: as in `constraint_values`.
@@ -97,7 +97,7 @@ def refusal(over: Mapping[str, float], config: StudyConfig, gpu: Gpu | None) -> 
     return f"refused before training: {'; '.join(reasons)}" if reasons else ""
 
 
-def weights_note(study: Study) -> str:
+def weights_note(study: StudyDefinition) -> str:
     """A sentence on the disk that the weights of the best K trials take, from random recipes of the space.
 
     Only how many are kept where there is no torch to count with.
@@ -113,7 +113,7 @@ def weights_note(study: Study) -> str:
     return f"the weights of the best {keep} trials will take about {typical}, up to {most} if large networks win"
 
 
-def limits_note(study: Study) -> str:
+def limits_note(study: StudyDefinition) -> str:
     """A sentence on how many random recipes of the space the study's own limits refuse; "" where it has none.
 
     The memory of a device is known once a worker has it. Refused trials count towards the study's target, hence the
@@ -133,7 +133,7 @@ def limits_note(study: Study) -> str:
     return f"{note}; they count as pruned trials, so plan for more of them" if 2 * refused > SAMPLES else note
 
 
-def _random_recipes(study: Study) -> list[Recipe]:
+def _random_recipes(study: StudyDefinition) -> list[Recipe]:
     sampler = optuna.samplers.RandomSampler(seed=trial_seed(study.config.seed, 0) % 2**32)
     search = optuna.create_study(sampler=sampler)
     return [study.space.suggest(search.ask()) for _ in range(SAMPLES)]

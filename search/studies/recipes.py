@@ -8,7 +8,7 @@ import optuna
 
 from search.errors import UsageError
 from search.studies.limits import constraint_values, countable, refusal
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from spaces import DataFacts, Recipe, Space, SpaceError, adapt, load_preset, load_recipe, preset_names
 from spaces.axis import Scalar
 from spaces.domain import Fixed, Searched, nearest
@@ -28,12 +28,12 @@ def enqueue(store: Store, name: str, recipe: str | Recipe) -> None:
     Raises StudyError for an unknown study, UsageError for a recipe that is tried already, and as `recipe_for` and
     `params_for`.
     """
-    study = Study(load_config(store, name))
+    study = StudyDefinition(load_config(store, name))
     wanted = recipe if isinstance(recipe, Recipe) else recipe_for(study, recipe)
     enqueue_recipe(store, study, wanted, recipe if isinstance(recipe, str) else "the recipe")
 
 
-def enqueue_recipe(store: Store, study: Study, recipe: Recipe, named: str) -> None:
+def enqueue_recipe(store: Store, study: StudyDefinition, recipe: Recipe, named: str) -> None:
     """Let the next free worker try the recipe. named: what a refusal calls it.
 
     Raises UsageError for a recipe that is tried already, and as `params_for`.
@@ -64,7 +64,7 @@ def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) ->
         raise SpaceError(f"{named}: not readable as text ({error})") from error
 
 
-def recipe_for(study: Study, named: str) -> Recipe:
+def recipe_for(study: StudyDefinition, named: str) -> Recipe:
     """The recipe of that name, planned for the study's data where it has to be. Raises as `read_recipe`."""
     return read_recipe(named, study.facts, len(study.split.train))
 
@@ -93,7 +93,7 @@ def _rates(space: Space, section: Optimisation) -> dict[str, float]:
     return {}
 
 
-def params_for(study: Study, recipe: Recipe) -> dict[str, Scalar]:
+def params_for(study: StudyDefinition, recipe: Recipe) -> dict[str, Scalar]:
     """The parameters with which the study tries the recipe.
 
     Raises SpaceError when it lies outside the study's space, UsageError when it is over the study's own limits; those

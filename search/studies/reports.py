@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.outcome.evaluation import constant_document, number
 from search.outcome.leaderboard import Row, summarise
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from search.training.epoch import SUMMARY
 from search.training.metrics import Constant, mean_dice, scores
 from spaces import Recipe, SpaceError
@@ -36,7 +36,7 @@ State = Literal["running", "idle", "paused", "stopped", "finished"]
 
 def study_report(store: Store, name: str) -> dict[str, Any]:
     """State, counts, the best trial and the workers, ready for JSON. Raises StudyError for an unknown study."""
-    study = Study(load_config(store, name))
+    study = StudyDefinition(load_config(store, name))
     trials = outcomes(store, name)
     counts, best = count(trials), best_of(trials)
     known = presences(store, name)
@@ -92,16 +92,16 @@ def trial_reports(store: Store, name: str) -> list[dict[str, Any]]:
 
 def leaderboard(store: Store, name: str) -> tuple[Row, ...]:
     """The rows of the leaderboard. Raises StudyError for an unknown study."""
-    study = Study(load_config(store, name))
+    study = StudyDefinition(load_config(store, name))
     return tuple(replace(row_of(study, trial), mean_dice=_mean_dice(study, trial)) for trial in trials_of(store, name))
 
 
 def constant(store: Store, name: str) -> Constant:
     """What the best constant answer reaches in the study. Raises StudyError for an unknown study."""
-    return Study(load_config(store, name)).constant
+    return StudyDefinition(load_config(store, name)).constant
 
 
-def row_of(study: Study, trial: FrozenTrial) -> Row:
+def row_of(study: StudyDefinition, trial: FrozenTrial) -> Row:
     """The trial's row of the leaderboard."""
     known, recipe = trial.user_attrs, recipe_of(study, trial)
     return Row(
@@ -116,7 +116,7 @@ def row_of(study: Study, trial: FrozenTrial) -> Row:
     )
 
 
-def _mean_dice(study: Study, trial: FrozenTrial) -> float | None:
+def _mean_dice(study: StudyDefinition, trial: FrozenTrial) -> float | None:
     """The mean Dice of the epoch that counts; None where the trial has no confusion matrix, or it is undefined."""
     confusion = trial.user_attrs.get("confusion")
     if confusion is None:
@@ -124,14 +124,14 @@ def _mean_dice(study: Study, trial: FrozenTrial) -> float | None:
     return number(mean_dice(scores(confusion, study.facts), study.facts))
 
 
-def _best(study: Study, trial: FrozenTrial) -> dict[str, Any]:
+def _best(study: StudyDefinition, trial: FrozenTrial) -> dict[str, Any]:
     recipe = recipe_of(study, trial)
     shown = None if recipe is None else recipe.model_dump(mode="json")
     beside = constant_document(study.constant)
     return {"number": trial.number, "value": trial.value, **_scores(trial), "constant": beside, "recipe": shown}
 
 
-def _holdout(store: Store, study: Study) -> dict[str, Any] | None:
+def _holdout(store: Store, study: StudyDefinition) -> dict[str, Any] | None:
     """The part that no trial saw: how many images, how often the study was scored on them, and the newest scores."""
     images = len(study.split.holdout)
     if not images:
@@ -142,7 +142,7 @@ def _holdout(store: Store, study: Study) -> dict[str, Any] | None:
     return {"images": images, "looks": len(seen), **scores}
 
 
-def recipe_of(study: Study, trial: FrozenTrial) -> Recipe | None:
+def recipe_of(study: StudyDefinition, trial: FrozenTrial) -> Recipe | None:
     """The recipe; None before all parameters are there, or where today's axes cannot say what an older study tried."""
     try:
         return study.recipe(trial)

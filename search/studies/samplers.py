@@ -23,7 +23,7 @@ from search.studies.candidate import Candidate
 from search.studies.limits import violation_of
 from search.studies.near_best import NearBestSampler
 from search.studies.pruners import build_pruner, rungs
-from search.studies.study import Study, trial_seed
+from search.studies.study import StudyDefinition, trial_seed
 from search.worker.gpus import Gpu
 from spaces import Space
 from spaces.space import Suggests
@@ -123,7 +123,7 @@ def params_of_others(study: optuna.Study, trial: FrozenTrial) -> Sequence[Params
     return [params for other in others if (params := params_of(other)) and other is not trial]  # itself has none yet
 
 
-def build_sampler(study: Study, violation: Callable[[Suggests], float] | None = None) -> BaseSampler:
+def build_sampler(study: StudyDefinition, violation: Callable[[Suggests], float] | None = None) -> BaseSampler:
     """The study's sampler. A grid's points are enqueued, so its sampler only fills up what is missing at random.
 
     violation: see `StudySampler`; None where nothing is limited.
@@ -139,7 +139,7 @@ def sampler_of(config: StudyConfig) -> Callable[[int], BaseSampler]:
     return partial(NearBestSampler, startup=max(4, min(most, config.trials // 4)))
 
 
-def load_study(store: Store, study: Study, gpu: Gpu | None = None) -> optuna.Study:
+def load_study(store: Store, study: StudyDefinition, gpu: Gpu | None = None) -> optuna.Study:
     """An Optuna study of its own for one thread, with the study's sampler and pruner.
 
     gpu: of the trainings that the thread will run, so that recipes too large for them are not proposed.

@@ -29,7 +29,7 @@ from storage.trials.retries import earlier_attempts, first_attempt
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyDefinition:
     """The configuration of a study; what its texts stand for is read once, when it is first asked for."""
 
     config: StudyConfig
@@ -113,7 +113,7 @@ class Study:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenStudy(Study):
+class OpenStudy(StudyDefinition):
     """A study with its data on this machine.
 
     data: local file of the data set. panel: the samples shown for each trial.
@@ -142,9 +142,9 @@ class OpenStudy(Study):
 def open_study(store: Store, name: str, home: Path) -> OpenStudy:
     """Open a study, fetching its data set into home's cache.
 
-    Raises StudyError for an unknown study and as `Study.space`, DataError, ArtifactError.
+    Raises StudyError for an unknown study and as `StudyDefinition.space`, DataError, ArtifactError.
     """
-    study = Study(load_config(store, name))
+    study = StudyDefinition(load_config(store, name))
     _ = study.space  # while nothing has begun yet
     data = fetch_dataset(store, study.config.data_digest, home / "cache")
     dataset = read_dataset(data)

@@ -14,7 +14,7 @@ from optuna.artifacts import upload_artifact
 from search import Study
 from search.outcome.pictures.canvas import blank, save
 from search.outcome.pictures.figures import PANEL
-from search.studies.study import Study as Definition
+from search.studies.study import StudyDefinition
 from storage.store import open_store
 from storage.studies.studies import load_config
 from support.studies import TINY_SPACE, add_every_kind
@@ -45,7 +45,7 @@ def made_and_tried(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path
         found = optuna.load_study(study_name="tiny", storage=store.trials)
         add_every_kind(found)
         best = found.ask()
-        Definition(load_config(store, "tiny")).space.suggest(best)
+        StudyDefinition(load_config(store, "tiny")).space.suggest(best)
         picture = home / PANEL
         save(blank(40, 30), picture)
         upload_artifact(artifact_store=store.artifacts, file_path=str(picture), study_or_trial=best)

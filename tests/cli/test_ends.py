@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from search.host.state import TIME_OVER
 from search.studies.reports import study_report, trial_reports
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from search.training.epoch import EpochRecord
 from spaces import dump_recipe
 from storage.database.schema import StudyTable
@@ -95,7 +95,7 @@ def test_what_ends_a_study_is_shown(
     report = json.loads(marsearch("status", "long", "--json", **places).stdout)
     assert report["end"] == {"reason": "no better trial in the last 2", "option": "--patience"}
     assert (report["budget_s"], report["patience_trials"], report["worked_s"]) == (5400.0, 2, 0.0)
-    recipe = Study(load_config(store, "long")).space.suggest(optuna.create_study().ask())
+    recipe = StudyDefinition(load_config(store, "long")).space.suggest(optuna.create_study().ask())
     (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
     enqueued = marsearch("enqueue", "long", "recipe.yaml", **places)
     ended = "recipe.yaml waits in study long: the study has ended, no better trial in the last 2"

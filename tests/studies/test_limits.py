@@ -20,7 +20,7 @@ from search.studies.limits import constraint_values, limits_note, refusal, viola
 from search.studies.pruners import STARTUP, build_pruner, rungs
 from search.studies.recipes import enqueue
 from search.studies.samplers import build_sampler
-from search.studies.study import Study, open_study
+from search.studies.study import StudyDefinition, open_study
 from search.training.footprint import meta_network
 from search.worker.devices import device_slots, smallest_gpu
 from search.worker.gpus import Gpu
@@ -53,11 +53,11 @@ def plan(created: Created) -> StudyConfig:
     return created.config
 
 
-def study_of(plan: StudyConfig, text: str = "") -> Study:
+def study_of(plan: StudyConfig, text: str = "") -> StudyDefinition:
     """The study of this configuration on data with the facts above, in the space of this text."""
     space = bind(FACTS, text, epochs=plan.epochs)
     derived = {"facts": FACTS.model_dump_json(), "space_digest": space.digest, "domains": dump_domains(space)}
-    return Study(replace(plan, space=text, **derived))
+    return StudyDefinition(replace(plan, space=text, **derived))
 
 
 def values(plan: StudyConfig, device_gb: float | None, *, quick: bool = False) -> Mapping[str, float]:
@@ -71,7 +71,7 @@ def parameters(recipe: Recipe) -> int:
 
 def test_without_limits_there_are_no_constraints(plan: StudyConfig) -> None:
     assert values(plan, None) == {}
-    assert violation_of(Study(plan)) is None
+    assert violation_of(StudyDefinition(plan)) is None
     assert refusal({}, plan, None) == ""
 
 
@@ -167,10 +167,11 @@ def refused(trial: Trial, over: float) -> None:
 
 
 def test_refused_trials_are_finished_and_never_the_best(plan: StudyConfig) -> None:
-    study = optuna.create_study(direction="maximize", sampler=build_sampler(Study(plan)), pruner=build_pruner(plan))
+    sampler = build_sampler(StudyDefinition(plan))
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=build_pruner(plan))
 
     def objective(trial: Trial) -> float:
-        Study(plan).space.suggest(trial)
+        StudyDefinition(plan).space.suggest(trial)
         if trial.number % 2:
             refused(trial, 1.0)
         trial.set_constraint("params", -1.0)
@@ -231,7 +232,7 @@ def infeasible(plan: StudyConfig, text: str, *, mode: str, trials: int = 200) ->
     space, plan = study.space, study.config
     screen = violation_of(study) if mode == "screened" else None
     search = optuna.create_study(
-        direction="maximize", sampler=build_sampler(Study(plan), screen), pruner=build_pruner(plan)
+        direction="maximize", sampler=build_sampler(StudyDefinition(plan), screen), pruner=build_pruner(plan)
     )
     over: list[bool] = []
 
@@ -299,15 +300,15 @@ def test_presets_over_the_limit_are_not_tried_first(store: Store, inputs: Callab
     waiting = optuna.load_study(study_name="tiny", storage=store.trials).get_trials()
     assert made.config.max_params == 20_000
     assert any(note.startswith(f"{len(waiting)} of ") and "published recipes fit" in note for note in made.notes)
-    space = Study(made.config).space
+    space = StudyDefinition(made.config).space
     recipes = [space.recipe(trial.system_attrs["fixed_params"]) for trial in waiting]
     assert all(count_parameters(meta_network(recipe, space.facts)) <= 20_000 for recipe in recipes)
-    assert "--max-params 20,000: refuses " in limits_note(Study(made.config))
+    assert "--max-params 20,000: refuses " in limits_note(StudyDefinition(made.config))
     with pytest.raises(UsageError, match=r"over the limits of study tiny: .* parameters, --max-params is 20,000"):
         enqueue(store, "tiny", "report-c-unet")
 
 
 def test_an_impossible_limit_is_said_at_once(plan: StudyConfig) -> None:
-    assert limits_note(Study(plan)) == ""
-    note = limits_note(Study(replace(plan, max_params=1, max_gpu_gb=0.5)))
+    assert limits_note(StudyDefinition(plan)) == ""
+    note = limits_note(StudyDefinition(replace(plan, max_params=1, max_gpu_gb=0.5)))
     assert note.startswith("--max-params 1 and --max-gpu-gb 0.5: refuses all of 24 random recipes")

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from search.studies import reports
 from search.studies.create import Created
 from search.studies.reports import study_list, study_report
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from storage.store import Store, open_store
 from storage.studies.studies import trials_of
 from support.studies import add_every_kind
@@ -24,7 +24,7 @@ def study(store: Store, created: Created) -> optuna.Study:
     found = optuna.load_study(study_name="tiny", storage=store.trials)
     add_every_kind(found)
     best = found.ask()
-    Study(created.config).space.suggest(best)
+    StudyDefinition(created.config).space.suggest(best)
     best.report(0.6, 3)
     found.tell(best, 0.6)
     return found

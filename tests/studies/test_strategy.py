@@ -17,7 +17,7 @@ from search.studies.create import Created, create
 from search.studies.near_best import NearBestSampler
 from search.studies.pruners import STARTUP, build_pruner, rungs
 from search.studies.samplers import build_sampler, sampler_of
-from search.studies.study import Study, trial_seed
+from search.studies.study import StudyDefinition, trial_seed
 from storage.store import Store
 from storage.studies.config import StudyConfig, declared
 from storage.studies.studies import load_config
@@ -28,11 +28,11 @@ CHOICES = {field.name: get_args(field.type) for field in declared()}
 
 
 def params_of_trials(plan: StudyConfig, numbers: int) -> list[dict[str, object]]:
-    study = optuna.create_study(direction="maximize", sampler=build_sampler(Study(plan)))
+    study = optuna.create_study(direction="maximize", sampler=build_sampler(StudyDefinition(plan)))
     found = []
     for _ in range(numbers):
         trial = study.ask()
-        Study(plan).space.suggest(trial)
+        StudyDefinition(plan).space.suggest(trial)
         found.append(dict(trial.params))
         study.tell(trial, 0.5)
     return found

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from search.errors import UsageError
 from search.studies.create import Created, create
 from search.studies.recipes import as_planned, enqueue, read_recipe, recipe_for
-from search.studies.study import Study, open_study
+from search.studies.study import StudyDefinition, open_study
 from spaces import FINALS, DataFacts, Recipe, Space, SpaceError, bind, dump_recipe, load_preset
 from spaces.domain import Default
 from spaces.recipe import Optimisation
@@ -98,7 +98,7 @@ def enqueued(store: Store, space: Space) -> list[Recipe]:
 def test_a_study_of_the_whole_space_first_tries_every_final(store: Store, inputs: Callable[..., Inputs]) -> None:
     made = create(store, *inputs(space="", warm_start="reports", trials=len(FINALS)))
     assert made.notes == ()
-    study = Study(made.config)
+    study = StudyDefinition(made.config)
     space = study.space
     samples = len(study.split.train)
     tried = enqueued(store, space)
@@ -112,7 +112,7 @@ def test_the_default_space_begins_with_the_published_recipes_that_fit(
     store: Store, inputs: Callable[..., Inputs]
 ) -> None:
     made = create(store, *inputs(space=StudyConfig.space, warm_start="reports", trials=len(FINALS)))
-    tried = enqueued(store, Study(made.config).space)
+    tried = enqueued(store, StudyDefinition(made.config).space)
     assert 0 < len(tried) < len(FINALS)
     [note] = made.notes
     assert note.startswith(f"{len(tried)} of {len(FINALS)} published recipes fit and are tried first; --space whole")
@@ -149,7 +149,7 @@ def test_a_rate_that_the_optimiser_does_not_read_is_moved_into_the_space(
 
 
 def test_a_rate_that_the_optimiser_reads_must_lie_in_the_space(store: Store, inputs: Callable[..., Inputs]) -> None:
-    space = Study(create(store, *inputs(space=StudyConfig.space)).config).space
+    space = StudyDefinition(create(store, *inputs(space=StudyConfig.space)).config).space
     recipe = Recipe(optimisation=Optimisation(optimizer="sgd", sgd_lr=0.3))
     with pytest.raises(SpaceError, match=r"optimisation\.sgd_lr: the recipe has 0\.3, this study allows 0\.01 to 0\.2"):
         space.params(as_planned(space, recipe))
@@ -157,7 +157,7 @@ def test_a_rate_that_the_optimiser_reads_must_lie_in_the_space(store: Store, inp
 
 def test_the_space_for_cpus_begins_with_recipes_of_its_own(store: Store, inputs: Callable[..., Inputs]) -> None:
     made = create(store, *inputs(space="base: cpu", warm_start="reports"))
-    tried = enqueued(store, Study(made.config).space)
+    tried = enqueued(store, StudyDefinition(made.config).space)
     assert {recipe.model.network.shrink for recipe in tried} == {2}
     assert len(tried) == 2
 
@@ -167,7 +167,7 @@ def test_a_recipe_keeps_its_weights_as_it_says_where_the_space_says_nothing(
 ) -> None:
     (tmp_path / "mine.yaml").write_text("optimisation: {ema: 0.9, kept: last}")
     made = create(store, *inputs(space="base: whole", warm_start=str(tmp_path / "mine.yaml")))
-    [recipe] = enqueued(store, Study(made.config).space)
+    [recipe] = enqueued(store, StudyDefinition(made.config).space)
     assert (recipe.optimisation.ema, recipe.optimisation.kept) == (0.9, "last")
 
 
@@ -203,7 +203,7 @@ def test_excluded_pixels_are_trained_on_as_the_objective_counts_them(
         return inputs(space=StudyConfig.space, objective=objective, **changes)
 
     made = create(store, *asked())
-    domain = Study(made.config).space.domains["loss.ignore_excluded"]
+    domain = StudyDefinition(made.config).space.domains["loss.ignore_excluded"]
     assert (type(domain), domain.value) == (Default, objective == "miou")
     assert not create(store, *asked()).new
     assert not create(store, *asked(trials=20)).new
@@ -225,7 +225,7 @@ def test_enqueue_refuses_what_the_space_does_not_hold(store: Store, created: Cre
 def test_a_preset_is_enqueued_by_name_for_the_data_of_the_study(store: Store, inputs: Callable[..., Inputs]) -> None:
     made = create(store, *inputs(space=""))
     enqueue(store, "tiny", "nnunet-plan")
-    study = Study(made.config)
+    study = StudyDefinition(made.config)
     space = study.space
     [tried] = enqueued(store, space)
     assert tried == as_planned(study.space, recipe_for(study, "nnunet-plan"))
@@ -280,7 +280,7 @@ def test_the_same_space_in_other_words_is_the_same_study(
 def test_a_warm_start_matters_only_when_the_study_is_created(
     store: Store, inputs: Callable[..., Inputs], tmp_path: Path
 ) -> None:
-    space, recipe = Study(create(store, *inputs(study="donor")).config).space, tmp_path / "mine.yaml"
+    space, recipe = StudyDefinition(create(store, *inputs(study="donor")).config).space, tmp_path / "mine.yaml"
     donor = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
     recipe.write_text(dump_recipe(space.suggest(donor)))
     made = create(store, *inputs(warm_start=str(recipe)))
@@ -301,7 +301,7 @@ def test_presets_are_adapted_to_data_without_excluded_classes(
     plain = build_dataset(images=drawn.images, masks=drawn.masks, class_names=drawn.class_names, excluded=())
     write_dataset(plain, data)
     made = create(store, *inputs(data=data, space="", warm_start="reports"))
-    study = Study(made.config)
+    study = StudyDefinition(made.config)
     tried = enqueued(store, study.space)
     assert len(tried) == len(FINALS)
     assert tried[0] == as_planned(study.space, load_preset("baseline"))
@@ -337,7 +337,7 @@ def test_a_creation_that_ends_at_any_step_is_completed_by_the_same(
         assert list_studies(store) == ()
     made = create(store, *inputs(space=GRID, sampler="grid"))
     assert made.new
-    points = list(Study(made.config).space.grid())
+    points = list(StudyDefinition(made.config).space.grid())
     assert len(points) == 4
     assert waiting(store) == points
     assert not create(store, *inputs(space=GRID, sampler="grid")).new

@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 from search.host.host import work
 from search.studies.create import create
 from search.studies.samplers import load_study
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from search.worker.checkpoint_file import epoch_of
 from spaces import dump_recipe
 from storage.store import Store
@@ -124,7 +124,7 @@ def test_a_recipe_is_not_proposed_twice_where_some_axes_have_no_end(
     )
     made = create(store, *inputs(space=mixed, trials=100))
     assert made.config.trials == 100
-    study, space = load_study(store, Study(made.config)), Study(made.config).space
+    study, space = load_study(store, StudyDefinition(made.config)), StudyDefinition(made.config).space
     seen = []
     for _ in range(30):
         trial = study.ask()
@@ -153,7 +153,7 @@ def test_enqueuing_says_when_nobody_takes_it_up(
 ) -> None:
     """optuna/optuna#3518: a trial that was enqueued where nobody works waited for ever, without a word."""
     made = create(store, *inputs(space=GRID.replace("filters: 4", "filters: [4, 5, 6]"), trials=1))
-    recipes = [Study(made.config).space.recipe(point) for point in Study(made.config).space.grid()]
+    recipes = [StudyDefinition(made.config).space.recipe(point) for point in StudyDefinition(made.config).space.grid()]
     files = [tmp_path / f"recipe{number}.yaml" for number in range(len(recipes))]
     for file, recipe in zip(files, recipes, strict=True):
         file.write_text(dump_recipe(recipe))

@@ -18,7 +18,7 @@ from search.dashboard.board.recipe_form import Refused, read_recipe_form
 from search.dashboard.board.snapshot import Board
 from search.errors import SearchError, UsageError
 from search.studies.recipes import enqueue_recipe
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from spaces import SpaceError
 from storage.errors import StorageError
 from storage.studies.control import set_command
@@ -77,7 +77,7 @@ class Controls:
         return "The recipe waits for the next free worker."
 
 
-def note_of(board: Board, study: Study) -> str:
+def note_of(board: Board, study: StudyDefinition) -> str:
     """What people have noted on the study."""
     from optuna_dashboard import get_note
 

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from search.dashboard.board.snapshot import Board
 from search.studies.baseline import baseline
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from storage.studies.epochs import EpochPoint, curves
 
 MOST_DOTS = 400  # trials of the chart, evenly over all of them
@@ -50,7 +50,7 @@ def thinned(items: Sequence[Any], most: int) -> list[Any]:
     return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
 
 
-def _curve(study: Study, number: int, points: Sequence[EpochPoint]) -> dict[str, Any]:
+def _curve(study: StudyDefinition, number: int, points: Sequence[EpochPoint]) -> dict[str, Any]:
     kept: list[EpochPoint] = thinned(points, MOST_POINTS)
     strict = study.config.objective == "miou_strict"
     return {

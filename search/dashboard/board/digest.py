@@ -14,7 +14,7 @@ from search.dashboard.board.chart import draw_chart
 from search.dashboard.board.scored import ScoredTrial, scored
 from search.dashboard.plots import finished_version
 from search.outcome.pictures.colours import class_colours
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from storage.trials.queries import ranked
 from storage.trials.trial_times import seconds_of
 
@@ -53,7 +53,7 @@ class Digests:
         self._kept: OrderedDict[tuple[int, int], tuple[tuple[int, int, int], Digest]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, identity: tuple[int, int], study: Study, trials: Sequence[FrozenTrial]) -> Digest:
+    def of(self, identity: tuple[int, int], study: StudyDefinition, trials: Sequence[FrozenTrial]) -> Digest:
         """The digest of these trials. identity: of the study, whose id may belong to another one later."""
         version = finished_version(trials)
         with self._lock:
@@ -69,7 +69,7 @@ class Digests:
         return made
 
 
-def digest(study: Study, trials: Sequence[FrozenTrial]) -> Digest:
+def digest(study: StudyDefinition, trials: Sequence[FrozenTrial]) -> Digest:
     """Go through the trials."""
     found = scored(trials, study.facts.class_names)
     return Digest(

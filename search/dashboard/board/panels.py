@@ -13,7 +13,7 @@ from search.dashboard.poll.trial_json import artifacts
 from search.outcome.pictures.figures import PANEL, PANEL_IMAGES
 from search.outcome.pictures.label_maps import HEAD, LABELS, LabelSheet, read_sheet
 from search.outcome.pictures.panel import COLUMNS, Grid, lay_out
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from storage.artifacts.artifact_id import is_artifact_id
 from storage.artifacts.artifact_store import ArtifactStore, not_found
 from storage.database.optuna_schema import trial_id_of
@@ -62,7 +62,7 @@ class Panels:
         self._heads: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, study_id: int, trial: FrozenTrial, study: Study) -> Panel | None:
+    def of(self, study_id: int, trial: FrozenTrial, study: StudyDefinition) -> Panel | None:
         """The trial's picture; None when it has none, or none that can be read."""
         file = file_of(trial, PANEL)
         size = None if file is None else _size(self._head(file))

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from search.errors import UsageError
 from search.studies.difference import SECTIONS, spelled, values_of, words
 from search.studies.recipes import as_planned, recipe_for
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from spaces import Recipe, SpaceError, preset_names
 from spaces.axis import Scalar, contains, describe
 from spaces.domain import Default, Domain, Fixed
@@ -54,7 +54,7 @@ class Refused(Exception):
         self.wrong = dict(wrong)
 
 
-def start_values(study: Study, start: str, trial: FrozenTrial | None) -> dict[str, Scalar]:
+def start_values(study: StudyDefinition, start: str, trial: FrozenTrial | None) -> dict[str, Scalar]:
     """The settings that a form begins with: those of a trial, or else of the preset of that name.
 
     Raises SpaceError and StudyError for a recipe that today's axes cannot express, UsageError for an unknown start.
@@ -67,7 +67,7 @@ def start_values(study: Study, start: str, trial: FrozenTrial | None) -> dict[st
 
 
 def groups(
-    study: Study, values: Mapping[str, Scalar | str], wrong: Mapping[str, str] | None = None
+    study: StudyDefinition, values: Mapping[str, Scalar | str], wrong: Mapping[str, str] | None = None
 ) -> tuple[Group, ...]:
     """The form's fields by section. values: by dotted name; what is missing has a value of its axis."""
     found: dict[str, list[Field]] = {}
@@ -88,7 +88,7 @@ def groups(
     )
 
 
-def read_recipe_form(study: Study, sent: Mapping[str, str]) -> Recipe:
+def read_recipe_form(study: StudyDefinition, sent: Mapping[str, str]) -> Recipe:
     """The recipe that was filled in; settings that it has no use for are left out.
 
     Raises Refused for a value outside its axis, SpaceError for values that make no recipe together.
@@ -114,7 +114,7 @@ def distribution_of(domain: Domain) -> BaseDistribution:
     return domain.distribution
 
 
-def _open(study: Study) -> Iterator[tuple[str, Domain]]:
+def _open(study: StudyDefinition) -> Iterator[tuple[str, Domain]]:
     """The settings that the study does not fix, those of parts that it leaves out aside."""
     domains = study.space.domains
     never = tuple(path.removesuffix("use") for path, use in domains.items() if path.endswith(".use") and _never(use))

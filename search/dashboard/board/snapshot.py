@@ -20,7 +20,7 @@ from search.outcome.leaderboard import Row
 from search.studies.baseline import Baseline, baseline
 from search.studies.difference import Change
 from search.studies.reports import row_of, state_of, worker_report
-from search.studies.study import Study
+from search.studies.study import StudyDefinition
 from spaces import DataFacts
 from storage.database.optuna_schema import study_id_of, trial_id_of
 from storage.errors import StudyError
@@ -142,7 +142,7 @@ class Board:
         )
         return tuple(sorted(found, key=lambda study: study.id))
 
-    def study(self, study_id: int) -> Study:
+    def study(self, study_id: int) -> StudyDefinition:
         """The study of that id.
 
         Raises KeyError for an unknown id, StudyError for a study that marsearch did not create.
@@ -156,7 +156,7 @@ class Board:
         """All trials of the study as they are shown."""
         return self.view.get_all_trials(study_id, deepcopy=False)
 
-    def digest(self, study_id: int, study: Study, trials: Sequence[FrozenTrial]) -> Digest:
+    def digest(self, study_id: int, study: StudyDefinition, trials: Sequence[FrozenTrial]) -> Digest:
         """What is shown of its finished trials."""
         return self._digests.of((study_id, self.view.generation(study_id)), study, trials)
 
@@ -193,7 +193,7 @@ class Board:
             hosts=len(there),
         )
 
-    def _entry(self, study: Study, study_id: int, trial: FrozenTrial, base: Baseline) -> LeaderboardEntry:
+    def _entry(self, study: StudyDefinition, study_id: int, trial: FrozenTrial, base: Baseline) -> LeaderboardEntry:
         described = self._describe(study, study_id, trial, base)
         return LeaderboardEntry(
             row=described.row,
@@ -204,7 +204,7 @@ class Board:
             gain=base.gain(trial),
         )
 
-    def _describe(self, study: Study, study_id: int, trial: FrozenTrial, base: Baseline) -> _Described:
+    def _describe(self, study: StudyDefinition, study_id: int, trial: FrozenTrial, base: Baseline) -> _Described:
         """The trial in words, made once: a complete trial never changes."""
         key = (self.view.generation(study_id), trial_id_of(trial), base.name)
         with self._lock:
@@ -232,6 +232,6 @@ def _listed(host: dict[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _study(config: StudyConfig) -> Study:
+def _study(config: StudyConfig) -> StudyDefinition:
     """The study of this configuration, whose texts need not be read again for each page."""
-    return Study(config)
+    return StudyDefinition(config)
