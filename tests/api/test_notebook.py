@@ -12,8 +12,7 @@ import nbformat
 import pytest
 
 from search.api.notebook import SENTENCES, NotebookProgress, as_html
-from search.host.progress import Standing
-from storage.trials.queries import Counts
+from search.host.progress import ShownCounts, Standing
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "first_study.ipynb"
 HOSTILE = "<img src=x onerror='alert(1)'>"
@@ -22,7 +21,7 @@ HOSTILE = "<img src=x onerror='alert(1)'>"
 def standing(**changes: Any) -> Standing:
     known = {
         "study": "mars",
-        "counts": Counts(complete=3, pruned=1, failed=0, running=2, waiting=4),
+        "counts": ShownCounts(complete=3, pruned=1, failed=0, running=2, ending=1, waiting=4),
         "target": 10,
         "best": "best 0.6123, trial 2 (best constant answer 0.2500)",
         "left": "about 3 min 20 s left",
@@ -34,7 +33,11 @@ def standing(**changes: Any) -> Standing:
 
 def test_the_display_says_what_the_terminal_says() -> None:
     page = as_html(standing())
-    for words in ("4 of 10 trials", "3 complete, 1 pruned, 0 failed, 2 running, 4 waiting", "about 3 min 20 s left"):
+    for words in (
+        "4 of 10 trials",
+        "3 complete, 1 pruned, 0 failed, 2 running, 1 ending, 4 waiting",
+        "about 3 min 20 s left",
+    ):
         assert words in page
     assert "trial 6, epoch 11 of 12, mIoU 0.6001" in page
     assert "width: 40.0%" in page
