@@ -27,6 +27,7 @@ from storage.database.retry import reason
 from storage.errors import DatabaseError, StorageError, StudyError
 from storage.store import Store
 from storage.studies.ends import is_over
+from storage.studies.hosts import is_registered
 from storage.studies.studies import load_config, trials_of
 from storage.trials.queries import count
 
@@ -145,6 +146,8 @@ class HostContext:
             error = DatabaseError(f"the database {self.store.url} does not answer as it should: {why}")
         try:
             load_config(self.store, self.opened.config.study)
+            if isinstance(error, KeyError) and not is_registered(self.store, self.host):  # the config is deleted last
+                error = StudyError(f"study {self.opened.config.study!r} was deleted while this host worked on it")
         except StorageError as gone:  # a study that was deleted explains whatever else went wrong
             error = gone if isinstance(gone, StudyError) else error
         self.trouble.append(error)

@@ -167,6 +167,11 @@ def leave(store: Store, host_id: str) -> None:
     store.transact(lambda session: session.execute(gone))
 
 
+def is_registered(store: Store, host_id: str) -> bool:
+    """Whether the host is known; one that was registered is not any more once its study is being deleted."""
+    return store.transact(lambda session: session.get(HostTable, host_id)) is not None
+
+
 def hosts(store: Store, study: str) -> tuple[Host, ...]:
     """The study's hosts, departed ones too, in the order they came. Raises StudyError for an unknown study."""
     query = (

@@ -21,11 +21,14 @@ from search.studies.reports import study_list, study_report
 from search.studies.study import open_study
 from search.worker.devices import DeviceSlot
 from search.worker.process import WorkerProcess
+from storage.database.optuna_schema import trial_id_of
 from storage.database.schema import StudyTable
 from storage.store import Store
+from storage.studies.control import delete_study
 from storage.studies.ends import Ends, ends
+from storage.studies.hosts import register
 from support.hosts import EAGER, order, quiet
-from support.studies import LONG_SPACE, Inputs
+from support.studies import LONG_SPACE, Inputs, host_row
 
 Make = Callable[..., Inputs]
 
@@ -137,3 +140,18 @@ def test_a_host_hears_of_another_budget(context: HostContext, store: Store, inpu
         create(store, *inputs(budget_s=budget))
         maintenance.obey()
         assert context.state.held == held
+
+
+def test_what_goes_wrong_while_the_study_is_being_deleted_is_that(context: HostContext, store: Store) -> None:
+    study = context.study()
+    trial = study.ask()
+    register(store, host_row(study="tiny", id="w"))
+    with pytest.MonkeyPatch.context() as cut:  # between the rows of the trials and the study itself
+        cut.setattr(type(store.trials), "delete_study", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            delete_study(store, "tiny", force=True)
+    try:
+        store.trials.get_trial(trial_id_of(trial))
+    except KeyError as error:
+        context.fail(error)
+    assert [str(error) for error in context.trouble] == ["study 'tiny' was deleted while this host worked on it"]
