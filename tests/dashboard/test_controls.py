@@ -69,6 +69,7 @@ def test_more_trials_are_the_studys_target(client: Client, store: Store) -> None
         ("command", {"command": "fly"}, "run, pause or stop was expected, got 'fly'"),
         ("command", {}, "run, pause or stop was expected, got ''"),
         ("trials", {"trials": "many"}, "a number of trials from 1 to 1,000,000 was expected, got 'many'"),
+        ("trials", {"trials": "9" * 5000}, "a number of trials from 1 to 1,000,000 was expected, got '999"),
         ("trials", {"trials": "0"}, "a number of trials from 1 to 1,000,000 was expected, got '0'"),
         ("note", {"note": "x" * 20_001}, "a note has at most 20,000 characters, got 20,001"),
     ],
@@ -140,7 +141,7 @@ def test_settings_outside_their_axes_are_named_beside_their_fields(
     assert trials_of(store, "mars") == []
 
 
-@pytest.mark.parametrize("start", ["no-such-preset", "7", "<script>", "/etc/passwd", "pyproject.toml"])
+@pytest.mark.parametrize("start", ["no-such-preset", "7", "9" * 5000, "<script>", "/etc/passwd", "pyproject.toml"])
 def test_a_start_that_is_not_there_is_said(client: Client, start: str) -> None:
     answer = client("GET", f"/board/1/try?from={start}", PASSWORD)
     assert answer.status == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def context(store: Store, inputs: Make, tmp_path: Path) -> HostContext:
     create(store, *inputs())
     workers = [WorkerProcess(DeviceSlot(name="slot 1", device="cpu", log=tmp_path / "worker.log"))]
     return HostContext(store, open_study(store, "tiny", tmp_path), order(tmp_path), "w", workers, HostState(), Timing())
+
+
+def test_a_host_follows_the_number_of_trials_unless_it_has_its_own(
+    context: HostContext, store: Store, inputs: Make
+) -> None:
+    maintenance = Maintenance(context, quiet())
+    more = context.target + 5
+    create(store, *inputs(trials=more))
+    maintenance.obey()
+    assert (context.target, context.wanted) == (more, more)
+    context.options = replace(context.options, trials=2)
+    create(store, *inputs(trials=more + 1))
+    maintenance.obey()
+    assert context.target == more
 
 
 def test_no_trial_begins_once_an_end_is_reached(context: HostContext, store: Store) -> None:

@@ -7,14 +7,14 @@ the form. Who may send one is decided before, for every request that writes (`se
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 
-from search.dashboard.board.recipe_form import Refused, read_recipe_form
+from search.dashboard.board.recipe_form import read_recipe_form
 from search.dashboard.board.snapshot import Board
 from search.errors import SearchError, UsageError
 from search.studies.recipes import enqueue_recipe
@@ -37,26 +37,23 @@ class Controls:
 
     board: Board
 
-    def command(self, study_id: int, sent: Sent) -> str:
+    def command(self, study_id: int, sent: Sent) -> None:
         """Let the hosts of the study go on, pause or leave."""
         study, given = self.board.study(study_id), sent.get("command", "")
-        said = {"run": "The study goes on.", "pause": "The study pauses.", "stop": "The study stops."}
         match given:
             case "run" | "pause" | "stop":
                 set_command(self.board.view.store, study.config.study, given)
             case _:
                 raise UsageError(f"run, pause or stop was expected, got {given!r:.40}")
-        return said[given]
 
-    def trials(self, study_id: int, sent: Sent) -> str:
+    def trials(self, study_id: int, sent: Sent) -> None:
         """Set how many trials the study is to have, as `marsearch create --trials` does."""
         study, text = self.board.study(study_id), sent.get("trials", "").strip()
-        if not text.isdecimal() or not 1 <= int(text) <= MOST_TRIALS:
+        if re.fullmatch(r"[0-9]{1,7}", text) is None or not 1 <= int(text) <= MOST_TRIALS:
             raise UsageError(f"a number of trials from 1 to {MOST_TRIALS:,} was expected, got {text!r:.40}")
         create_study(self.board.view.store, replace(study.config, trials=int(text)))
-        return f"The study is to have {int(text):,} trials."
 
-    def note(self, study_id: int, sent: Sent) -> str:
+    def note(self, study_id: int, sent: Sent) -> None:
         """Write the note on the study, the same that optuna-dashboard shows."""
         from optuna_dashboard import save_note
 
@@ -65,16 +62,14 @@ class Controls:
             raise UsageError(f"a note has at most {LONGEST_NOTE:,} characters, got {len(text):,}: write a shorter one")
         store = self.board.view.store
         save_note(optuna.load_study(study_name=study.config.study, storage=store.trials), text)
-        return "The note is kept."
 
-    def try_recipe(self, study_id: int, sent: Sent) -> str:
+    def try_recipe(self, study_id: int, sent: Sent) -> None:
         """Let the next free worker try the recipe that was filled in. Raises Refused for values outside their axes."""
         study = self.board.study(study_id)
         try:
             enqueue_recipe(self.board.view.store, study, read_recipe_form(study, sent), "this recipe")
         except SpaceError as error:
             raise UsageError(str(error)) from error
-        return "The recipe waits for the next free worker."
 
 
 def note_of(board: Board, study: StudyDefinition) -> str:
@@ -84,18 +79,18 @@ def note_of(board: Board, study: StudyDefinition) -> str:
     return str(get_note(optuna.load_study(study_name=study.config.study, storage=board.view)))
 
 
-def answered(act: Callable[[int, Sent], str], study_id: int, sent: Sent) -> tuple[str, str]:
-    """What came of a form: what was done, and why it was refused, one of them ""."""
+def refusal_of(act: Callable[[int, Sent], None], study_id: int, sent: Sent) -> str:
+    """Do what a form asks for; why it is refused, "" when it is done. Raises Refused, which names fields."""
     try:
-        return act(study_id, sent), ""
-    except Refused:
-        raise
+        act(study_id, sent)
     except (SearchError, StorageError) as error:
         _logger.info("a form of study %d was refused: %s", study_id, error)
-        return "", str(error)
+        return str(error)
+    return ""
 
 
 def trial_of(trials: list[FrozenTrial], number: str) -> FrozenTrial | None:
     """The trial of that number; None where there is none, or it has no parameters yet."""
-    found: Any = trials[int(number)] if number.isdecimal() and int(number) < len(trials) else None
-    return found if found is not None and found.params else None
+    if re.fullmatch(r"[0-9]{1,9}", number) is None or int(number) >= len(trials):
+        return None
+    return trials[int(number)] if trials[int(number)].params else None

@@ -12,7 +12,7 @@ from bottle import HTTPResponse, request
 from search.dashboard.access import Role
 from search.dashboard.authentication import ROLE
 from search.dashboard.board.axes import Axes
-from search.dashboard.board.controls import Controls, Sent, answered, note_of, trial_of
+from search.dashboard.board.controls import Controls, Sent, note_of, refusal_of, trial_of
 from search.dashboard.board.curves import curves_document
 from search.dashboard.board.page import (
     POLICY,
@@ -98,8 +98,7 @@ class Pages:
         def answer(study_id: int) -> HTTPResponse:
             sent = _sent()
             self.board.study(study_id)  # KeyError or StudyError for one that is not there
-            _, wrong = answered(act, study_id, sent)
-            if wrong:
+            if wrong := refusal_of(act, study_id, sent):
                 return self.study(study_id, Said(form=kind, wrong=wrong, sent=sent))
             return _see_other(f"/board/{study_id}?done={sent['command'] if kind == 'command' else kind}")
 
@@ -109,7 +108,7 @@ class Pages:
         """Answer the form for a recipe."""
         sent = _sent()
         try:
-            _, wrong = answered(self.controls.try_recipe, study_id, sent)
+            wrong = refusal_of(self.controls.try_recipe, study_id, sent)
         except Refused as refused:
             return self._form(study_id, sent.get("from", ""), sent, refused.wrong)
         if wrong:
