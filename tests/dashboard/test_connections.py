@@ -20,7 +20,6 @@ from search.dashboard.application import build_application
 from search.dashboard.connections import Limits
 from search.dashboard.exclusive import Exclusive
 from search.dashboard.login import Login
-from search.dashboard.plots import Plots
 from search.dashboard.server import LARGEST_BODY, open_server
 from storage.store import Store
 from support.waiting import LIMIT_S, wait_for
@@ -78,7 +77,7 @@ def test_health_and_the_board_answer_while_plots_wait(
 ) -> None:
     """Sixteen at once, and one that is being drawn for as long as the test likes: two wait, the others are told."""
     exclusive = Exclusive(wait_s=LIMIT_S)
-    monkeypatch.setattr(application, "Plots", lambda view: Plots(view, exclusive))
+    monkeypatch.setattr(application, "Exclusive", lambda: exclusive)
     answers: list[int] = []
     with serving(store, tmp_path, Limits()) as server:
         plots = [f"/api/studies/1/plot/{kind}" for kind in ("contour", "rank")] * 8

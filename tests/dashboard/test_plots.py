@@ -15,7 +15,6 @@ from optuna_dashboard import wsgi
 
 from search.dashboard import plots as module
 from search.dashboard.exclusive import Busy, Exclusive
-from search.dashboard.plots import Plots
 from search.dashboard.view import ViewStorage
 from storage.store import Store
 from storage.studies.control import delete_study
@@ -148,10 +147,10 @@ def test_a_busy_server_says_when_to_ask_again(wide: None, view: ViewStorage, mon
     from search.dashboard import application
 
     exclusive = Exclusive(waiting=0, wait_s=0.0)
-    monkeypatch.setattr(application, "Plots", lambda view: Plots(view, exclusive))
+    monkeypatch.setattr(application, "Exclusive", lambda: exclusive)
     client = Client(application.build_routes(view))
     with exclusive.turn():
-        for path in ("/api/studies/1/plot/edf", "/api/studies/1/param_importances", "/csv/1"):
+        for path in ("/api/studies/1/plot/edf", "/api/studies/1/param_importances", "/csv/1", "/board/1/axes"):
             answer = client("GET", path)
             assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert client("GET", "/board/1").status == 200

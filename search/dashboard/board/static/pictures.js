@@ -79,7 +79,7 @@ class Viewer {
         const name = document.createElement("b");
         name.textContent = `trial ${title.number}`;
         const note = document.createElement("span");
-        th.append(name, ` ${title.score ?? ""} `, note);
+        th.append(name, ` ${title.score?.toFixed(4) ?? ""} `, note);
       }
       titles.append(th);
     }
