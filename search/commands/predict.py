@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,30 +57,30 @@ def mirrors_of(opened: Bundle, *, tta: bool) -> tuple[Mirror, ...]:
 
 
 def check_images(
-    opened: Bundle,
-    file: Path | str,
-    images: NDArray[Any],
-    say: Say,
-    counted: NDArray[np.bool_] | None = None,
-    sizes: Sequence[tuple[int, int]] = (),
+    opened: Bundle, file: Path | str, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
 ) -> None:
     """Raise UsageError where the network cannot label the images; say what it should not be trusted on.
 
-    file: where they are from, in messages. counted: (N, H, W), False where a pixel is void. sizes: of
-    the images, where these are pixels of several.
+    file: where they are from, in messages. counted: (N, H, W), False where a pixel is void.
     """
-    facts, channels = opened.facts, 1 if images.ndim == 3 else images.shape[3]
-    if channels != facts.channels:
-        raise UsageError(f"{file}: {channels} channels, the bundle was trained on {facts.channels}")
+    check_scale(opened, file, images, say, counted)
+    facts = opened.facts
+    if images.shape[1:3] != (facts.height, facts.width):
+        size = f"{images.shape[1]}x{images.shape[2]} pixels, the network was trained on {facts.height}x{facts.width}"
+        say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
+
+
+def check_scale(
+    opened: Bundle, file: Path | str, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
+) -> None:
+    """As `check_images`, whatever size the images have."""
+    channels = 1 if images.ndim == 3 else images.shape[3]
+    if channels != opened.facts.channels:
+        raise UsageError(f"{file}: {channels} channels, the bundle was trained on {opened.facts.channels}")
     if opened.pixels is None:
         say("the bundle does not say what pixels it was trained on: make sure that these images are on the same scale")
     else:
         _check_pixels(opened.pixels, measure_pixels(images, counted, opened.pixels.void), file, say)
-    trained = (facts.height, facts.width)
-    if others := sorted({*(sizes or [images.shape[1:3]])} - {trained}):
-        several = f"{others[0][0]}x{others[0][1]}" + (f" to {others[-1][0]}x{others[-1][1]}" if others[1:] else "")
-        size = f"{several} pixels, the network was trained on {facts.height}x{facts.width}"
-        say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
 
 
 def _check_pixels(trained: Pixels, given: Pixels, file: Path | str, say: Say) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from search.commands.own_device import own_device
-from search.commands.predict import Say, check_images, mirrors_of
-from search.errors import UsageError
+from search.commands.predict import Say, check_scale, mirrors_of
 from search.outcome.bundle import Bundle, read_bundle
 from search.outcome.label_target import label_target, label_writer
 from search.outcome.predict import predict_labels
@@ -76,6 +75,10 @@ def _runs(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 def _check_unlabelled(opened: Bundle, source: Path, given: Unlabelled, say: Say) -> None:
     """As `check_images`, of images that are not all in memory."""
-    if given.channels != opened.facts.channels:
-        raise UsageError(f"{source}: {given.channels} channels, the bundle was trained on {opened.facts.channels}")
-    check_images(opened, source, given.pixels(), say, sizes=given.sizes)
+    facts = opened.facts
+    check_scale(opened, source, given.pixels(), say)
+    others = sorted({*given.sizes} - {(facts.height, facts.width)})
+    if others:
+        ends = " to ".join(f"{height}x{width}" for height, width in dict.fromkeys((others[0], others[-1])))
+        size = f"{ends} pixels, the network was trained on {facts.height}x{facts.width}"
+        say(f"{source}: the images have {size}: what is shown at another size may be labelled wrongly")

@@ -32,7 +32,7 @@ class Source:
     """A data set before it is read.
 
     root: from which messages count. group: of each pair, or none. classes: None where nothing is said of them.
-    void_notes: sentences for the report.
+    notes: sentences on what was left out or assumed.
     """
 
     root: Path

@@ -26,15 +26,14 @@ LOOKED_AT = 64  # images of a folder whose pixels are measured before the first 
 class Unlabelled:
     """Images without masks.
 
-    names: of the images, stems or numbers. sizes: height and width of each. channels: 1 or 3. read: gives the image of
-    that place, (H, W) or (H, W, 3). pixels: of all or of some images, spread over them, (1, P, 1, ...) to be measured.
+    names: of the images, stems or numbers. sizes: height and width of each. read: gives the image at a place, (H, W) or
+    (H, W, 3). pixels: of all images, or of some that are spread over them, to be measured: (N, H, W) or (N, H, W, 3).
     class_names: what the data call their classes, () where they do not. single_files: whether each has a file.
     notes: what was assumed or left out, in sentences.
     """
 
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
-    channels: int
     read: Callable[[int], NDArray[Any]]
     pixels: Callable[[], NDArray[Any]]
     class_names: tuple[str, ...] = ()
@@ -61,7 +60,6 @@ def _of_arrays(path: Path) -> Unlabelled:
     return Unlabelled(
         names=tuple(stems(len(images))),
         sizes=tuple((height, width) for height, width in own),
-        channels=1 if images.ndim == 3 else 3,
         read=lambda place: own_part(images, sizes, place),
         pixels=lambda: own_pixels(images, sizes),
         class_names=read_class_names(path),
@@ -81,7 +79,6 @@ def _of_files(path: Path) -> Unlabelled:
     return Unlabelled(
         names=tuple(files.paths),
         sizes=tuple(header.size for header in headers),
-        channels=channels,
         read=lambda place: _read(headers[place], channels, path),
         pixels=lambda: _some_pixels(headers, channels, path),
         notes=(*notes, *notes_on_images(headers)),
