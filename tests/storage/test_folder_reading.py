@@ -164,6 +164,16 @@ def test_grey_numbers_are_kept(dtype: type, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read, [pixels, pixels[::-1]])
 
 
+def png(width: int, height: int, bits: int, kind: int, data: bytes) -> bytes:
+    """A PNG that Pillow would not write. kind: 0 grey, 2 RGB. data: its rows, packed."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
 @pytest.mark.parametrize(("bits", "factor"), [(1, 255), (2, 85), (4, 17)])
 def test_masks_of_few_bits_hold_labels(bits: int, factor: int, tmp_path: Path) -> None:
     root = grey_folder(tmp_path / "set", one=np.zeros((8, 16), np.uint8), two=np.ones((8, 16), np.uint8))
@@ -171,12 +181,7 @@ def test_masks_of_few_bits_hold_labels(bits: int, factor: int, tmp_path: Path) -
     shifts = np.arange(8 // bits)[::-1] * bits
     rows = (labels.reshape(8, -1, 8 // bits) << shifts).sum(axis=2).astype(np.uint8)
 
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = struct.pack(">IIBBBBB", 16, 8, bits, 0, 0, 0, 0)
-    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    content = png(16, 8, bits, 0, zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)))
     (root / "masks/one.png").write_bytes(content)
     (root / "masks/two.png").write_bytes(content)
     assert np.array(picture(root / "masks/one.png").convert("L")).max() == factor  # as Pillow shows it
@@ -202,6 +207,23 @@ def test_alpha_grey_and_turns_are_said(tmp_path: Path) -> None:
         "the alpha channel (how transparent a pixel is) of 1 image is left out",
         "1 image is turned as EXIF data say",
         "1 image is grey: taken as colour, like the others",
+    )
+
+
+def test_phone_pictures_and_colours_of_16_bits_are_said(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "train", "void", **SHORT)
+    first, second = (Image.fromarray(np.full((32, 48, 3), grey, np.uint8)) for grey in (60, 200))
+    for number in (0, 1):
+        (root / f"images/scene0{number}.png").unlink()
+    first.save(root / "images/scene00.jpg", format="MPO", save_all=True, append_images=[second])
+    rows = zlib.compress((b"\0" + struct.pack(">3H", 1000, 2000, 60_000) * 48) * 32)
+    (root / "images/scene01.png").write_bytes(png(48, 32, 16, 2, rows))
+    dataset = read_dataset(root)
+    assert dataset.images[0].mean() == pytest.approx(60, abs=2)
+    assert dataset.images[1, 0, 0].tolist() == [3, 7, 234]
+    assert dataset.notes[1:] == (
+        "of 1 image in colours of 16 bits a channel the upper 8 are taken",
+        "of 1 image with further pictures inside, as phones make them, the first one is taken",
     )
 
 
