@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from optuna.distributions import CategoricalDistribution
 
 from spaces.axis import Axis
+from spaces.crops import offered_sides, trains_whole
 from spaces.domain import Default, Domain, Fixed, Searched, is_off, narrow
 from spaces.errors import SpaceError
 from spaces.facts import DataFacts
@@ -181,9 +182,10 @@ def _asked_use(path: str, asked: Any) -> Domain:
 
 def meaningless(facts: DataFacts) -> dict[str, bool | float]:
     """The axes that mean nothing for data with these facts, with the value that each is fixed to."""
+    whole = {"data.crop": 0} if trains_whole(facts) else {}
     if facts.excluded:
-        return {}
-    return {"loss.ignore_excluded": False, "background.use": False, "class_weights.background": 1.0}
+        return {**whole}
+    return {"loss.ignore_excluded": False, "background.use": False, "class_weights.background": 1.0, **whole}
 
 
 def adapt(recipe: Recipe, facts: DataFacts) -> Recipe:
@@ -209,10 +211,11 @@ def _sensible(facts: DataFacts, domains: dict[str, Domain], strict: bool) -> dic
     if not facts.excluded:
         if not is_off(domains["background.use"]):
             raise SpaceError("background: the data leaves no class out of the mean, so there is no background to find")
-        domains |= {path: Fixed(value) for path, value in meaningless(facts).items()}
+        domains |= {path: Fixed(value) for path, value in meaningless(facts).items() if path != "data.crop"}
         isolate = domains["data.oversample.isolate"]
         if isinstance(isolate, Searched):  # nor a label to turn the other pixels into, unless a file knows of one
             domains["data.oversample.isolate"] = Default(False, isolate.distribution)
+    domains["data.crop"] = _crops(facts, domains["data.crop"])
     share = domains["loss.level_weight"]
     if isinstance(share, Searched) and is_off(domains["loss.low.use"]) and is_off(domains["loss.inter.use"]):
         domains["loss.level_weight"] = Default(1.0, share.distribution)  # one level has the whole loss
@@ -224,6 +227,15 @@ def _sensible(facts: DataFacts, domains: dict[str, Domain], strict: bool) -> dic
     if missing and scheme == Fixed("explicit"):
         raise SpaceError(f"class_weights.factors: scheme explicit needs every class, missing is {', '.join(missing)}")
     return domains
+
+
+def _crops(facts: DataFacts, asked: Domain) -> Domain:
+    """The sides of crops that a study tries; over its whole range, the axis stands for those that fit the images."""
+    whole = dict(children(type(Recipe().data)))["crop"]
+    if not isinstance(whole, Leaf) or asked != Searched(whole.axis.distribution):
+        return asked
+    sides = offered_sides(facts)
+    return Searched(CategoricalDistribution(sides)) if sides[1:] else Fixed(sides[0])
 
 
 def _unknown(path: str, key: str, nodes: Mapping[str, Node]) -> str:

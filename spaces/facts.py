@@ -21,7 +21,9 @@ class DataFacts(BaseModel):
     """The facts of one data set that shape a network, fixed for the life of a study.
 
     channels: 1 (grey) or 3 (colour).
-    height, width: pixels, at least 8 each; images of any size are padded inside the network.
+    height, width: pixels, at least 8 each, of the highest and of the widest image; images of any size are padded inside
+        the network.
+    mixed: the images have several sizes.
     class_names: in label order, so that label k is ``class_names[k]``; two or more, all different.
     excluded: the classes left out of the mean IoU (the homework's background), each a class name.
     colours: ``#RRGGBB`` of each class in pictures, as the data give them; empty where they give none.
@@ -35,6 +37,7 @@ class DataFacts(BaseModel):
     class_names: tuple[str, ...] = Field(min_length=2, max_length=255)
     excluded: tuple[str, ...] = ()
     colours: tuple[Colour, ...] = ()
+    mixed: bool = False
 
     @model_validator(mode="after")
     def _names_agree(self) -> DataFacts:
@@ -50,10 +53,11 @@ class DataFacts(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_empty_colours(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Facts without colours read and digest as they did before there were any."""
+    def _without_what_came_later(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Facts without colours, of images of one size, read and digest as they did before there were any others."""
         values: dict[str, Any] = write(self)
-        return values if self.colours else {name: value for name, value in values.items() if name != "colours"}
+        later = {name for name in ("colours", "mixed") if not getattr(self, name)}
+        return {name: value for name, value in values.items() if name not in later}
 
     @property
     def classes(self) -> int:

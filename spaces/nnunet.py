@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
+from spaces.crops import planned_side
 from spaces.facts import DataFacts
 from spaces.recipe import Optimisation, Recipe
 from spaces.recipe.architecture import UNet
@@ -28,13 +29,16 @@ def plan(facts: DataFacts, samples: int = 0) -> Recipe:
 
     samples: images in the training part, which cap the batch; 0 when not known.
 
-    Where our axes end earlier than nnU-Net's rules (our reading): an image is not cut into patches, both edges are
-    halved equally often, 2 to 6 times; rotation to 45 degrees for 180, noise to 0.3 for 0.316; two levels of
-    supervision; a batch is the next smaller one that we have; zoom and rotation come to the same fifth of the images,
-    noise, blur, and brightness with contrast each to a sixth (nnU-Net: 0.1 to 0.2). There is no early stop, and an
-    epoch sees each image once instead of drawing 250 batches: uncut images hold their foreground anyway, so that a
-    third of a batch need not be drawn around it.
+    Where our axes end earlier than nnU-Net's rules (our reading): only images that are large or of several sizes
+    are cut into patches, which are squares (`spaces.crops`); both edges are halved equally often, 2 to 6 times;
+    rotation to 45 degrees for 180, noise to 0.3 for 0.316; two levels of supervision; a batch is the next smaller
+    one that we have; zoom and rotation come to the same fifth of the images, noise, blur, and brightness with
+    contrast each to a sixth (nnU-Net: 0.1 to 0.2). There is no early stop, and an epoch sees each image once
+    instead of drawing 250 batches: uncut images hold their foreground anyway, so that a third of a batch need not
+    be drawn around it.
     """
+    if side := planned_side(facts):
+        facts = facts.model_copy(update={"height": side, "width": side, "mixed": False})
     return Recipe(
         model=UNet(
             depth=halvings(facts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from search.commands.pace import pace_note
 from search.log import tell
 from search.studies.create import create
 from search.studies.limits import limits_note, weights_note
@@ -12,10 +13,21 @@ from storage.store import Store
 from storage.studies.config import StudyConfig
 
 
-def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None:
+def make(
+    store: Store,
+    config: StudyConfig,
+    data: Path,
+    space_name: str,
+    home: Path,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+) -> None:
     """Create the study and say what came of it; the same one again changes nothing.
 
-    space_name: what the space is called in messages. Raises as `search.studies.create.create`.
+    How long it will take is measured where that is worth it. space_name: what the space is called in messages.
+    home: in whose cache the data are kept. device, workers: as the study will be worked on. Raises as
+    `search.studies.create.create`.
     """
     created, name = create(store, config, data, space_name=space_name), config.study
     for note in created.notes:
@@ -30,3 +42,5 @@ def make(store: Store, config: StudyConfig, data: Path, space_name: str) -> None
     tell(made, "study created", study=name, target=config.trials)
     if limits := limits_note(study):
         tell(limits, "note", study=name)
+    if pace := pace_note(store, created.config, home, device=device, workers=workers):
+        tell(pace, "pace", study=name)

@@ -71,7 +71,7 @@ class Study(AbstractContextManager["Study"]):
         config, space = config_of(name, options), options.get("space")
         study = cls(name, Place(settings_of(storage, home), "make"))
         with study._place.opened() as store:
-            make(store, config, Path(data), str(space or "space"))
+            make(store, config, Path(data), str(space or "space"), study._place.settings.home)
         return study
 
     @classmethod

@@ -122,7 +122,7 @@ def inspect(
         shares = tuple(report.class_shares.values())
         draw_class_shares(out / "class_shares.png", shares, named, title=f"{file.name}: class shares")
         arrays: dict[str, Any] = {"images": dataset.images, "masks": dataset.masks}
-        drawn = arrays | {"facts": named, "ignore_label": dataset.ignore_label}
+        drawn = arrays | {"facts": named, "ignore_label": dataset.ignore_label, "sizes": dataset.sizes}
         draw_samples(out / "samples.png", title=f"{file.name}: samples from all of it", **drawn)
         for rule, samples in found.items():
             title = f"{file.name}: {samples.sum()} outliers by {rule}"

@@ -29,8 +29,8 @@ def create(config: StudyConfig, space_name: str, data: options.Data, as_json: op
     from search.api.creation import make
     from search.api.place import open_storage
 
-    with open_storage(purpose="make") as (store, _):
-        make(store, config, data, space_name)
+    with open_storage(purpose="make") as (store, settings):
+        make(store, config, data, space_name, settings.home)
         end_with_study(store, config.study, as_json=as_json)
 
 
@@ -84,7 +84,7 @@ def run(
     check_workers(workers, per_gpu)
     with open_storage(WORKER_S, purpose="make") as (store, settings):
         device_slots(device, workers, Path())  # one that is not there is refused before anything is made
-        make(store, config, data, space_name)
+        make(store, config, data, space_name, settings.home, device=device, workers=workers)
         own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
         serve(store, WorkOptions(study=config.study, home=settings.home, **own))
         end_with_study(store, config.study, as_json=as_json)
@@ -118,7 +118,7 @@ def demo(
         write_dataset(synthesise(train=320, test=40, seed=0), data)
         space = (resources.files("search.cli") / "demo.yaml").read_text("utf-8")
         config = StudyConfig(study="demo", space=space, trials=trials, epochs=9, warm_start="none")
-        make(store, config, data, "demo space")
+        make(store, config, data, "demo space", settings.home)
         finished = serve(store, WorkOptions(study="demo", home=settings.home, workers=workers, trials=trials))
         render(leaderboard(store, "demo"), console(), constant=constant(store, "demo"))
         if not finished:

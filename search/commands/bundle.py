@@ -99,8 +99,15 @@ def _with_holdout(
     if not len(samples) or contents.trial is None:
         return contents
     network = network_of(contents)
-    images, masks, ignored = dataset.images[samples], dataset.masks[samples], dataset.ignore_label
-    found, _ = evaluate(network, contents.recipe, images, masks, contents.facts, ignore_label=ignored)
+    found, _ = evaluate(
+        network,
+        contents.recipe,
+        dataset.images[samples],
+        dataset.masks[samples],
+        contents.facts,
+        ignore_label=dataset.ignore_label,
+        sizes=None if dataset.sizes is None else dataset.sizes[samples],
+    )
     try:
         number = note_look(store, study, contents.trial, found.scores.miou, found.scores.miou_strict)
     except DatabaseError as error:
@@ -133,6 +140,7 @@ def bundle_contents(
         data_digest=dataset.digest,
         validation_images=dataset.images[samples],
         validation_masks=dataset.masks[samples],
+        validation_sizes=None if dataset.sizes is None else dataset.sizes[samples],
         ignore_label=dataset.ignore_label,
         **known,
     )

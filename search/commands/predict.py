@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ from search.outcome.pictures.figures import (
     write_iou_csv,
 )
 from search.outcome.predict import Mirror, predict_labels
+from search.training.pieces.windows import window_of
 from search.worker.job_files import panel_samples
+from spaces.crops import crop_side
+from storage.data.canvas import own_pixels
 from storage.data.dataset import Dataset, read_dataset
 from storage.data.quality.scale import Pixels, measure_pixels, other_look, other_scale
 
@@ -32,7 +35,13 @@ Say = Callable[[str], object]
 
 
 def label_images(
-    opened: Bundle, images: NDArray[Any], *, source: str, tta: bool, device: str, say: Say
+    opened: Bundle,
+    images: NDArray[Any],
+    *,
+    source: str,
+    tta: bool,
+    device: str,
+    say: Say,
 ) -> NDArray[np.uint8]:
     """The labels (N, H, W) of images (N, H, W) or (N, H, W, 3) in the data's own scale.
 
@@ -43,7 +52,8 @@ def label_images(
     mirrors = mirrors_of(opened, tta=tta)
     check_images(opened, source, images, say)
     size, where = opened.recipe.optimisation.batch_size, own_device(device, say)
-    return predict_labels(opened.network, images, batch_size=size, device=where, mirrors=mirrors)
+    window = window_of(opened.recipe, opened.facts)
+    return predict_labels(opened.network, images, batch_size=size, device=where, mirrors=mirrors, window=window)
 
 
 def mirrors_of(opened: Bundle, *, tta: bool) -> tuple[Mirror, ...]:
@@ -56,24 +66,19 @@ def mirrors_of(opened: Bundle, *, tta: bool) -> tuple[Mirror, ...]:
     return mirrors
 
 
-def check_images(
-    opened: Bundle, file: Path | str, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
-) -> None:
+def check_images(opened: Bundle, file: Path | str, images: NDArray[Any], say: Say) -> None:
     """Raise UsageError where the network cannot label the images; say what it should not be trusted on.
 
-    file: where they are from, in messages. counted: (N, H, W), False where a pixel is void.
+    file: where they are from, in messages.
     """
-    check_scale(opened, file, images, say, counted)
-    facts = opened.facts
-    if images.shape[1:3] != (facts.height, facts.width):
-        size = f"{images.shape[1]}x{images.shape[2]} pixels, the network was trained on {facts.height}x{facts.width}"
-        say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
+    check_scale(opened, file, images, say)
+    check_sizes(opened, file, [images.shape[1:3]], say)
 
 
 def check_scale(
     opened: Bundle, file: Path | str, images: NDArray[Any], say: Say, counted: NDArray[np.bool_] | None = None
 ) -> None:
-    """As `check_images`, whatever size the images have."""
+    """As `check_images`, whatever size the images have. counted: (N, H, W), False where a pixel is void."""
     channels = 1 if images.ndim == 3 else images.shape[3]
     if channels != opened.facts.channels:
         raise UsageError(f"{file}: {channels} channels, the bundle was trained on {opened.facts.channels}")
@@ -81,6 +86,19 @@ def check_scale(
         say("the bundle does not say what pixels it was trained on: make sure that these images are on the same scale")
     else:
         _check_pixels(opened.pixels, measure_pixels(images, counted, opened.pixels.void), file, say)
+
+
+def check_sizes(opened: Bundle, file: Path | str, sizes: Iterable[tuple[int, ...]], say: Say) -> None:
+    """Say where images of these sizes show things larger or smaller than those of the training did.
+
+    Not of a network that was trained on crops: it sees windows of that size in images of any.
+    """
+    facts = opened.facts
+    others = sorted({*sizes} - {(facts.height, facts.width)})
+    if others and not crop_side(opened.recipe, facts):
+        ends = " to ".join(f"{height}x{width}" for height, width in dict.fromkeys((others[0], others[-1])))
+        size = f"{ends} pixels, the network was trained on {facts.height}x{facts.width}"
+        say(f"{file}: the images have {size}: what is shown at another size may be labelled wrongly")
 
 
 def _check_pixels(trained: Pixels, given: Pixels, file: Path | str, say: Say) -> None:
@@ -116,7 +134,10 @@ def evaluate_file(bundle: Path, file: Path, *, out: Path | None, device: str, sa
         say(f"{file}: the classes left out of the mean are the bundle's: {', '.join(facts.excluded) or 'none'}")
     if dataset.digest == opened.metrics["data_digest"]:
         say(f"{file}: is the data set that the network was trained on: these scores say nothing of other images")
-    check_images(opened, file, dataset.images, say, dataset.masks != dataset.ignore_label)
+    counted = dataset.masks != dataset.ignore_label
+    sizes = dataset.sizes
+    check_scale(opened, file, own_pixels(dataset.images, sizes), say, own_pixels(counted, sizes))
+    check_sizes(opened, file, (dataset.size(sample) for sample in range(len(dataset.images))), say)
     found, labels = evaluate(
         opened.network,
         opened.recipe,
@@ -124,6 +145,7 @@ def evaluate_file(bundle: Path, file: Path, *, out: Path | None, device: str, sa
         dataset.masks,
         facts,
         ignore_label=dataset.ignore_label,
+        sizes=sizes,
         device=own_device(device, say),
     )
     if out is not None:
@@ -141,6 +163,7 @@ def _draw(out: Path, dataset: Dataset, found: Evaluation, labels: NDArray[np.uin
             images=images,
             truth=truth,
             prediction=labels[samples],
+            sizes=None if dataset.sizes is None else dataset.sizes[samples],
             facts=found.facts,
             ignore_label=dataset.ignore_label,
             title=title,

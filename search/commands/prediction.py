@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from search.commands.own_device import own_device
-from search.commands.predict import Say, check_scale, mirrors_of
-from search.outcome.bundle import Bundle, read_bundle
+from search.commands.predict import Say, check_scale, check_sizes, mirrors_of
+from search.outcome.bundle import read_bundle
 from search.outcome.label_target import label_target, label_writer
 from search.outcome.predict import predict_labels
-from storage.data.folder.unlabelled import Unlabelled, open_unlabelled
+from search.training.pieces.windows import window_of
+from storage.data.folder.unlabelled import open_unlabelled
 
 PIXELS_AT_ONCE = 8_000_000  # of images that are in memory together
 
@@ -49,15 +50,19 @@ def predict_all(order: Prediction, say: Say) -> int:
     target.check(given.names, given.sizes)
     for note in given.notes:
         say(f"{order.source}: {note}")
-    _check_unlabelled(opened, order.source, given, say)
+    check_scale(opened, order.source, given.pixels(), say)
+    check_sizes(opened, order.source, given.sizes, say)
     if given.class_names not in ((), names):
         theirs = ", ".join(given.class_names)
         say(f"{order.source}: names the classes {theirs}; the labels written are those of {', '.join(names)}")
     where, size = own_device(order.device, say), opened.recipe.optimisation.batch_size
+    window = window_of(opened.recipe, opened.facts)
     with label_writer(target, given.names, opened.facts, with_names=given.single_files) as put:
         for places in _runs(given.sizes):
             images = np.stack([given.read(place) for place in places])
-            labels = predict_labels(opened.network, images, batch_size=size, device=where, mirrors=mirrors)
+            labels = predict_labels(
+                opened.network, images, batch_size=size, device=where, mirrors=mirrors, window=window
+            )
             for place, image, found in zip(places, images, labels, strict=True):
                 put(place, image, found)
     return len(given.names)
@@ -71,14 +76,3 @@ def _runs(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
     for (height, width), places in by_size.items():
         step = max(1, PIXELS_AT_ONCE // (height * width))
         yield from (places[start : start + step] for start in range(0, len(places), step))
-
-
-def _check_unlabelled(opened: Bundle, source: Path, given: Unlabelled, say: Say) -> None:
-    """As `check_images`, of images that are not all in memory."""
-    facts = opened.facts
-    check_scale(opened, source, given.pixels(), say)
-    others = sorted({*given.sizes} - {(facts.height, facts.width)})
-    if others:
-        ends = " to ".join(f"{height}x{width}" for height, width in dict.fromkeys((others[0], others[-1])))
-        size = f"{ends} pixels, the network was trained on {facts.height}x{facts.width}"
-        say(f"{source}: the images have {size}: what is shown at another size may be labelled wrongly")

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from search.training.arrays import label_counts
 from search.training.device import claimed
 from search.training.fit import fit
 from search.training.metrics import Objective, best_constant, both
+from search.training.pieces.windows import window_of
 from search.worker.job import TrainingJob, run_epochs
 from search.worker.job_files import panel_samples, samples_of, training_data
 from search.worker.protocol import EpochEnd, Message
@@ -116,7 +116,7 @@ def _write(
     samples = np.asarray(panel_samples(dataset, validation), dtype=np.int64)
     with temporary_folder() as folder:
         try:
-            pictures = _draw(folder, contents, dataset.images[samples], dataset.masks[samples], device)
+            pictures = _draw(folder, contents, dataset, samples, device)
         except Exception as error:  # the bundle is good without
             say(f"the bundle has no pictures: {' '.join(str(error).split())}")
             pictures = ()
@@ -124,18 +124,22 @@ def _write(
 
 
 def _draw(
-    folder: Path, contents: BundleContents, images: NDArray[Any], masks: NDArray[np.uint8], device: str
+    folder: Path, contents: BundleContents, dataset: Dataset, samples: NDArray[np.int64], device: str
 ) -> tuple[Path, ...]:
-    """The pictures of a training: of these images (N, H, W) or (N, H, W, 3) with their masks, and of its curve."""
+    """The pictures of a training: of these samples of its data with their masks, and of its curve."""
     network = build_network(contents.recipe, contents.facts, mean=contents.mean, std=contents.std)
     network.load_state_dict(dict(contents.weights))
     size = contents.recipe.optimisation.batch_size
+    images, sizes = dataset.images[samples], None if dataset.sizes is None else dataset.sizes[samples]
+    window = window_of(contents.recipe, contents.facts)
+    labels = predict_labels(network, images, batch_size=size, device=device, sizes=sizes, window=window)
     return draw_trial(
         folder,
         title=f"mIoU {both(contents.scores.miou, contents.scores.miou_strict)}",
         images=images,
-        truth=masks,
-        prediction=predict_labels(network, images, batch_size=size, device=device),
+        truth=dataset.masks[samples],
+        prediction=labels,
+        sizes=sizes,
         facts=contents.facts,
         ignore_label=contents.ignore_label,
         epochs=contents.curve,

@@ -58,6 +58,7 @@ def work(
         state = HostState(epoch_limit(os.environ), recent)
         check_temporary_folder()
         opened = open_study(store, options.study, options.home)
+        state.expect(opened.large_pixels)
         slots = _slots(options, options.trials or opened.config.trials)
         workers = [WorkerProcess(slot) for slot in slots]
         context = HostContext(store, opened, options, host, workers, state, timing or Timing())

@@ -22,6 +22,7 @@ from search.worker.job_files import WEIGHTS, read_panel
 from search.worker.moments import read_moments
 from search.worker.worst import read_worst
 from spaces import dump_recipe
+from storage.data.canvas import own_parts
 from storage.database.optuna_schema import trial_id_of
 from storage.errors import ArtifactError, DatabaseError, StudyError
 from storage.studies.attempts import Ending, drop_weights, kept_weights
@@ -86,12 +87,14 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
     """
     opened, best = context.opened, result.best_epoch
     samples = np.asarray(opened.panel, dtype=np.int64)
+    sizes = None if opened.dataset.sizes is None else opened.dataset.sizes[samples]
     files = draw_trial(
         out,
         title=f"trial {trial.number}, mIoU {both(best.miou, best.miou_strict)}, {opened.constant}",
         images=opened.dataset.images[samples],
         truth=opened.dataset.masks[samples],
         prediction=read_panel(out),
+        sizes=sizes,
         facts=opened.space.facts,
         ignore_label=opened.dataset.ignore_label,
         epochs=result.epochs,
@@ -100,8 +103,8 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
     )
     draw_label_maps(
         out / LABELS,
-        truth=list(opened.dataset.masks[samples]),
-        moments={epoch: list(labels) for epoch, labels in read_moments(out).items()},
+        truth=own_parts(opened.dataset.masks[samples], sizes),
+        moments={epoch: own_parts(labels, sizes) for epoch, labels in read_moments(out).items()},
         facts=opened.space.facts,
         ignore_label=opened.dataset.ignore_label,
     )
@@ -121,13 +124,14 @@ def _worst_files(context: HostContext, result: Completed, out: Path) -> tuple[Pa
     if found is None or not len(found.samples):
         return ()
     samples = np.asarray(opened.validation, dtype=np.int64)[found.samples]
+    sizes = None if opened.dataset.sizes is None else opened.dataset.sizes[samples]
     return draw_worst(
         out,
         epoch=result.best,
         samples=samples.tolist(),
         iou=found.iou,
-        images=list(opened.dataset.images[samples]),
-        truth=list(opened.dataset.masks[samples]),
+        images=own_parts(opened.dataset.images[samples], sizes),
+        truth=own_parts(opened.dataset.masks[samples], sizes),
         labels=found.labels,
         facts=opened.space.facts,
         ignore_label=opened.dataset.ignore_label,

@@ -16,6 +16,7 @@ from storage.studies.ends import Ends
 from storage.studies.hosts import MOST_LINES
 
 SILENCE_S = 600.0  # a worker without a message for so long hangs,
+SILENCE_PIXELS = 2**24  # of large images in an epoch; of more it is as many times longer,
 SILENCE_EPOCHS = 20.0  # unless epochs are slow here: so many of the slowest
 VOUCH_S = 180.0  # beyond that time a trial is vouched for after its last step: its last upload may take a while
 
@@ -70,6 +71,11 @@ class HostState:
         self.weights = threading.Lock()  # held while kept weights are counted
         self._epoch_limit = epoch_limit
         self._slowest = 0.0
+        self._silence = SILENCE_S
+
+    def expect(self, pixels: int) -> None:
+        """Wait longer for the first epoch of images that are large; pixels: of an epoch."""
+        self._silence = SILENCE_S * max(1.0, pixels / SILENCE_PIXELS)
 
     @contextmanager
     def training(self, trial: int, worker: str) -> Iterator[Training]:
@@ -103,7 +109,7 @@ class HostState:
     @property
     def silence_limit(self) -> float:
         """Seconds after which a worker without a message counts as hung."""
-        return self._epoch_limit or max(SILENCE_S, SILENCE_EPOCHS * self._slowest)
+        return self._epoch_limit or max(self._silence, SILENCE_EPOCHS * self._slowest)
 
     @property
     def held(self) -> str:

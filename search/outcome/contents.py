@@ -14,6 +14,7 @@ from torch import Tensor
 from search.outcome.evaluation import Evaluation
 from search.training.epoch import EpochRecord
 from search.training.metrics import Scores
+from spaces.crops import seen
 from spaces.facts import DataFacts
 from spaces.recipe import Recipe
 from storage.data.quality.report import DataReport
@@ -35,6 +36,7 @@ class BundleContents:
     study, trial: where it comes from; None for a training outside a study.
     validation_images: (M, H, W) or (M, H, W, 3) in the data's own scale; the scores are reproduced on them.
     validation_masks: labels (M, H, W).
+    validation_sizes: height and width of each of them, (M, 2), where they stand on a canvas; None where all are equal.
     ignore_label: label of pixels that count nowhere; None if there is none.
     report: on its data; None for a study that has none.
     holdout: scores on the part that no trial saw; None without one. looks: how often the study was scored on it by now.
@@ -55,12 +57,18 @@ class BundleContents:
     trial: int | None = None
     validation_images: NDArray[Any]
     validation_masks: NDArray[np.uint8]
+    validation_sizes: NDArray[np.int32] | None = None
     ignore_label: int | None = None
     report: DataReport | None = None
     holdout: Evaluation | None = None
     looks: int = 0
     pictures: tuple[Path, ...] = ()
     curve: tuple[EpochRecord, ...] = ()
+
+    @property
+    def seen(self) -> DataFacts:
+        """The facts of what the network saw at a time in its training: whole images, or crops of them."""
+        return seen(self.recipe, self.facts)
 
     @property
     def validation(self) -> Evaluation:

@@ -86,18 +86,23 @@ def evaluate(
     facts: DataFacts,
     *,
     ignore_label: int | None,
+    sizes: NDArray[np.int32] | None = None,
+    trained: DataFacts | None = None,
     device: str = "cpu",
 ) -> tuple[Evaluation, NDArray[np.uint8]]:
     """Label images (N, H, W) or (N, H, W, 3) and compare with masks (N, H, W); the labels, too.
 
-    In batches of at most the recipe's size, as it was trained.
+    In batches of at most the recipe's size, and in windows over images that are larger than what it saw when it was
+    trained. sizes: (N, 2), of images on a canvas. trained: the facts of the data of its training; `facts` without.
     """
     import torch
 
     from search.outcome.predict import predict_labels
     from search.training.confusion import confusion_matrix
+    from search.training.pieces.windows import window_of
 
-    labels = predict_labels(network, images, batch_size=recipe.optimisation.batch_size, device=device)
+    window, size = window_of(recipe, trained or facts), recipe.optimisation.batch_size
+    labels = predict_labels(network, images, batch_size=size, device=device, sizes=sizes, window=window)
     pixels = torch.from_numpy(labels), torch.from_numpy(np.ascontiguousarray(masks))
     confusion = confusion_matrix(*pixels, facts.classes, ignore_label)
     return Evaluation(facts=facts, scores=scores(confusion, facts), images=len(images)), labels

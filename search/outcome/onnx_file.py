@@ -70,9 +70,9 @@ class Deployed(nn.Module):
 def write_onnx(path: Path, network: Network, contents: BundleContents) -> OnnxFile:
     """Write the network, which is in eval mode on the CPU, and say what came of it.
 
-    For any size; for the one in the facts where what it gives at other sizes is not what torch gives.
+    For any size; for the one that it saw in its training where what it gives at other sizes is not what torch gives.
     """
-    facts, dtype = contents.facts, contents.pixels.dtype
+    facts, dtype = contents.seen, contents.pixels.dtype
     example = torch.zeros(2, facts.channels, facts.height, facts.width, dtype=_traced(dtype))
     with warnings.catch_warnings():
         # The exporter by tracing is deprecated; it is ten times quicker than its successor and needs no onnxscript.
@@ -163,7 +163,7 @@ def _farthest(came: NDArray[np.float32], wanted: NDArray[np.float32], moved: flo
 
 def _any_size(path: Path, network: Network, contents: BundleContents) -> bool:
     """Whether the file does what the network does at two other sizes and numbers of images."""
-    session, facts = _session(path), contents.facts
+    session, facts = _session(path), contents.seen
     for count, higher, wider in _OTHER:
         images = _of_size(contents, count, min(facts.height, _SMALL) + higher, min(facts.width, _SMALL) + wider)
         with torch.inference_mode():
@@ -192,7 +192,7 @@ def as_batch(images: NDArray[Any], dtype: str = "float32") -> NDArray[Any]:
 
 def _complete(path: Path, network: Network, contents: BundleContents, written: OnnxFile) -> None:
     """Name the dimensions, fix height and width where they are not free, and put the metadata in."""
-    model, facts = onnx.load(path), contents.facts
+    model, facts = onnx.load(path), contents.seen
     height, width = ("height", "width") if written.any_size else (facts.height, facts.width)
     shapes: dict[str, tuple[str | int, ...]] = {
         INPUT: ("batch", facts.channels, height, width),

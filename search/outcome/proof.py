@@ -15,6 +15,7 @@ from search.outcome.contents import BundleContents
 from search.outcome.evaluation import evaluate
 from search.outcome.onnx_file import MOVED, as_batch, check_onnx
 from search.training.metrics import Scores
+from search.training.pieces.windows import Window, window_of
 from spaces.modules.networks.network import Network
 
 SAME_OUTPUT = 1e-5  # of the largest logit
@@ -36,7 +37,8 @@ def prove(onnx: Path, network: Network, reloaded: Network, contents: BundleConte
     ):
         raise BundleError("mean and std are not those inside the weights: hand in the numbers of that training")
     few = min(_IMAGES, contents.recipe.optimisation.batch_size)
-    images = as_batch(contents.validation_images[:few], contents.pixels.dtype)
+    window = window_of(contents.recipe, contents.facts)
+    images = as_batch(_shown_at_once(contents.validation_images[:few], window), contents.pixels.dtype)
     expected, came = _logits(network, images), _logits(reloaded, images)
     if not np.isfinite(expected).all():
         raise BundleError("the network gives numbers that are not finite: its training diverged, export another trial")
@@ -50,8 +52,24 @@ def prove(onnx: Path, network: Network, reloaded: Network, contents: BundleConte
 def measure(network: Network, contents: BundleContents, *, device: str = "cpu") -> Scores:
     """The scores of the network on the validation part."""
     images, masks, ignored = contents.validation_images, contents.validation_masks, contents.ignore_label
-    found, _ = evaluate(network, contents.recipe, images, masks, contents.facts, ignore_label=ignored, device=device)
+    found, _ = evaluate(
+        network,
+        contents.recipe,
+        images,
+        masks,
+        contents.facts,
+        ignore_label=ignored,
+        sizes=contents.validation_sizes,
+        device=device,
+    )
     return found.scores
+
+
+def _shown_at_once(images: NDArray[Any], window: Window) -> NDArray[Any]:
+    """A window of each image, which the network sees at a time; of a smaller one with its border repeated."""
+    part = images[:, : window.height, : window.width]
+    more = [(0, size - side) for size, side in zip((window.height, window.width), part.shape[1:3], strict=True)]
+    return np.pad(part, ((0, 0), *more, (0, 0))[: part.ndim], mode="edge") if any(map(any, more)) else part
 
 
 def _unpools(contents: BundleContents) -> bool:

@@ -108,7 +108,7 @@ def weights_note(study: StudyDefinition) -> str:
     from search.training.footprint import meta_network
     from spaces.modules.networks.network import count_parameters
 
-    sizes = [4 * keep * count_parameters(meta_network(recipe, study.facts)) for recipe in _random_recipes(study)]
+    sizes = [4 * keep * count_parameters(meta_network(recipe, study.facts)) for recipe in random_recipes(study)]
     typical, most = _spelled(statistics.median(sizes)), _spelled(max(sizes))
     return f"the weights of the best {keep} trials will take about {typical}, up to {most} if large networks win"
 
@@ -125,7 +125,7 @@ def limits_note(study: StudyDefinition) -> str:
         return ""
     if not countable():
         return f"{named}: each worker looks before it trains"
-    every = [constraint_values(study, recipe) for recipe in _random_recipes(study)]
+    every = [constraint_values(study, recipe) for recipe in random_recipes(study)]
     refused = sum(any(value > 0 for value in over.values()) for over in every)
     if refused == SAMPLES:
         return f"{named}: refuses all of {SAMPLES} random recipes; a larger limit or a narrower space finds more"
@@ -133,10 +133,11 @@ def limits_note(study: StudyDefinition) -> str:
     return f"{note}; they count as pruned trials, so plan for more of them" if 2 * refused > SAMPLES else note
 
 
-def _random_recipes(study: StudyDefinition) -> list[Recipe]:
+def random_recipes(study: StudyDefinition, count: int = SAMPLES) -> list[Recipe]:
+    """So many recipes that the study's space allows, always the same ones."""
     sampler = optuna.samplers.RandomSampler(seed=trial_seed(study.config.seed, 0) % 2**32)
     search = optuna.create_study(sampler=sampler)
-    return [study.space.suggest(search.ask()) for _ in range(SAMPLES)]
+    return [study.space.suggest(search.ask()) for _ in range(count)]
 
 
 def _spelled(size: float) -> str:

@@ -16,6 +16,7 @@ from search.training.metrics import Constant, beside
 from search.worker.job_files import panel_samples, samples_of
 from search.worker.protocol import Samples
 from spaces import DataFacts, Recipe, Space, SpaceError, load_space
+from spaces.crops import trains_whole
 from storage.data.dataset import Dataset, read_dataset
 from storage.data.quality.report import DataReport
 from storage.data.split import Split, load_split
@@ -127,6 +128,14 @@ class OpenStudy(StudyDefinition):
     def pixel_bytes(self) -> int:
         """Bytes of one number of the images on a device: uint8 stays, everything else is float32 there."""
         return 1 if self.dataset.images.dtype.itemsize == 1 else 4
+
+    @property
+    def large_pixels(self) -> int:
+        """Pixels of the training part, which an epoch of crops covers about once; 0 where images are seen whole."""
+        if trains_whole(self.facts):
+            return 0
+        sizes = (self.dataset.size(int(sample)) for sample in self.split.train)
+        return sum(height * width for height, width in sizes)
 
     @property
     def validation(self) -> tuple[int, ...]:

@@ -18,12 +18,14 @@ class TrainingData:
 
     train_images: (N, H, W) grey or (N, H, W, 3), uint8, uint16 or float32, in the data's own scale.
     train_masks: (N, H, W) uint8 labels 0 .. K-1, or ignore_label.
-    validation_images: (M, H, W) or (M, H, W, 3), same type and size as the training images.
+    validation_images: (M, H, W) or (M, H, W, 3), same type as the training images.
     validation_masks: (M, H, W) uint8.
     facts: channels, size and classes of the data.
     ignore_label: label of pixels that count nowhere, neither in the loss nor in a metric; None if there is none.
     bounds: the least and largest value of a pixel, which new images keep as well.
     shown: places in the validation part, of the images whose labels are wanted after each epoch.
+    train_sizes, validation_sizes: (N, 2) and (M, 2), height and width of each image where they differ: then each stands
+        at the top left of its array, and beside it ignore_label; None where all are equal.
     """
 
     train_images: NDArray[Any]
@@ -34,6 +36,8 @@ class TrainingData:
     ignore_label: int | None = None
     bounds: tuple[float, float] = (-math.inf, math.inf)
     shown: tuple[int, ...] = ()
+    train_sizes: NDArray[np.int32] | None = None
+    validation_sizes: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         """Refuse empty parts, sizes that disagree and a number of channels that is not that of the facts."""

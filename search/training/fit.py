@@ -23,6 +23,7 @@ from search.training.checkpoint import Snapshot
 from search.training.device import autocast, image_batch, peak_memory_mb
 from search.training.epoch import EpochRecord
 from search.training.metrics import Objective
+from search.training.pieces.crops import crops_at
 from search.training.setup import Setup, prepare
 from search.training.state import State
 from search.training.step import ConfusionMeter, train_step
@@ -175,7 +176,7 @@ def measure_statistics(setup: Setup, network: Network) -> None:
     for number, rows in enumerate(_statistics_rows(setup), start=1):
         for layer in layers:
             layer.momentum = 1 / number  # a cumulative average that, unlike torch's own, never waits for the device
-        images = image_batch(setup.samples.images, rows, setup.memory_format)
+        images = _statistics_images(setup, rows)
         with autocast(setup.device):
             network.outputs(images)
             if network.background is not None:
@@ -185,8 +186,15 @@ def measure_statistics(setup: Setup, network: Network) -> None:
 
 
 def _statistics_rows(setup: Setup) -> tuple[Tensor, ...]:
-    """Rows of images in batches of nearly equal size, at most the recipe's."""
-    count = len(setup.samples.images)
+    """Rows of images, or of the crops that are measured, in batches of nearly equal size, at most the recipe's."""
+    count = len(setup.samples.images) if setup.pieces is None else len(setup.pieces.measured[0])
     taken = min(count, STATISTICS_IMAGES)
     rows = torch.arange(taken, device=setup.device) * count // taken
     return torch.chunk(rows, -(-taken // setup.recipe.optimisation.batch_size))
+
+
+def _statistics_images(setup: Setup, rows: Tensor) -> Tensor:
+    if setup.pieces is None:
+        return image_batch(setup.samples.images, rows, setup.memory_format)
+    crops, (source, corner) = setup.pieces.crops, (places.index_select(0, rows) for places in setup.pieces.measured)
+    return crops_at(crops, setup.samples.masks, source, source, corner, setup.memory_format)[0]

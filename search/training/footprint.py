@@ -19,6 +19,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from search.training.pieces.crops import POSITIONS
+from search.training.pieces.prepared import DONORS
+from spaces.crops import crop_side, seen
 from spaces.facts import DataFacts
 from spaces.modules.losses.level_loss import Targets
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
@@ -35,6 +38,8 @@ MARGIN = 1.2
 """What the tensors of a step are multiplied by: for workspaces of convolutions and gaps between blocks of memory."""
 CONTEXT = 600 * 2**20
 """Bytes that a process takes on a GPU before it has a tensor: CUDA's context, cuDNN, cuBLAS and its workspace."""
+_MAPS = 6
+"""Maps of all classes over a whole image that are alive where the windows over it are merged and judged."""
 MOMENTS = {"sgd": 1, "adam": 2, "adamw": 2}
 """Numbers that the optimiser remembers for each parameter."""
 
@@ -78,8 +83,12 @@ class Resident:
         image, mask = facts.channels * facts.height * facts.width * self.pixel_bytes, facts.height * facts.width
         section = recipe.data.oversample
         copies = self.train * mask if section is not None and section.isolate else 0
-        donors = self.train * (image + mask) if recipe.augment.mixing is not None else 0
-        return (self.train + self.validation) * (image + mask) + copies + donors
+        given, positions, crop = self.train, 0, crop_side(recipe, facts)
+        if crop:
+            given, positions = DONORS, self.train * facts.classes * POSITIONS * 8
+        pixels = crop**2 or mask
+        donors = given * pixels * (facts.channels * self.pixel_bytes + 1) if recipe.augment.mixing is not None else 0
+        return (self.train + self.validation) * (image + mask) + copies + donors + positions
 
 
 class _Undrawn(TorchFunctionMode):
@@ -179,7 +188,7 @@ def training_bytes(recipe: Recipe, facts: DataFacts, network: Network, resident:
     which is over before. Workspaces, fragmentation and the process itself are MARGIN and CONTEXT, which are experience
     and not measured here.
     """
-    discriminator = _discriminator(recipe, facts)
+    discriminator = _discriminator(recipe, seen(recipe, facts))
     weights = 4 * count_parameters(network)
     moments = weights * MOMENTS[recipe.optimisation.optimizer]
     if network.background is not None:  # its own optimiser is AdamW
@@ -200,7 +209,8 @@ def step_bytes(
     network, discriminator: on the meta device. Without margins. Only the way forward is walked, which takes half of
     the time; with the way back, 120 random recipes took 0 to 31 % less than this, 5 % at the median (measured).
     """
-    batch = recipe.optimisation.batch_size
+    batch, whole = recipe.optimisation.batch_size, facts
+    facts = seen(recipe, facts)
     network.train()
     ledger = MemoryTracker()
     with META, ledger:
@@ -210,7 +220,8 @@ def step_bytes(
     # On the way back, the gradients of an operation's output and input come on top of what is kept.
     worst = max(ledger.peak, ledger.now + 2 * ledger.largest)
     del kept
-    return worst + 4 * count_parameters(network)
+    judged = _MAPS * 4 * facts.classes * whole.height * whole.width if crop_side(recipe, whole) else 0
+    return max(worst + 4 * count_parameters(network), judged)
 
 
 def _loss(

@@ -1,10 +1,12 @@
 """Which samples an epoch trains on: the training part, and images of the rarest class on top.
 
+Where a training sees crops, a sample is one crop of an image, and an image has as many as cover it about once.
 Shapes: N images, M masks, R images that hold the rarest class, C channels, H and W pixels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,24 +26,25 @@ class Samples:
     images: (N, C, H, W) on the device, in the data's own scale.
     masks: (M, H, W) on the device, M >= N: isolated copies stand after the first N.
     source: (M,) rows of images, on the device.
-    additional: (A,) rows of masks that come on top, on the CPU; a row stands there as often as it comes.
+    own: rows of the first N masks, on the CPU; a row stands there as often as it comes, at least once.
+    additional: (A,) rows that come on top, likewise; of crops plus M, since these are placed on the rarest class.
     begins: the first epoch, from 1, in which they do.
     """
 
     images: Tensor
     masks: Tensor
     source: Tensor
+    own: Tensor
     additional: Tensor
     begins: int
 
     def count(self, epoch: int) -> int:
         """How many samples that epoch has."""
-        return len(self.images) + (len(self.additional) if epoch >= self.begins else 0)
+        return len(self.own) + (len(self.additional) if epoch >= self.begins else 0)
 
     def indices(self, epoch: int) -> Tensor:
-        """The rows of masks that epoch trains on, in order, on the CPU; each of the first N once."""
-        own = torch.arange(len(self.images))
-        return torch.cat((own, self.additional)) if epoch >= self.begins else own
+        """The rows of masks that epoch trains on, in order, on the CPU; each of the first N once, or for each crop."""
+        return torch.cat((self.own, self.additional)) if epoch >= self.begins else self.own
 
 
 def rarest_label(shares: Sequence[float], facts: DataFacts) -> int | None:
@@ -66,8 +69,12 @@ def build_samples(
     facts: DataFacts,
     rarest: int | None,
     ignore_label: int | None,
+    crops: Sequence[int] | None = None,
 ) -> Samples:
     """The samples of a training of that many epochs, from images (N, C, H, W) and masks (N, H, W).
+
+    crops: how many each image has; None where it is trained on whole. For a repeated image come as many more as a third
+    of an image's, on average: so many are placed on a class anyway.
 
     Report E: images of the rarest class come copies times instead of once, in a last share of the epochs
     (rounded, at least one). Report A: in the copies, every other pixel becomes background: the first class that
@@ -75,16 +82,20 @@ def build_samples(
     Raises SpaceError where the copies have no label to turn to.
     """
     section, own = data.oversample, torch.arange(len(images))
+    taken = own if crops is None else own.repeat_interleave(torch.tensor(crops), output_size=sum(crops))
     if section is None or rarest is None:
-        return _samples(images, masks, source=own, additional=own[:0], begins=1)
+        return _samples(images, masks, source=own, own=taken, additional=own[:0], begins=1)
     rare = holding(masks, rarest)
     source, repeated = own, rare.cpu()
     if section.isolate:
         background = _background_label(facts, ignore_label)
         masks = torch.cat((masks, isolated(masks.index_select(0, rare), rarest, background, ignore_label)))
         source, repeated = torch.cat((own, repeated)), torch.arange(len(own), len(masks))
+    if crops is not None:
+        repeated = (repeated + len(masks)).repeat(math.ceil(sum(crops) / len(crops) / 3))
     additional = repeated.repeat(section.copies - 1)
-    return _samples(images, masks, source=source, additional=additional, begins=_first_epoch(section, epochs))
+    begins = _first_epoch(section, epochs)
+    return _samples(images, masks, source=source, own=taken, additional=additional, begins=begins)
 
 
 def isolated(masks: Tensor, label: int, background: int, ignore_label: int | None) -> Tensor:
@@ -107,8 +118,9 @@ def build_donors(images: Tensor, masks: Tensor, rarest: int | None) -> Donors | 
     return Donors(images=images, masks=masks, label=rarest)
 
 
-def _samples(images: Tensor, masks: Tensor, *, source: Tensor, additional: Tensor, begins: int) -> Samples:
-    return Samples(images=images, masks=masks, source=source.to(images.device), additional=additional, begins=begins)
+def _samples(images: Tensor, masks: Tensor, *, source: Tensor, own: Tensor, additional: Tensor, begins: int) -> Samples:
+    source = source.to(images.device)
+    return Samples(images=images, masks=masks, source=source, own=own, additional=additional, begins=begins)
 
 
 def _first_epoch(section: Oversample, epochs: int) -> int:

@@ -13,8 +13,13 @@ from search.training.adversary import Adversary
 from search.training.arrays import TrainingData, channel_statistics, label_shares
 from search.training.batches import steps_per_epoch
 from search.training.device import exact_float32, layout, loss_scale, resident_images
+from search.training.pieces.canvas import own_sizes
+from search.training.pieces.crops import OUTSIDE, crops_of
+from search.training.pieces.prepared import Pieces, build_crop_donors, build_pieces
 from search.training.samples import Samples, build_donors, build_samples, rarest_label
+from spaces.crops import crop_side, seen
 from spaces.modules.augmentation.augment import Step, build_augment
+from spaces.modules.augmentation.mixing import Donors
 from spaces.modules.loss_scale import LossScale
 from spaces.modules.losses.class_weights import class_weights
 from spaces.modules.losses.losses import SupervisedLoss, build_loss
@@ -36,7 +41,7 @@ class OptimizerState:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """Where the shown images are in the batches of a validation.
+    """Where the shown images are in the batches of a validation; each image is one where windows slide over them.
 
     rows: by the number of a batch, the first being 0, their rows in it. order: their places, as they are asked for,
     among all that the batches give.
@@ -56,6 +61,7 @@ class Setup:
     average: the moving average of the network's weights, a background network's among them; None where the recipe has
         none. A discriminator is not averaged: nothing of it is kept.
     rarest: the label of the rarest class of the training part, None where no class counts in the mean.
+    pieces: of a training on crops, its crops and the windows of its validation; None where images are seen whole.
     """
 
     recipe: Recipe
@@ -75,6 +81,7 @@ class Setup:
     validation_masks: Tensor
     shown: Shown
     should_stop: Callable[[], bool]
+    pieces: Pieces | None = None
 
     @property
     def scored(self) -> Network:
@@ -98,11 +105,13 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
     shares = label_shares(data.train_masks, data.facts.classes, data.ignore_label)
     weights = class_weights(recipe.class_weights, data.facts, shares)
     images, masks = resident_images(data.train_images, device), torch.tensor(data.train_masks).to(device)
+    validation_images = resident_images(data.validation_images, device)
     rarest = rarest_label(shares, data.facts)
-    epochs = recipe.optimisation.epochs
-    samples = build_samples(recipe.data, epochs, images, masks, data.facts, rarest, data.ignore_label)
+    side = crop_side(recipe, data.facts)
+    pieces = build_pieces(recipe, data, images, validation_images, side=side, rarest=rarest) if side else None
+    samples = _samples(recipe, data, images, masks, rarest, side)
     total = total_steps(samples, recipe.optimisation)
-    donors = None if recipe.augment.mixing is None else build_donors(images, masks, rarest)
+    donors = _donors(recipe, data, images, masks, rarest, pieces)
     return Setup(
         recipe=recipe,
         data=data,
@@ -117,11 +126,30 @@ def prepare(recipe: Recipe, data: TrainingData, device: torch.device, should_sto
         augment=build_augment(recipe.augment, data.facts, std=std, donors=donors),
         samples=samples,
         rarest=rarest,
-        validation_images=resident_images(data.validation_images, device),
+        validation_images=validation_images,
         validation_masks=torch.tensor(data.validation_masks).to(device),
-        shown=_shown(data.shown, recipe.optimisation.batch_size, device),
+        shown=_shown(data.shown, 1 if side else recipe.optimisation.batch_size, device),
         should_stop=should_stop,
+        pieces=pieces,
     )
+
+
+def _samples(
+    recipe: Recipe, data: TrainingData, images: Tensor, masks: Tensor, rarest: int | None, side: int
+) -> Samples:
+    counts = crops_of(own_sizes(data.train_images, data.train_sizes), side) if side else None
+    epochs = recipe.optimisation.epochs
+    return build_samples(recipe.data, epochs, images, masks, data.facts, rarest, data.ignore_label, counts)
+
+
+def _donors(
+    recipe: Recipe, data: TrainingData, images: Tensor, masks: Tensor, rarest: int | None, pieces: Pieces | None
+) -> Donors | None:
+    if recipe.augment.mixing is None:
+        return None
+    if pieces is None or rarest is None:
+        return build_donors(images, masks, rarest)
+    return build_crop_donors(pieces, data, images, masks, rarest)
 
 
 def _shown(places: Sequence[int], batch_size: int, device: torch.device) -> Shown:
@@ -142,7 +170,8 @@ def total_steps(samples: Samples, section: Optimisation) -> int:
 
 
 def _loss(recipe: Recipe, weights: Tensor, data: TrainingData) -> SupervisedLoss:
-    return build_loss(recipe.loss, weights, data.facts, data.ignore_label, regions=recipe.class_weights.regions)
+    ignored = OUTSIDE if data.ignore_label is None and crop_side(recipe, data.facts) else data.ignore_label
+    return build_loss(recipe.loss, weights, data.facts, ignored, regions=recipe.class_weights.regions)
 
 
 def _optimizer_states(recipe: Recipe, network: Network, total: int) -> tuple[OptimizerState, ...]:
@@ -162,4 +191,4 @@ def _optimizer_state(section: Optimisation, parameters: Iterable[Parameter], tot
 def _adversary(recipe: Recipe, data: TrainingData, device: torch.device, total: int) -> Adversary | None:
     if not isinstance(recipe.model, Pix2Pix):
         return None
-    return Adversary(recipe.model, recipe, data.facts, device, total)
+    return Adversary(recipe.model, recipe, seen(recipe, data.facts), device, total)

@@ -209,4 +209,6 @@ def _identity(recipe: Recipe, data: TrainingData, objective: str) -> str:
     for array in (data.train_images, data.train_masks, data.validation_images, data.validation_masks):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
+    for sizes in (data.train_sizes, data.validation_sizes):
+        digest.update(b"" if sizes is None else np.ascontiguousarray(sizes).data)
     return digest.hexdigest()

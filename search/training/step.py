@@ -13,6 +13,7 @@ from search.training.adversary import Adversary, one_hot
 from search.training.confusion import confusion_matrix
 from search.training.device import autocast, image_batch
 from search.training.metrics import scores
+from search.training.pieces.crops import random_crops
 from search.training.setup import Setup
 from spaces.modules.loss_scale import descend
 from spaces.modules.losses.class_weights import adaptive_weights
@@ -66,6 +67,10 @@ def train_step(setup: Setup, rows: Tensor, epoch: int, generator: Generator, met
 
 def _batch(setup: Setup, rows: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     samples = setup.samples
+    if setup.pieces is not None:
+        crops, order = setup.pieces.crops, setup.memory_format
+        images, masks = random_crops(crops, samples.masks, samples.source, rows, generator, order)
+        return setup.augment(images, masks, generator)
     images = image_batch(samples.images, samples.source.index_select(0, rows), setup.memory_format)
     return setup.augment(images, samples.masks.index_select(0, rows), generator)
 

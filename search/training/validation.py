@@ -6,22 +6,27 @@ Shapes: P images are shown, K classes, H and W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from search.errors import Diverged, Stopped
 from search.training.confusion import confusion_matrix
 from search.training.device import image_batch
 from search.training.metrics import Objective, Scores, scores
+from search.training.pieces.maps import raw_maps, split_maps
+from search.training.pieces.windows import slide
 from search.training.setup import Setup
 from search.training.threshold import ThresholdSearch, background_search, lead, lead_search
 from spaces.modules.networks.network import Network
 
 Kept = tuple[Tensor, Tensor | None]
 """Logits (B, K, H, W) of shown images, and the background network's (B, H, W) where there is one."""
+Judged = tuple[int, Tensor, list[Kept]]
+"""How many images were judged, the mean of their losses, and what is kept of the shown ones."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,12 +55,10 @@ def validate(setup: Setup, network: Network, number: int, objective: Objective) 
     total = torch.zeros((), device=setup.device)
     kept: list[Kept] = []
     network.eval()
-    batches = torch.split(torch.arange(samples, device=setup.device), setup.recipe.optimisation.batch_size)
-    for place, index in enumerate(batches):
-        if setup.should_stop():
-            raise Stopped(f"stopped in the validation of epoch {number}")
-        loss_of_batch, shown = judge_batch(setup, network, place, index, meter if threshold is None else threshold)
-        total += loss_of_batch * len(index)
+    count = meter if threshold is None else threshold
+    judge = _judge_batches if setup.pieces is None else judge_windows
+    for images, loss_of_batch, shown in judge(setup, network, number, count):
+        total += loss_of_batch * images
         kept += shown
     loss = float(total) / samples
     if not math.isfinite(loss):
@@ -66,6 +69,35 @@ def validate(setup: Setup, network: Network, number: int, objective: Objective) 
         found, reached = threshold.best(objective)
         network.demand(threshold.label, found)
     return Validation(loss=loss, scores=reached, shown=labels_of(setup, network, kept))
+
+
+def _go_on(setup: Setup, number: int) -> None:
+    if setup.should_stop():
+        raise Stopped(f"stopped in the validation of epoch {number}")
+
+
+def _judge_batches(setup: Setup, network: Network, number: int, count: Tensor | ThresholdSearch) -> Iterator[Judged]:
+    rows = torch.arange(len(setup.validation_images), device=setup.device)
+    for place, index in enumerate(torch.split(rows, setup.recipe.optimisation.batch_size)):
+        _go_on(setup, number)
+        yield len(index), *judge_batch(setup, network, place, index, count)
+
+
+def judge_windows(setup: Setup, network: Network, number: int, count: Tensor | ThresholdSearch) -> Iterator[Judged]:
+    """Each image's loss, of what the windows over it say together; its pixels are counted. Never waits."""
+    pieces = setup.pieces
+    if pieces is None:
+        return
+
+    def maps_of(images: Tensor) -> Tensor:
+        _go_on(setup, number)
+        return raw_maps(network, images)
+
+    for place, maps in slide(maps_of, pieces.validation, pieces.sizes, pieces.windows, setup.memory_format):
+        height, width = pieces.sizes[place]
+        truth = setup.validation_masks[place : place + 1, :height, :width]
+        logits, background = split_maps(network, maps[None])
+        yield 1, *_judge(setup, place, logits, background, truth, count)
 
 
 def judge_batch(
@@ -80,6 +112,17 @@ def judge_batch(
     truth = setup.validation_masks.index_select(0, index)
     logits = network.outputs(images).high
     background = None if network.background is None else network.background_logit(images)
+    return _judge(setup, place, logits, background, truth, count)
+
+
+def _judge(
+    setup: Setup,
+    place: int,
+    logits: Tensor,
+    background: Tensor | None,
+    truth: Tensor,
+    count: Tensor | ThresholdSearch,
+) -> tuple[Tensor, list[Kept]]:
     if isinstance(count, ThresholdSearch):
         count.add(logits, lead(logits, count.label) if background is None else background, truth)
     else:
@@ -92,8 +135,11 @@ def judge_batch(
 def labels_of(setup: Setup, network: Network, kept: Sequence[Kept]) -> Tensor:
     """The labels of the shown images, in their order, by the threshold that was found."""
     found = [network.decided(logits, background).argmax(dim=1).to(torch.uint8) for logits, background in kept]
+    size = setup.validation_masks.shape[1:]
     if not found:
-        return torch.zeros(0, *setup.validation_masks.shape[1:], dtype=torch.uint8, device=setup.device)
+        return torch.zeros(0, *size, dtype=torch.uint8, device=setup.device)
+    if setup.pieces is not None:  # each in its image's own size
+        found = [pad(labels, (0, size[1] - labels.shape[2], 0, size[0] - labels.shape[1])) for labels in found]
     return torch.cat(found)[setup.shown.order]
 
 

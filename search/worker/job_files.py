@@ -35,6 +35,7 @@ def facts_of(dataset: Dataset) -> DataFacts:
         class_names=dataset.class_names,
         excluded=dataset.excluded,
         colours=dataset.card.colours,
+        mixed=dataset.sizes is not None,
     )
 
 
@@ -67,6 +68,8 @@ def training_data(dataset: Dataset, cleaning: str, samples: Samples) -> Training
         ignore_label=dataset.ignore_label,
         bounds=bounds,
         shown=tuple(int(np.flatnonzero(measured == sample)[0]) for sample in samples.panel),
+        train_sizes=None if dataset.sizes is None else dataset.sizes[kept],
+        validation_sizes=None if dataset.sizes is None else dataset.sizes[measured],
     )
 
 

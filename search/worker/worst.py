@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spaces import DataFacts
+from storage.data.canvas import own_part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,16 +39,20 @@ class WorstImages:
 def save_worst(out: Path, recipe: Recipe, data: TrainingData, weights: Mapping[str, Tensor], device: str) -> None:
     """Label the validation images by these weights and write the worst ones into the folder."""
     from search.outcome.predict import predict_labels
+    from search.training.pieces.windows import window_of
     from spaces.modules.networks.network import build_network
 
     channels = data.facts.channels
     network = build_network(recipe, data.facts, mean=(0.0,) * channels, std=(1.0,) * channels)
     network.load_state_dict(dict(weights))
     images, masks = data.validation_images[:MOST_IMAGES], data.validation_masks[:MOST_IMAGES]
-    labels = predict_labels(network, images, batch_size=recipe.optimisation.batch_size, device=device)
+    sizes = None if data.validation_sizes is None else data.validation_sizes[:MOST_IMAGES]
+    window, size = window_of(recipe, data.facts), recipe.optimisation.batch_size
+    labels = predict_labels(network, images, batch_size=size, device=device, sizes=sizes, window=window)
     iou = np.stack([image_iou(*pair, data.facts, data.ignore_label) for pair in zip(labels, masks, strict=True)])
     kept = worst_places(iou)
-    np.savez_compressed(out / WORST, *(labels[place] for place in kept), samples=np.array(kept), iou=iou[kept])
+    found = (own_part(labels, sizes, place) for place in kept)
+    np.savez_compressed(out / WORST, *found, samples=np.array(kept), iou=iou[kept])
 
 
 def read_worst(out: Path) -> WorstImages | None:

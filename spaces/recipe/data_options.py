@@ -108,7 +108,7 @@ class Oversample(Part):
 
 
 class Data(Part):
-    """What is done to the training part before the first epoch."""
+    """What of the training part an epoch shows."""
 
     cleaning: Annotated[
         Literal["none", "mask", "mahalanobis", "mean"],
@@ -120,3 +120,11 @@ class Data(Part):
     oversample: Annotated[
         Oversample | None, Switch(reports="A E"), Field(description="repeat images of the rarest class")
     ] = None
+    crop: Annotated[
+        int,
+        integers(0, 2048, step=32),
+        Field(
+            description="side in pixels of the random square crops of a step; 0 for a planned one: whole images where"
+            " all are of one size of at most 256x256 pixels"
+        ),
+    ] = 0

@@ -59,6 +59,11 @@ def own_part(array: NDArray[Any], sizes: Sizes | None, place: int) -> NDArray[An
     return part
 
 
+def own_parts(array: NDArray[Any], sizes: Sizes | None) -> list[NDArray[Any]]:
+    """Each image or mask of a canvas in its own size, views."""
+    return [own_part(array, sizes, place) for place in range(len(array))]
+
+
 def own_pixels(array: NDArray[Any], sizes: Sizes | None) -> NDArray[Any]:
     """All pixels of a canvas (N, H, W, ...) that belong to images, as (1, 1, pixels, ...); the array where all do."""
     return array if sizes is None else array[inside(array.shape, sizes)][None, None]

@@ -13,7 +13,7 @@ from search.training.arrays import TrainingData, label_shares
 from search.training.setup import Setup, prepare
 from search.training.step import ConfusionMeter, _batch, train_step
 from search.training.threshold import ThresholdSearch
-from search.training.validation import judge_batch, labels_of
+from search.training.validation import judge_batch, judge_windows, labels_of
 from spaces import DataFacts, Recipe
 from spaces.modules.losses.class_weights import class_weights
 from support.pretended_gpu import PretendedGenerator, pretended_gpu, watched
@@ -79,5 +79,9 @@ def _threshold(prepared: Setup) -> ThresholdSearch | None:
 def _validate(prepared: Setup, rows: torch.Tensor, threshold: ThresholdSearch | None) -> None:
     network = prepared.scored.eval()
     counts = torch.zeros(FACTS.classes, FACTS.classes, dtype=torch.int64, device=prepared.device)
-    _, shown = judge_batch(prepared, network, 0, rows, counts if threshold is None else threshold)
+    count = counts if threshold is None else threshold
+    if prepared.pieces is None:
+        _, shown = judge_batch(prepared, network, 0, rows, count)
+    else:
+        shown = [kept for _, _, found in judge_windows(prepared, network, 1, count) for kept in found]
     assert labels_of(prepared, network, shown).device == prepared.device

@@ -60,6 +60,25 @@ def test_no_step_waits_for_the_device(family: str, fresh: ProcessPoolExecutor) -
     assert list(fresh.map(walk_steps, found)) == [None] * len(found)
 
 
+CROPS = """
+model: {depth: 2, filters: 4}
+augment: {mixing: {method: %s}, geometry: {rotation: 10.0}}
+data: {crop: %s, oversample: {copies: 2, isolate: %s}}
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("cutmix", 32, "true", "background: {depth: 2, filters: 4}"),
+        ("copy_paste", 96, "false", "optimisation: {fit_offset: true, ema: 0.9}"),  # higher than the images
+    ],
+)
+def test_no_step_on_crops_waits_for_the_device(values: tuple[str, int, str, str], fresh: ProcessPoolExecutor) -> None:
+    assert fresh.submit(walk_steps, load_recipe(CROPS % values)).result() is None
+
+
 def item(images: Tensor) -> None:
     images.sum().item()
 

@@ -17,6 +17,7 @@ from search.outcome.onnx_file import OnnxFile
 from search.outcome.pictures.confusion import SHARES
 from search.outcome.record import background_threshold, class_offsets
 from search.training.metrics import mean_dice, mean_dice_strict
+from spaces.crops import crop_side
 from spaces.yaml_text import dump_recipe
 
 
@@ -140,8 +141,10 @@ def _data(contents: BundleContents) -> str:
     colour = "grey" if facts.channels == 1 else "colour"
     ignored = "" if contents.ignore_label is None else f" Label {contents.ignore_label} was ignored."
     return (
-        f"## Data\n\nImages of {facts.height}x{facts.width} pixels, {colour} ({facts.channels} channel"
+        f"## Data\n\nImages of {'up to ' if facts.mixed else ''}{facts.height}x{facts.width} pixels, {colour}"
+        f" ({facts.channels} channel"
         f"{'' if facts.channels == 1 else 's'}), in the scale of the data: nothing needs to be normalised beforehand.\n"
+        f"{_crops(contents)}"
         f"Their numbers: {contents.pixels}, mean {contents.pixels.mean:.4g}, deviation {contents.pixels.std:.4g}."
         f" Mirrored in the training: {' and '.join(contents.recipe.augment.mirrors) or 'never'}.\n"
         f"Labels: {labels}.{ignored}\nData digest: `{contents.data_digest}`.{_origin(contents)}{_report(contents)}"
@@ -153,6 +156,16 @@ def _origin(contents: BundleContents) -> str:
     report = contents.report
     said = {} if report is None else {"Source of the data": report.source, "Licence of the data": report.licence}
     return "".join(f"\n{what}: {_cell(text)}." for what, text in said.items() if text)
+
+
+def _crops(contents: BundleContents) -> str:
+    side = crop_side(contents.recipe, contents.facts)
+    if not side:
+        return ""
+    return (
+        f"Trained on random crops of {side}x{side} pixels. Whole images are labelled in windows of that size, which"
+        " overlap by half and weigh by a Gaussian.\n"
+    )
 
 
 def _report(contents: BundleContents) -> str:
@@ -171,7 +184,7 @@ def _report(contents: BundleContents) -> str:
 
 
 def _use(contents: BundleContents) -> str:
-    facts = contents.facts
+    facts = contents.seen
     shape = f"1, {facts.channels}, {facts.height}, {facts.width}"
     return f"""## Use
 

@@ -12,7 +12,7 @@ _OPENED = {("uint8", 1): '.convert("L")', ("uint8", 3): '.convert("RGB")', ("uin
 
 def write_onnx_use(contents: BundleContents, onnx: OnnxFile) -> str:
     """What goes in, what comes out, and the code."""
-    facts = contents.facts
+    facts = contents.seen
     height, width = ("height", "width") if onnx.any_size else (facts.height, facts.width)
     sizes = (
         "The batch size is free, and so are height and width, from 8 pixels on; it has learnt from the size above."
@@ -39,7 +39,7 @@ From an image to a picture of its classes, with onnxruntime, numpy and Pillow:
 
 
 def _code(contents: BundleContents, onnx: OnnxFile) -> str:
-    facts = contents.facts
+    facts = contents.seen
     opened = _OPENED.get((onnx.dtype, facts.channels))
     if opened is None:
         images = 'numpy.load("image.npy")'

@@ -65,11 +65,12 @@ def draw_trial(
     epochs: Sequence[EpochRecord],
     scores: Scores,
     kept: int,
+    sizes: NDArray[np.int32] | None = None,
 ) -> tuple[Path, ...]:
     """Draw panel, curves, confusion matrix and IoU table into ``directory``; return their paths in name order.
 
     images: (N, H, W) or (N, H, W, 3), the first `PANEL_IMAGES` are drawn. truth, prediction: labels (N, H, W).
-    title: stands above each picture, for example ``study demo, trial 7, mIoU 0.6123``.
+    title: stands above each picture, for example ``study demo, trial 7, mIoU 0.6123``. sizes: as in `draw_panel`.
     epochs: the training's curve, in order. scores: over the whole validation part. kept: the epoch that they are of.
     Raises OSError when the directory cannot be written.
     """
@@ -83,6 +84,7 @@ def draw_trial(
         facts=facts,
         ignore_label=ignore_label,
         title=title,
+        sizes=sizes,
     )
     draw_curves(curves, epochs, title=title, kept=kept)
     draw_confusion(confusion, np.asarray(scores.confusion, dtype=np.int64), facts, title=title)

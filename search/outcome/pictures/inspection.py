@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from search.outcome.pictures.canvas import FAINT, INK, blank, percent, plain, save, tidy
 from search.outcome.pictures.colours import class_colours, paint
 from search.outcome.pictures.panel import class_legend, compose, lay_out, put, visible
+from storage.data.canvas import own_part
 
 if TYPE_CHECKING:
     from spaces.facts import DataFacts
@@ -49,13 +50,15 @@ def draw_samples(
     facts: DataFacts,
     ignore_label: int | None,
     title: str,
+    sizes: NDArray[np.int32] | None = None,
 ) -> None:
     """Draw up to `SAMPLES_SHOWN` samples, spread over the whole set, each with its mask and with this over the image.
 
     images: (N, H, W) or (N, H, W, 3), N at least 1. masks: labels (N, H, W).
+    sizes: height and width of each, (N, 2), where they differ.
     """
     chosen = _spread(np.arange(len(images)), SAMPLES_SHOWN)
-    _draw(path, chosen, images, masks, facts, ignore_label, title, columns=("image", "mask", "overlay"))
+    _draw(path, chosen, images, masks, facts, ignore_label, title, sizes, columns=("image", "mask", "overlay"))
 
 
 def draw_outliers(
@@ -67,16 +70,18 @@ def draw_outliers(
     facts: DataFacts,
     ignore_label: int | None,
     title: str,
+    sizes: NDArray[np.int32] | None = None,
 ) -> None:
     """Draw up to `OUTLIERS_SHOWN` of the samples found, spread over the whole set, each with its mask.
 
     images: (N, H, W) or (N, H, W, 3). masks: labels (N, H, W). found: (N,), true for a contaminated sample.
+    sizes: height and width of each, (N, 2), where they differ.
     """
     chosen = _spread(np.flatnonzero(found), OUTLIERS_SHOWN)
     if len(chosen) == 0:
         _nothing(path, title)
         return
-    _draw(path, chosen, images, masks, facts, ignore_label, title, columns=("image", "mask"))
+    _draw(path, chosen, images, masks, facts, ignore_label, title, sizes, columns=("image", "mask"))
 
 
 def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -94,14 +99,16 @@ def _draw(
     facts: DataFacts,
     ignore_label: int | None,
     title: str,
+    sizes: NDArray[np.int32] | None,
     *,
     columns: tuple[str, ...],
 ) -> None:
     grid = lay_out(len(chosen), len(columns), images.shape[1], images.shape[2], legend=1, blocks=min(2, len(chosen)))
     sheet = np.full((grid.height, grid.width, 3), 255, dtype=np.uint8)
     for place, sample in enumerate(chosen):
-        picture, labels = visible(images[sample]), paint(masks[sample], facts, ignore_label)
-        cells = {"image": picture, "mask": labels, "overlay": _over(picture, labels, masks[sample] == ignore_label)}
+        image, mask = (own_part(arrays, sizes, int(sample)) for arrays in (images, masks))
+        picture, labels = visible(image), paint(mask, facts, ignore_label)
+        cells = {"image": picture, "mask": labels, "overlay": _over(picture, labels, mask == ignore_label)}
         for column, name in enumerate(columns):
             put(sheet, grid, place, column, cells[name], smooth=name == "image")
     figure = compose(sheet, grid, columns, title, captions=[f"sample {sample}" for sample in chosen])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from search.outcome.pictures.canvas import FAINT, INK, blank, plain, save
 from search.outcome.pictures.colours import IGNORED, WRONG, WRONG_NOT_COUNTED, class_colours, paint, rgb
+from storage.data.canvas import own_part
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,10 +78,12 @@ def draw_panel(
     facts: DataFacts,
     ignore_label: int | None,
     title: str,
+    sizes: NDArray[np.int32] | None = None,
 ) -> None:
     """Draw the first `PANEL_IMAGES` samples, one per row: image, truth, prediction, error.
 
     images: (N, H, W) or (N, H, W, 3), any scale. truth, prediction: labels (N, H, W).
+    sizes: height and width of each, (N, 2), where they differ: beside an image nothing is drawn.
     An error on a class that is left out of the mean has its own colour: only the strict mIoU sees it.
     """
     count = min(len(images), PANEL_IMAGES)
@@ -88,10 +91,11 @@ def draw_panel(
     sheet = np.full((grid.height, grid.width, 3), 255, dtype=np.uint8)
     captions = []
     for sample in range(count):
-        picture = visible(images[sample])
-        error, wrong = _error(picture, truth[sample], prediction[sample], facts, ignore_label)
+        image, labels, found = (own_part(arrays, sizes, sample) for arrays in (images, truth, prediction))
+        picture = visible(image)
+        error, wrong = _error(picture, labels, found, facts, ignore_label)
         # The network says something on ignored pixels too; that is shown, it is only not judged.
-        painted = paint(truth[sample], facts, ignore_label), paint(prediction[sample], facts, None)
+        painted = paint(labels, facts, ignore_label), paint(found, facts, None)
         for column, cell in enumerate((picture, *painted, error)):
             put(sheet, grid, sample, column, cell, smooth=column == 0)
         captions.append(f"{wrong:.1%} wrong")
@@ -134,15 +138,30 @@ def visible(image: NDArray[Any]) -> NDArray[np.uint8]:
 def put(
     sheet: NDArray[np.uint8], grid: Grid, sample: int, column: int, cell: NDArray[np.uint8], *, smooth: bool
 ) -> None:
-    """Paste a cell (H, W, 3) into the sheet at its place, resized; ``smooth`` is for photographs, not for labels."""
+    """Paste a cell (H, W, 3) into the sheet at its place, resized; ``smooth`` is for photographs, not for labels.
+
+    One of another shape than the grid's cells keeps its own within them.
+    """
     from PIL import Image
 
     how = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
-    resized = Image.fromarray(np.ascontiguousarray(cell)).resize((grid.cell_width, grid.cell_height), how)
+    height, width = _fitted(grid, *cell.shape[:2])
+    resized = Image.fromarray(np.ascontiguousarray(cell)).resize((width, height), how)
     left, top = grid.corner(sample, column)
-    frame = sheet[top - 1 : top + grid.cell_height + 1, left - 1 : left + grid.cell_width + 1]
+    frame = sheet[top - 1 : top + height + 1, left - 1 : left + width + 1]
     frame[:] = rgb(FAINT)  # so that ignored pixels, which are white, do not run into the page
-    sheet[top : top + grid.cell_height, left : left + grid.cell_width] = np.asarray(resized)
+    sheet[top : top + height, left : left + width] = np.asarray(resized)
+
+
+def _fitted(grid: Grid, height: int, width: int) -> tuple[int, int]:
+    """Height and width of a picture within a cell; a pixel less than the cell is rounding."""
+    factor = min(grid.cell_height / height, grid.cell_width / width)
+    wanted = round(height * factor), round(width * factor)
+    rows, columns = (
+        cell if cell - length <= 1 else max(1, length)
+        for length, cell in zip(wanted, (grid.cell_height, grid.cell_width), strict=True)
+    )
+    return rows, columns
 
 
 def compose(

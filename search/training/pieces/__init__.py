@@ -1,0 +1,1 @@
+"""Pieces of images: random crops to learn from, and windows that slide over a whole image to judge it."""
