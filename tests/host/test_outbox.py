@@ -173,11 +173,11 @@ def test_a_trial_is_told_though_the_disk_is_full_and_can_be_exported_once_it_is_
     assert (outcome.finished, trial.state) == (1, TrialState.COMPLETE)
     assert kept_weights(store, "tiny") == ()
     assert "its files wait in" in said.getvalue()
-    assert len(Outbox(store, tmp_path / "home").waiting()) == 7  # six pictures and the weights
+    assert len(Outbox(store, tmp_path / "home").waiting()) == 11  # ten files for people and pages, and the weights
 
     disk.mend()
     work(store, order, Progress("tiny", Console(file=said, width=200)))
     assert [kept.trial for kept in kept_weights(store, "tiny")] == [0]
-    assert "7 of 7 that waited are there" in said.getvalue()
+    assert "11 of 11 that waited are there" in said.getvalue()
     (disk.folder / kept_weights(store, "tiny")[0].artifact).stat()
     assert export_trial(store, "tiny", tmp_path / "bundle", trial=None, home=tmp_path / "home") == 0
