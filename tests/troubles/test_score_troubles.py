@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from search.cli import answer
-from search.dashboard.board.page import board_page
+from search.dashboard.board.page import Reader, board_page
 from search.dashboard.board.snapshot import Board
 from search.dashboard.view import ViewStorage
 from search.training.arrays import TrainingData
@@ -228,8 +228,8 @@ def test_the_constant_answer_stands_beside_every_score_of_a_study(marsearch: Com
     assert re.search(rf"{listed['best']:.4f} +{shown}", marsearch("study", "list", **here).stdout)
     with closing(open_store(f"sqlite:///{home / 'marsearch.db'}", str(home / "artifacts"))) as store:
         seen = Board(ViewStorage(store, home)).look(1)
-    page = bytes(board_page(seen, [seen.study], writes=False).body).decode()
-    assert re.search(rf"<td>{shown}</td>\s*<td>{shown}</td>.*best constant answer", page, re.DOTALL)
+    page = bytes(board_page(seen, Reader(writes=False, studies=[seen.study]), "").body).decode()
+    assert re.search(rf"<td[^>]*>{shown}</td>\s*<td[^>]*>{shown}</td>.*best constant answer", page, re.DOTALL)
 
 
 def test_the_holdout_is_scored_by_export_and_each_look_is_counted(
