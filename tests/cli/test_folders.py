@@ -165,20 +165,30 @@ def test_an_import_is_the_same_data_as_the_folder(marsearch: Command, tmp_path: 
     assert read_dataset(tmp_path / "set.npz").digest == digest
 
 
+def commands_of_the_readme() -> list[list[str]]:
+    """What a person types who has a folder, word for word."""
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    section = text.split("## Your own images, in five commands")[1].split("\n## ")[0]
+    lines = [line.split() for line in section.splitlines() if line.startswith("    ")]
+    assert (len(lines), lines[0][:2]) == (5, ["pip", "install"])
+    return [words[1:] for words in lines[1:]]
+
+
 @pytest.mark.whole
 @pytest.mark.parametrize("kind", KINDS)
 def test_from_a_folder_to_pngs(kind: str, marsearch: Command, space: Path, tmp_path: Path) -> None:
     root = write_folder(tmp_path / "train", kind, count=16)
-    assert marsearch("data", "inspect", "train").returncode == 0
-    search = ("run", "first", "--data", "train", "--space", space, "--trials", "1", "--epochs", "1", "--workers", "1")
+    inspect, run, export, predict = commands_of_the_readme()
+    assert marsearch(*inspect).returncode == 0
+    search = (*run, "--space", space, "--trials", "1", "--epochs", "1", "--workers", "1")  # the last ones count
     ran = marsearch(*search)
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr.count("(name them in classes.yaml)") == (kind != "rgb")  # said once
     again = marsearch(*search)
     assert again.returncode == 0
     assert "is there already, with the same data" in again.stderr
-    assert marsearch("export", "first", "best").returncode == 0
-    ended = marsearch("predict", "best", "train", "labels")
+    assert marsearch(*export).returncode == 0
+    ended = marsearch(*predict)
     assert ended.returncode == 0, ended.stderr
     for path in (root / "test").iterdir():
         labels = picture(tmp_path / "labels" / f"{path.stem}.png")
