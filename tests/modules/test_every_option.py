@@ -138,6 +138,7 @@ def wide() -> Space:
         f"""
 loss: {{low: {{use: [true, false]}}, inter: {{use: [true, false]}}}}
 class_weights: {{factors: {{{factors}}}}}
+data: {{crop: [0, 1024, 2048]}}
 background: {{use: [true, false]}}
 """,
     )
