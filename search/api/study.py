@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import optuna
 
 from search.api.control import give
-from search.api.creation import make
+from search.api.creation import make, plan_before_database
 from search.api.leaderboard import Leaderboard
 from search.api.options import StudyOptions, config_of, seconds_of, shows_options
 from search.api.picture import Picture, drawn, picture_of
@@ -69,9 +69,11 @@ class Study(AbstractContextManager["Study"]):
         Raises UsageError, DataError, SpaceError, or StudyError where such a study differs, before anything is made.
         """
         config, space = config_of(name, options), options.get("space")
-        study = cls(name, Place(settings_of(storage, home), "make"))
+        study, space_name = cls(name, Place(settings_of(storage, home), "make")), str(space or "space")
+        settings = study._place.settings
+        planned = plan_before_database(settings.storage, config, Path(data), space_name)
         with study._place.opened() as store:
-            make(store, config, Path(data), str(space or "space"), study._place.settings.home)
+            make(store, config, Path(data), space_name, settings.home, planned=planned)
         return study
 
     @classmethod

@@ -26,11 +26,12 @@ OUT = "bundle; default demo-bundle in MARSEARCH_HOME"
 @takes_config
 def create(config: StudyConfig, space_name: str, data: options.Data, as_json: options.AsJson = False) -> None:
     """Create a study; the same data and options again change nothing."""
-    from search.api.creation import make
+    from search.api.creation import make, plan_before_database
     from search.api.place import open_storage
 
+    planned = plan_before_database(read_settings().storage, config, data, space_name)
     with open_storage(purpose="make") as (store, settings):
-        make(store, config, data, space_name, settings.home)
+        make(store, config, data, space_name, settings.home, planned=planned)
         end_with_study(store, config.study, as_json=as_json)
 
 
@@ -75,16 +76,17 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """Create a study and work on it; the same command again continues."""
-    from search.api.creation import make
+    from search.api.creation import make, plan_before_database
     from search.api.place import WORKER_S, open_storage
     from search.api.work import check_workers, serve
     from search.host.context import WorkOptions
     from search.worker.devices import device_slots
 
     check_workers(workers, per_gpu)
+    device_slots(device, workers, Path())  # one that is not there is refused before anything is made
+    planned = plan_before_database(read_settings().storage, config, data, space_name)
     with open_storage(WORKER_S, purpose="make") as (store, settings):
-        device_slots(device, workers, Path())  # one that is not there is refused before anything is made
-        make(store, config, data, space_name, settings.home, device=device, workers=workers)
+        make(store, config, data, space_name, settings.home, planned=planned, device=device, workers=workers)
         own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
         serve(store, WorkOptions(study=config.study, home=settings.home, **own))
         end_with_study(store, config.study, as_json=as_json)

@@ -45,23 +45,53 @@ class Created:
     notes: tuple[str, ...]
 
 
-def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "space") -> Created:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """A new study as it would be created: its data, its whole configuration, its first trials, sentences on them."""
+
+    dataset: Dataset
+    config: StudyConfig
+    trials: tuple[Params, ...]
+    notes: tuple[str, ...]
+
+
+def create(
+    store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "space", planned: Plan | None = None
+) -> Created:
     """Create the study, or find that the same one is there already; then only what may change is taken over.
 
-    wanted: without its derived fields. space_name: what the space file is called in messages.
+    wanted: without its derived fields. space_name: what the space file is called in messages. planned: what `plan`
+    makes of the same arguments, where that is known already.
     Trials to begin with are worked out for a new study only: a file of `--warm-start` may be gone by the second time.
     A creation that was interrupted is completed by the same call.
     Raises DataError, SpaceError, StudyError or UsageError, each before anything is written.
     """
     check_name(wanted.study)
-    dataset = read_dataset(data)
-    space_of = partial(_space, dataset=dataset, name=space_name)
+    dataset = read_dataset(data) if planned is None else planned.dataset
     known = existing_config(store, wanted.study)
     if known is not None:
+        space_of = partial(_space, dataset=dataset, name=space_name)
         wanted = replace(wanted, data_digest=dataset.digest, objective=wanted.objective or known.objective)
         if not known.space and wanted.space == StudyConfig.space:  # created when the whole space was the default
             wanted = replace(wanted, space="")
         return _found(store, known, wanted, space_of(wanted), len(dataset.images))
+    found = planned or _planned(wanted, dataset, data, space_name)
+    name = data.name or data.resolve().name  # of a folder that is given as a dot
+    keep_dataset(store, dataset, name)
+    new = create_study(store, found.config, found.trials)
+    if new:
+        keep_dataset(store, dataset, name)  # the last other study of these data may just have been deleted
+    return Created(new=new, config=found.config, notes=found.notes if new else ())
+
+
+def plan(wanted: StudyConfig, data: Path, *, space_name: str = "space") -> Plan:
+    """What `create` would make of a study that is not there. Raises as `create`."""
+    check_name(wanted.study)
+    return _planned(wanted, read_dataset(data), data, space_name)
+
+
+def _planned(wanted: StudyConfig, dataset: Dataset, data: Path, space_name: str) -> Plan:
+    space_of = partial(_space, dataset=dataset, name=space_name)
     space_of(wanted)  # what is wrong with the space is said before the data are looked through
     wanted, found = _examined(wanted, dataset, data)
     config = _completed(wanted, found, space_of(wanted))
@@ -71,12 +101,7 @@ def create(store: Store, wanted: StudyConfig, data: Path, *, space_name: str = "
     notes = (*notes, *bound, *_beyond(len(trials), config.trials))
     if note := objective_note(config.objective or "miou", wanted.objective, StudyDefinition(config).constant):
         notes = (note, *notes)
-    name = data.name or data.resolve().name  # of a folder that is given as a dot
-    keep_dataset(store, dataset, name)
-    new = create_study(store, config, trials)
-    if new:
-        keep_dataset(store, dataset, name)  # the last other study of these data may just have been deleted
-    return Created(new=new, config=config, notes=notes if new else ())
+    return Plan(dataset=dataset, config=config, trials=tuple(trials), notes=notes)
 
 
 def _bounded(config: StudyConfig, trials: Iterable[FrozenTrial]) -> tuple[StudyConfig, tuple[str, ...]]:

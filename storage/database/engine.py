@@ -223,6 +223,12 @@ def engine_options(url: str, policy: RetryPolicy | None = None, *, looking: bool
     )
 
 
+def is_missing(url: str) -> bool:
+    """Whether the database is an SQLite file that is not there yet."""
+    parsed = read_url(url)
+    return parsed.drivername.startswith("sqlite") and not Path(parsed.database or "").exists()
+
+
 def writable(url: str) -> bool:
     """Whether the database may be written, as far as permissions say: an SQLite file with the folder that it is in."""
     parsed = read_url(url)

@@ -161,5 +161,21 @@ def test_nothing_was_left_in_the_database(
     assert capsys.readouterr().out.count('"study"') == 1
 
 
+@pytest.mark.parametrize("command", ["create", "run"])
+@pytest.mark.parametrize(
+    "wrong", ["--data nowhere.npz", "--data bare", "--data data.npz --space odd.yaml", "--data data.npz --clean odd"]
+)
+def test_what_cannot_become_a_study_leaves_no_database(
+    command: str, wrong: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(tmp_path, monkeypatch)
+    (tmp_path / "data.npz").symlink_to(place / "data.npz")
+    (tmp_path / "bare" / "images").mkdir(parents=True)
+    (tmp_path / "odd.yaml").write_text("odd: 1\n")
+    there = sorted(tmp_path.rglob("*"))
+    assert answer([command, "s", *shlex.split(wrong)]) == 2
+    assert sorted(tmp_path.rglob("*")) == there
+
+
 def test_there_are_sixty() -> None:
     assert len({typed for typed, _ in USAGES}) == len(USAGES) >= 60
