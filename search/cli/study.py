@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.cli import options
-from search.cli.ending import end_with_report, end_with_study
+from search.cli.ending import end, end_with_report, end_with_study
 from search.cli.options import takes_config
 from search.errors import UsageError
 from search.log import log_to_stderr, tell
@@ -55,13 +55,12 @@ def work(
     own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
     order = WorkOptions(study=study, home=read_settings().home, trials=trials, **own)
     if on == "ray":
-        serve_on_ray(order)
+        over = serve_on_ray(order)
     else:
         with open_storage(WORKER_S) as (store, _):
             device_slots(device, workers, Path())  # one that is not there is refused before data are fetched
-            serve(store, order)
-    with open_storage(WORKER_S) as (store, _):
-        end_with_study(store, study, as_json=as_json)
+            over = serve(store, order)
+    end_of_work(study, over=over, as_json=as_json)
 
 
 @takes_config
@@ -88,8 +87,19 @@ def run(
     with open_storage(WORKER_S, purpose="make") as (store, settings):
         make(store, config, data, space_name, settings.home, planned=planned, device=device, workers=workers)
         own: dict[str, Any] = {"workers": workers, "timeout": timeout, "device": device, "per_gpu": per_gpu}
-        serve(store, WorkOptions(study=config.study, home=settings.home, **own))
-        end_with_study(store, config.study, as_json=as_json)
+        over = serve(store, WorkOptions(study=config.study, home=settings.home, **own))
+    end_of_work(config.study, over=over, as_json=as_json)
+
+
+def end_of_work(study: str, *, over: bool, as_json: bool) -> None:
+    """What a host ends with. Where its study goes on, it was told to leave, and waits for no database any more."""
+    from search.api.place import open_storage
+
+    if not over and not as_json:
+        end({}, "work", study, as_json=False)
+        return
+    with open_storage(purpose="look") as (store, _):
+        end_with_study(store, study, as_json=as_json)
 
 
 def demo(
