@@ -290,7 +290,8 @@ def test_the_same_pixels_in_another_type_are_labelled_without_a_word(
     for kind in (np.uint8, np.uint16, np.float32):
         np.savez(tmp_path / "new.npz", images=images.astype(kind))
         ended = marsearch("predict", bundle, "new.npz", "masks.npz")
-        assert (ended.returncode, ended.stderr) == (0, "masks.npz: masks of 6 images\n")
+        next_one = f"next: marsearch evaluate {bundle} LABELLED"
+        assert (ended.returncode, ended.stderr.splitlines()) == (0, ["masks.npz: masks of 6 images", next_one])
         labels.append(np.load(tmp_path / "masks.npz")["masks"])
     assert all(np.array_equal(labels[0], other) for other in labels)
 
@@ -305,7 +306,8 @@ def test_a_value_for_no_data_is_no_other_scale(marsearch: Command, tmp_path: Pat
     assert marsearch("train", "recipe.yaml", "--data", "data.npz", "--out", "b", "--epochs", 1).returncode == 0
     assert json.loads((tmp_path / "b" / "metrics.json").read_text())["pixels"]["void"] == [-9999.0]
     np.savez(tmp_path / "new.npz", images=real[:4])
-    assert marsearch("predict", "b", "new.npz", "masks.npz").stderr == "masks.npz: masks of 4 images\n"
+    said = marsearch("predict", "b", "new.npz", "masks.npz").stderr.splitlines()
+    assert said == ["masks.npz: masks of 4 images", "next: marsearch evaluate b LABELLED"]
     np.savez(tmp_path / "new.npz", images=np.where(real == -9999, real, real * 255)[:4])
     assert marsearch("predict", "b", "new.npz", "masks.npz").returncode == 2
 
