@@ -63,7 +63,7 @@ def test_a_run_and_what_is_exported(marsearch: Command, data: Path, space: Path,
     assert (report["state"], report["finished"]) == ("finished", 1)
     assert following(marsearch, "export", "s", "best") == "predict best FILE masks.npz"
     assert told(marsearch, "export", "s", "--out", "best") == {"study": "s", "trial": 0, "bundle": "best"}
-    assert following(marsearch, "predict", "best", data, "m.npz") == "evaluate best LABELLED.npz"
+    assert following(marsearch, "predict", "best", data, "m.npz") == "evaluate best LABELLED"
     assert told(marsearch, "predict", "best", data, "--out", "n.npz") == {"out": "n.npz", "images": 5}
     assert (tmp_path / "n.npz").read_bytes() == (tmp_path / "m.npz").read_bytes()
 

@@ -54,7 +54,7 @@ def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
 ) -> None:
     options = ("--data", data, "--space", space, "--trials", "2", "--epochs", "900", "--warm-start", "none")
     created = process("--log", "json", "create", "mars", *options)
-    assert [row["event"] for row in _rows(created.stderr) if "note" not in row["event"]] == ["study created"]
+    assert [row["event"] for row in _rows(created.stderr) if "note" not in row["event"]] == ["study created", "next"]
     command = marsearch_command("--log", "json", "work", "mars", "--workers", "1")
     with Running(command, cwd=tmp_path, env=environment()) as host:
         host.wait_for_text('"trial began"')
