@@ -70,7 +70,8 @@ def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
     assert (ended["study"], ended["trial"], ended["state"], ended["value"]) == ("mars", 0, "fail", None)
     assert (ended["worker"], ended["here"]) == (began["worker"], True)
     assert "SIGKILL" in ended["reason"]
-    last = rows[-1]
+    last, following = rows[-2:]
+    assert (following["event"], following["command"]) == ("next", "marsearch work mars")
     assert (last["event"], last["ended"], last["study"], last["target"]) == ("work ended", "stopped", "mars", 2)
 
 
