@@ -28,10 +28,12 @@ ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @pytest.fixture
 def handlers() -> Iterator[list[object]]:
-    """The handlers of the process, as they are to be again in the end."""
+    """The handlers of the process, as they are to be again in the end: those of Python, whatever started the tests."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in ASKED]
     yield before
     assert [signal.getsignal(number) for number in ASKED] == before
+    signal.signal(signal.SIGINT, inherited)
 
 
 def done(finished: int = 0) -> WorkDone:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import zlib
 from collections.abc import Callable
@@ -264,8 +263,7 @@ def test_a_study_of_a_wrong_folder_is_not_made(tmp_path: Path, marsearch: Comman
         refused = marsearch(*command)
         assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
         assert "has images/ but no masks/" in refused.stderr
-    assert json.loads(marsearch("study", "list", "--json").stdout)["studies"] == []
-    assert not list((tmp_path / "runs" / "artifacts").iterdir())
+    assert not (tmp_path / "runs").exists()
 
 
 CSV: dict[str, tuple[str, str]] = {
