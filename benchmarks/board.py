@@ -119,7 +119,7 @@ def main() -> None:
     print(text)
     if told.out:
         told.out.mkdir(parents=True, exist_ok=True)
-        (told.out / "board.md").write_text(text)
+        (told.out / f"{date.today()}-board-cpu.md").write_text(text)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 from storage.data.dataset import read_dataset
 from support.commands import Command, command_here
 from support.folders import COLOURS, KINDS, picture, save, write_folder
+from support.readme import folder_commands
 
 RECIPE = "model: {depth: 2, filters: 4}\noptimisation: {batch_size: 16}"
 PALETTE = [number for colour in COLOURS for number in colour]
@@ -165,20 +166,11 @@ def test_an_import_is_the_same_data_as_the_folder(marsearch: Command, tmp_path: 
     assert read_dataset(tmp_path / "set.npz").digest == digest
 
 
-def commands_of_the_readme() -> list[list[str]]:
-    """What a person types who has a folder, word for word."""
-    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    section = text.split("## Your own images, in five commands")[1].split("\n## ")[0]
-    lines = [line.split() for line in section.splitlines() if line.startswith("    ")]
-    assert (len(lines), lines[0][:2]) == (5, ["pip", "install"])
-    return [words[1:] for words in lines[1:]]
-
-
 @pytest.mark.whole
 @pytest.mark.parametrize("kind", KINDS)
 def test_from_a_folder_to_pngs(kind: str, marsearch: Command, space: Path, tmp_path: Path) -> None:
     root = write_folder(tmp_path / "train", kind, count=16)
-    inspect, run, export, predict = commands_of_the_readme()
+    inspect, run, export, predict = folder_commands()
     assert marsearch(*inspect).returncode == 0
     search = (*run, "--space", space, "--trials", "1", "--epochs", "1", "--workers", "1")  # the last ones count
     ran = marsearch(*search)
