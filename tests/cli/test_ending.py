@@ -45,6 +45,7 @@ def test_commands_on_data(marsearch: Command, tmp_path: Path) -> None:
     assert following(marsearch, "data", "clean", "a b.npz", "c.npz", "--method", "none") == "data inspect c.npz"
 
 
+@pytest.mark.whole
 def test_commands_on_a_study(marsearch: Command, data: Path, space: Path) -> None:
     made = ("create", "s", "--data", data, "--space", space, "--warm-start", "none")
     assert following(marsearch, *made) == "work s"
@@ -68,6 +69,7 @@ def test_a_run_and_what_is_exported(marsearch: Command, data: Path, space: Path,
     assert (tmp_path / "n.npz").read_bytes() == (tmp_path / "m.npz").read_bytes()
 
 
+@pytest.mark.whole
 def test_a_training_takes_its_bundle_either_way(marsearch: Command, data: Path, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("model: {family: unet, depth: 2, filters: 4}\noptimisation: {batch_size: 8}\n")
     train = ("train", "r.yaml", "--data", data, "--epochs", 1, "--device", "cpu")
