@@ -75,6 +75,7 @@ def test_a_worker_whose_child_is_killed_writes_nothing_but_json(
     assert (last["event"], last["ended"], last["study"], last["target"]) == ("work ended", "stopped", "mars", 2)
 
 
+@pytest.mark.whole
 def test_wrong_use_is_one_json_line_with_the_same_status(process: Command) -> None:
     for command in (("nonsense",), ("create", "x", "--data", "missing.npz")):
         plain, told = process(*command), process("--log", "json", *command)

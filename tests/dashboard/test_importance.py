@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -74,6 +75,7 @@ def trial(number: int, params: dict[str, Any], score: float) -> FrozenTrial:
     return made
 
 
+@pytest.mark.whole
 def test_a_large_study_is_told_in_bounded_time_and_bytes() -> None:
     params, scores = made(5000)
     wide = [given | {f"more {k}": given["x"] * k % 1 for k in range(80)} for given in params]

@@ -175,6 +175,7 @@ def test_hosts_show_their_load_and_their_log(client: Client, store: Store) -> No
         assert said in words, said
 
 
+@pytest.mark.whole
 def test_the_charts_get_bounded_numbers(client: Client, store: Store, train: Train) -> None:
     for number in range(30):
         train(TrialState.COMPLETE, number / 100, steps=1)
