@@ -28,7 +28,7 @@ from search.worker.protocol import Message
 from spaces import Recipe, dump_recipe
 from storage.errors import StorageError
 from storage.studies.attempts import Ending, State
-from storage.trials.queries import same_recipe
+from storage.trials.queries import best_of, same_recipe
 from storage.trials.retries import earlier_attempts, first_attempt, may_retry
 
 TRACE = 4000  # characters of a traceback that a trial keeps
@@ -232,10 +232,11 @@ def _interrupted(context: HostContext, job: Job) -> Retry | Failed:
 def _order(context: HostContext, job: Job, recipe: Recipe) -> protocol.Train:
     opened, path = context.opened, str(job.checkpoint.path)
     again = bool(earlier_attempts(job.frozen)) and job.checkpoint.fetch()
+    best, kept = best_of(job.trial.study.get_trials(deepcopy=False)), moments(opened.config, recipe.optimisation.epochs)
     return protocol.Train(
         job=0,  # numbered when the worker is there for it
         recipe=dump_recipe(recipe),
-        samples=replace(opened.samples, moments=moments(opened.config, recipe.optimisation.epochs)),
+        samples=replace(opened.samples, moments=kept, beat=-1.0 if best is None else best.values[0]),
         out=str(job.out),
         device=job.worker.slot.device,
         share=job.worker.slot.share,

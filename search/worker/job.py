@@ -76,7 +76,9 @@ def train(job: Train, dataset: Dataset, stopped: Callable[[], bool], send: Send)
         save_panel(job, training.shown)
         seen = {epoch: labels for epoch, labels in training.moments.items() if labels is not None}
         save_moments(Path(job.out), seen | {training.best: training.shown})
-        save_worst(Path(job.out), recipe, data, training.weights, job.device)
+        reached = getattr(training.history[training.best - 1], job.objective)
+        if job.samples.beat is not None and reached > job.samples.beat:
+            save_worst(Path(job.out), recipe, data, training.weights, job.device)
     except Exception as error:  # whatever it is, the training is done and its weights are good
         send(Note(job=job.job, text=f"the trial has no pictures: {' '.join(str(error).split())[:500]}"))
     return Finished(job=job.job, best=training.best)

@@ -41,8 +41,9 @@ def facts_of(dataset: Dataset) -> DataFacts:
 
 def samples_of(split: Split, path: Path, panel: Sequence[int]) -> Samples:
     """What a training takes of a data set's file. panel: the validation samples whose prediction is kept."""
-    parts = {name: tuple(getattr(split, name).tolist()) for name in ("train", "validation", "contaminated")}
-    return Samples(path=str(path), panel=tuple(panel), **parts)
+    parts = (split.train, split.validation, split.contaminated)
+    train, validation, contaminated = (tuple(part.tolist()) for part in parts)
+    return Samples(path=str(path), train=train, validation=validation, contaminated=contaminated, panel=tuple(panel))
 
 
 def training_data(dataset: Dataset, cleaning: str, samples: Samples) -> TrainingData:

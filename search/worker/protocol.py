@@ -54,7 +54,7 @@ class Samples:
     train, validation: indices of the samples of each part, before the recipe's own cleaning.
     contaminated: those of train that the study's rule found.
     panel: indices of the validation images whose prediction is wanted. moments: epochs after which it is kept, beside
-        that of the one that counts.
+        that of the one that counts. beat: the score above which the worst images are wanted, too; None where never.
     """
 
     path: str
@@ -63,6 +63,7 @@ class Samples:
     contaminated: tuple[int, ...] = ()
     panel: tuple[int, ...]
     moments: tuple[int, ...] = ()
+    beat: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

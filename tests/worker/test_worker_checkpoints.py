@@ -18,6 +18,7 @@ from search.worker.checkpoint_file import epoch_of, remove_checkpoint, remove_pa
 from search.worker.devices import DeviceSlot
 from search.worker.process import WorkerDied, WorkerProcess
 from search.worker.protocol import Checkpointing, EpochEnd, Finished, Message, Note, Resumed, Saved, Stopped, Train
+from search.worker.worst import read_worst
 from support.jobs import EPOCHS, NEVER, RECIPE, all_of, drive, epochs_of, numbered, results, saved_of, send, told
 
 
@@ -255,3 +256,13 @@ def test_the_epoch_of_a_checkpoint_is_seen_without_torch(worker: WorkerProcess, 
         assert "torch" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.parametrize(("beat", "wanted"), [(None, False), (-1.0, True), (1.0, False)])
+def test_the_worst_images_are_labelled_by_what_beats_the_best_alone(
+    worker: WorkerProcess, job: Train, beat: float | None, wanted: bool
+) -> None:
+    one = job.recipe.replace("epochs: 8", "epochs: 1")
+    said = all_of(worker, replace(job, recipe=one, samples=replace(job.samples, beat=beat)))
+    assert [type(message) for message in said] == [EpochEnd, Finished]
+    assert (read_worst(Path(job.out)) is not None) == wanted
