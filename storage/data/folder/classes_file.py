@@ -10,6 +10,7 @@ from pathlib import Path
 
 from storage.data.class_names import canonical_names, check_names
 from storage.data.folder.codes import COLOUR, in_words, packed
+from storage.data.folder.files import read_text
 from storage.data.folder.yaml_tree import LARGEST, Tree, read_tree
 from storage.errors import DataError
 
@@ -49,7 +50,7 @@ def read_class_list(folder: Path) -> ClassList | None:
         return None
     if not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{NAME} is a link that leads out of the folder; copy what it points at")
-    return parse_class_list(_text(path))
+    return parse_class_list(read_text(path, NAME, LARGEST))
 
 
 def parse_class_list(text: str) -> ClassList:
@@ -100,17 +101,6 @@ def colour(text: str, place: str) -> int:
         mend = "in quotes, since # begins a comment" if not text else "six digits 0 to F in quotes"
         raise DataError(f"{NAME} gives {place} the colour {text[:40]!a}; expected '#RRGGBB' {mend}, such as '#C1440E'")
     return packed(bytes.fromhex(match[1]))
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"{NAME} has {path.stat().st_size:,} bytes; expected at most {LARGEST:,}")
-        return path.read_text("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{NAME} cannot be read ({error.strerror}); give a file that you may read") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{NAME} is no text in UTF-8; save it in that encoding") from error
 
 
 def _rows(tree: Tree) -> list[Mapping[str, Tree]]:

@@ -57,6 +57,18 @@ def image_files(folder: Path, root: Path) -> Files:
     return Files(paths=dict(sorted(found.items())), others=tuple(others))
 
 
+def read_text(path: Path, name: str, largest: int) -> str:
+    """The text of a file of at most so many bytes. name: what messages call it. Raises DataError."""
+    try:
+        if path.stat().st_size > largest:
+            raise DataError(f"{name} has {path.stat().st_size:,} bytes; expected at most {largest:,}")
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{name} cannot be read ({error.strerror}); give a file that you may read") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name} is no text in UTF-8; save it in that encoding") from error
+
+
 def is_folder(path: Path) -> bool:
     """Whether there is a folder; not so where the path cannot be looked at, which whoever opens it says."""
     try:

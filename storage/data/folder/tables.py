@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from storage.data.folder.files import read_text
 from storage.errors import DataError
 
 LARGEST = 200_000_000  # bytes; a million rows with two long paths each
@@ -19,7 +20,7 @@ def read_table(path: Path, columns: Sequence[str], name: str, *, inside: Path | 
     """
     if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
         raise DataError(f"{name} is a link that leads out of the folder; copy what it points at")
-    text = _text(path, name)
+    text = read_text(path, name, LARGEST)
     try:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]), strict=True)
         header = [cell.strip().lower() for cell in next(rows, [])]
@@ -31,17 +32,6 @@ def read_table(path: Path, columns: Sequence[str], name: str, *, inside: Path | 
         return [_row(header, cells, f"{name}, line {rows.line_num},") for cells in rows if any(map(str.strip, cells))]
     except csv.Error as error:
         raise DataError(f"{name} is not readable as CSV ({error}); save it as comma-separated text") from error
-
-
-def _text(path: Path, name: str) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"{name} has {path.stat().st_size:,} bytes; expected at most {LARGEST:,}")
-        return path.read_text("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{name} cannot be read ({error.strerror}); give a file that you may read") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name} is no text in UTF-8; save it in that encoding") from error
 
 
 def _delimiter(header: str) -> str:
