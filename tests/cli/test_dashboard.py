@@ -334,6 +334,30 @@ def test_a_tab_that_nobody_sees_asks_for_nothing(searched: Path) -> None:
 
 
 @pytest.mark.whole
+def test_what_did_not_come_is_asked_for_again(searched: Path) -> None:
+    """The first answer to every request for curves and pictures is lost; the page itself never changes."""
+    with serving(searched) as address, chromium_page() as seen:
+        page, lost = seen.page, set[str]()
+
+        def answer(route: Any) -> None:
+            first = route.request.url not in lost
+            lost.add(route.request.url)
+            if first:
+                route.abort()
+            else:
+                route.continue_()
+
+        page.route("**/curves", answer)
+        page.route("**/artifacts/**", answer)
+        page.goto(f"{address}/board/1")
+        drawn(page)
+        page.locator("#worst-viewer[data-drawn]").wait_for()
+        each = "new Set([...document.querySelectorAll('#viewer canvas')].map(canvas => canvas.toDataURL()))"
+        page.wait_for_function(f"() => {each}.size > 4")
+        assert any("/artifacts/" in url for url in lost)
+
+
+@pytest.mark.whole
 def test_the_board_follows_the_search_without_losing_its_place(searched: Path, data: Path) -> None:
     """It is told apart from a page that was loaded again: what a person has chosen, and the nodes, stay."""
     with serving(searched) as address, chromium_page() as seen:

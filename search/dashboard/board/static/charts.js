@@ -5,6 +5,7 @@ const COLOURS = ["#d1662c", "#2f7fc1", "#3a9d5d", "#8a5bb8", "#c23b6b", "#7b8b1f
 const plots = new Map();
 let numbers = null;
 let etag = "";
+let waiting = 0;
 
 const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const measure = () => document.querySelector("[name=measure]:checked")?.value ?? "score";
@@ -93,14 +94,16 @@ function draw() {
 async function load() {
   const place = document.querySelector("[data-chart=best]");
   if (!place || document.hidden) return;
+  clearTimeout(waiting);
   try {
     const answer = await fetch(place.dataset.url, { cache: "no-cache", credentials: "same-origin" });
-    if (!answer.ok || (numbers && answer.headers.get("ETag") === etag)) return;
+    if (!answer.ok) throw new Error(answer.statusText);
+    if (numbers && answer.headers.get("ETag") === etag) return;
     etag = answer.headers.get("ETag");
     numbers = await answer.json();
     draw();
   } catch {
-    return; // the page itself says that there is no connection
+    waiting = setTimeout(load, PAUSE_MS); // the page itself says when there is no connection
   }
 }
 

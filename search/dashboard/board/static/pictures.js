@@ -1,6 +1,7 @@
 // The validation images of several trials: a photograph under layers of classes or errors, drawn from small label maps.
 "use strict";
 const MOMENTS = ["an early one", "half way", "the best one"];
+const TRIES = 12; // again for a picture that did not come: the server may be busy or away for a moment
 const loaded = new Map(); // by URL, so that a trial that stays in the table is not loaded again
 let shownSpec = "";
 
@@ -9,7 +10,7 @@ function picture(url) {
     loaded.set(url, new Promise((resolve) => {
       const image = new Image();
       image.onload = () => resolve(image);
-      image.onerror = () => resolve(null);
+      image.onerror = () => { loaded.delete(url); resolve(null); };
       image.src = url;
     }));
   }
@@ -48,11 +49,12 @@ class Viewer {
     root.addEventListener("input", () => this.draw());
   }
 
-  async take(spec) {
+  async take(spec, tries = TRIES) {
     this.spec = spec;
     const urls = [spec.trials[0].panel, ...spec.trials.map((trial) => (trial.labels ? trial.labels.url : trial.panel))];
     const images = await Promise.all(urls.map(picture));
     if (this.spec !== spec) return; // a newer one came meanwhile
+    if (images.includes(null) && tries) setTimeout(() => this.spec === spec && this.take(spec, tries - 1), PAUSE_MS);
     const others = worst?.spec ? [worst.spec.photos, worst.spec.labels.url] : [];
     for (const url of loaded.keys()) if (!urls.includes(url) && !others.includes(url)) loaded.delete(url);
     this.photo = images[0];
@@ -177,9 +179,14 @@ class Worst {
     root.addEventListener("change", () => this.draw());
   }
 
-  async take(spec) {
+  async take(spec, tries = TRIES) {
+    this.wanted = spec;
     const [photos, labels] = await Promise.all([spec.photos, spec.labels.url].map(picture));
-    if (!photos || !labels) return;
+    if (this.wanted !== spec) return; // a newer one came meanwhile
+    if (!photos || !labels) {
+      if (tries) setTimeout(() => this.wanted === spec && this.take(spec, tries - 1), PAUSE_MS);
+      return;
+    }
     Object.assign(this, { spec, photos, sheet: labelled(labels, spec.colours) });
     this.draw();
     this.root.dataset.drawn = "yes";
