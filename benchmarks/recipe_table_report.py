@@ -33,13 +33,22 @@ def read_table(*paths: Path) -> pd.DataFrame:
 
 
 def small(table: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows have the settings of most; the others are taken for trainings at full size."""
-    return table.settings == table.settings.mode()[0]
+    """Which rows have the settings of most; the others are taken for trainings at full size.
+
+    The space may have grown in between: its digest does not count.
+    """
+    settings = table.settings.map(lambda text: json.dumps({**json.loads(text), "axes": ""}))
+    return settings == settings.mode()[0]
 
 
 def drawn(table: pd.DataFrame) -> pd.DataFrame:
     """The small trainings of recipes that were drawn at random."""
     return table[small(table) & table.recipe.str.isdecimal()]
+
+
+def placed(table: pd.DataFrame) -> pd.DataFrame:
+    """The small trainings of recipes that are points of the space: those of `drawn`, and those with a name that fit."""
+    return table[small(table) & (table.params != "{}")]
 
 
 def report(table: pd.DataFrame) -> str:
