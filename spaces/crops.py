@@ -38,6 +38,12 @@ def crop_side(recipe: Recipe, facts: DataFacts) -> int:
     return recipe.data.crop or planned_side(facts, recipe.optimisation.batch_size)
 
 
+def step_pixels(facts: DataFacts, batch_size: int = USUAL_BATCH) -> int:
+    """The pixels of all images, or crops, of such a batch together."""
+    side = planned_side(facts, batch_size)
+    return batch_size * (side * side or facts.height * facts.width)
+
+
 def offered_sides(facts: DataFacts) -> tuple[int, ...]:
     """What a study tries: the planned side, as 0, its half and its double; only 0 where images are trained on whole."""
     side = planned_side(facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
@@ -21,9 +22,10 @@ from search.host.state import HostState
 from search.host.trial_loop import run_trials
 from search.host.work_done import WorkDone
 from search.log import recent_lines
-from search.studies.study import open_study
-from search.worker.devices import DeviceSlot, device_slots
+from search.studies.study import OpenStudy, open_study
+from search.worker.devices import DeviceSlot, cores, device_slots, worker_gb, workers_on_cpu
 from search.worker.process import WorkerProcess
+from spaces.crops import step_pixels
 from storage.process_identity import this_process
 from storage.store import Store
 from storage.studies.hosts import MOST_LINES, HostInfo, leave, new_host_id, register
@@ -59,7 +61,7 @@ def work(
         check_temporary_folder()
         opened = open_study(store, options.study, options.home)
         state.expect(opened.large_pixels)
-        slots = _slots(options, options.trials or opened.config.trials)
+        slots = _slots(options, opened)
         workers = [WorkerProcess(slot) for slot in slots]
         context = HostContext(store, opened, options, host, workers, state, timing or Timing())
         stack.enter_context(_registered(context))
@@ -79,17 +81,21 @@ def work(
     return maintenance.done
 
 
-def _slots(options: WorkOptions, trials: int) -> tuple[DeviceSlot, ...]:
+def _slots(options: WorkOptions, study: OpenStudy) -> tuple[DeviceSlot, ...]:
     """What the workers of this host run on; says how many there are where nobody has."""
     logs, whole = options.home / "logs", options.per_gpu == "auto"
     share = MOST if options.per_gpu == "auto" else options.per_gpu or 1
-    slots = device_slots(options.device, options.workers, logs, share, trials, whole=whole)
+    trials, arrays = options.trials or study.config.trials, (study.dataset.images, study.dataset.masks)
+    each_gb = worker_gb(step_pixels(study.facts), sum(array.nbytes for array in arrays))
+    slots = device_slots(options.device, options.workers, logs, share, trials, whole=whole, worker_gb=each_gb)
     if options.per_gpu is not None and slots[0].gpu is None:
         _logger.warning("--per-gpu %s: there is no GPU here, so it changes nothing", options.per_gpu)
     if options.workers is None and slots[0].device == "cpu":
         each = f"{slots[0].threads} thread{'s' if slots[0].threads > 1 else ''}"
         count = f"{len(slots)} workers" if len(slots) > 1 else "1 worker"
-        _logger.info("%s of %s: see `marsearch bench` for what another number of --workers gives", count, each)
+        bound = len(slots) < workers_on_cpu(cores(), math.inf, trials)
+        why = f" (memory has room for no more, of about {each_gb:.1f} GiB each)" if bound else ""
+        _logger.info("%s of %s%s: see `marsearch bench` for what another number of --workers gives", count, each, why)
     return slots
 
 

@@ -15,7 +15,9 @@ import psutil
 from search.errors import UsageError
 from search.worker.gpus import Gpu, asked_gpus, shared
 
-WORKER_GB = 2.0  # memory in GiB of a process that trains: small networks take half of it (measured)
+WORKER_GB = 2.0  # memory in GiB of a process that trains, at least: small networks take half of it (measured)
+PROCESS_GB = 0.5  # without data and step: Python, torch and what its libraries keep
+PIXEL_GB = 2.0 / 2**20  # of a step for each pixel of its batch: a U-Net of 32 filters takes 1.8 to 2.1 (measured)
 TRIALS_A_WORKER = 10  # of a study for each worker, at least, that is not asked for
 
 
@@ -53,19 +55,20 @@ def device_slots(
     trials: int | None = None,
     *,
     whole: bool = False,
+    worker_gb: float = WORKER_GB,
 ) -> tuple[DeviceSlot, ...]:
     """One slot per training that this host runs at a time.
 
     wanted: "auto", "cpu", "mps", "cuda" or "cuda:0,2". workers: None means one per GPU, or as many as `workers_on_cpu`
     says for so many trials. logs: directory for the workers' stderr. on_one_gpu: trainings that share one, when workers
-    is None. whole: each may have all of the memory, not its part. No worker gets more threads than OMP_NUM_THREADS
-    allows, where it is set. Raises UsageError for a device that is not there and ModuleNotFoundError where no worker
-    could train.
+    is None. whole: each may have all of the memory, not its part. worker_gb: what one takes of a machine without GPUs.
+    No worker gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device that is not
+    there and ModuleNotFoundError where no worker could train.
     """
     if find_spec("torch") is None:
         raise ModuleNotFoundError("no worker trains without torch", name="torch")
     asked = () if wanted in ("cpu", "mps") else asked_gpus(wanted)
-    count = workers or (len(asked) * on_one_gpu if asked else workers_on_cpu(cores(), free_gb(), trials))
+    count = workers or (len(asked) * on_one_gpu if asked else workers_on_cpu(cores(), free_gb(), trials, worker_gb))
     gpus = [shared(gpu, 1 if whole else max(on_one_gpu, -(-count // len(asked)))) for gpu in asked]
     device = "cuda" if gpus else _without_gpu(wanted)
     limit = os.environ.get("OMP_NUM_THREADS", "").strip()
@@ -82,14 +85,22 @@ def device_slots(
     )
 
 
-def workers_on_cpu(cores: int, free_gb: float, trials: int | None) -> int:
+def worker_gb(step_pixels: int, data_bytes: int) -> float:
+    """Memory in GiB of a process that trains on a CPU, WORKER_GB at least.
+
+    step_pixels: of a batch. data_bytes: of the data set's arrays, of which the training holds its parts once more.
+    """
+    return max(WORKER_GB, PROCESS_GB + 2 * data_bytes / 2**30 + step_pixels * PIXEL_GB)
+
+
+def workers_on_cpu(cores: int, free_gb: float, trials: int | None, worker_gb: float = WORKER_GB) -> int:
     """How many trainings at a time make most of so many cores: one a core, since two of one thread train more together.
 
     By 1.1 to 1.6 times, measured (benchmarks/results/2026-11-29-bench-cpu.md). free_gb: memory in GiB, of which a
-    training needs its part. trials: of a study, which learns from trials that have ended; None without one.
+    worker takes its part. trials: of a study, which learns from trials that have ended; None without one.
     """
     most = cores if trials is None else min(cores, -(-trials // TRIALS_A_WORKER))
-    return max(1, min(most, int(free_gb / WORKER_GB)))
+    return max(1, int(min(most, free_gb / worker_gb)))
 
 
 def free_gb() -> float:

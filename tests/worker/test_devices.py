@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from search.worker.devices import cores, device_slots, quota, unused_memory, workers_on_cpu
+from search.worker.devices import cores, device_slots, quota, unused_memory, worker_gb, workers_on_cpu
+from spaces import DataFacts
+from spaces.crops import step_pixels
 
 
 def written(folder, files):
@@ -66,6 +68,22 @@ def test_the_memory_of_a_container_is_read_in_both_ways_it_is_written(tmp_path, 
 )
 def test_cores_have_a_worker_each_as_far_as_memory_and_trials_go(of_cores, free_gb, trials, expected):
     assert workers_on_cpu(of_cores, free_gb, trials) == expected
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "data_gb", "workers"),
+    [
+        (64, 128, 0.02, 4),
+        (128, 128, 0.2, 4),
+        (256, 256, 0.2, 2),  # eight times the pixels of the first
+        (1000, 1500, 0.2, 2),  # crops of 256
+        (64, 128, 6.0, 1),  # each worker holds the data
+    ],
+)
+def test_large_images_and_large_data_leave_memory_for_fewer_workers(height, width, data_gb, workers):
+    known = DataFacts(channels=1, height=height, width=width, class_names=("a", "b"))
+    each = worker_gb(step_pixels(known), int(data_gb * 2**30))
+    assert workers_on_cpu(4, 12.0, None, each) == workers
 
 
 def test_trainings_whose_number_is_found_out_may_each_have_all_of_the_memory(driver, monkeypatch):
