@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import count
 from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import RandomSampler
+from optuna.trial import FrozenTrial
 
 from spaces import Recipe, Space
 
 Option = tuple[str, Any]
-TRIED, MOST = 8, 400
+MOST = 400
+
+
+class NewFirst(RandomSampler):
+    """Draws at random, of a choice only among the options that no recipe has had, while there are any."""
+
+    def __init__(self, had: set[Option], seed: int) -> None:
+        super().__init__(seed)
+        self._had = had
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A value of the parameter."""
+        if isinstance(param_distribution, CategoricalDistribution):
+            new = [option for option in param_distribution.choices if (param_name, option) not in self._had]
+            param_distribution = CategoricalDistribution(new or param_distribution.choices)
+        return super().sample_independent(study, trial, param_name, param_distribution)
 
 
 def options_of(space: Space) -> set[Option]:
@@ -25,29 +44,26 @@ def options_of(space: Space) -> set[Option]:
     }
 
 
-def covering_recipes(spaces: Iterable[Space]) -> tuple[list[Recipe], set[Option]]:
+def covering_recipes(spaces: Iterable[Space], known: str) -> tuple[list[Recipe], set[Option]]:
     """Recipes that together have every option of every choice of the spaces, one of each at least, and these options.
 
-    Of some random ones always the one with the most that none before has. Raises AssertionError where an option is in
-    none of many.
+    known: how the names of choices begin that are met elsewhere, under other names. Raises AssertionError where an
+    option is in none of many.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     recipes: list[Recipe] = []
     had: set[Option] = set()
     for space in spaces:
-        wanted, seeds, found = options_of(space), iter(range(MOST)), 0
+        wanted = {(path, option) for path, option in options_of(space) if not path.startswith(known)}
+        seeds, found = count(), 0
         while (missing := wanted - had) or not found:
-            drawn = [_draw(space, seed) for seed in islice(seeds, TRIED)]
-            assert drawn, f"no recipe of {MOST} has one of {missing}"
-            recipe, options = max(drawn, key=lambda draw: len(draw[1] & missing))
+            seed = next(seeds)
+            assert seed < MOST, f"no recipe of {MOST} has one of {missing}"
+            trial = optuna.create_study(sampler=NewFirst(had, seed)).ask()
+            recipe = space.suggest(trial, seed=seed)
+            options = set(trial.params.items())
             if options & missing or not found:
                 found += 1
                 recipes.append(recipe)
                 had |= options & wanted
     return recipes, had
-
-
-def _draw(space: Space, seed: int) -> tuple[Recipe, set[Option]]:
-    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed)).ask()
-    recipe = space.suggest(trial, seed=seed)
-    return recipe, set(trial.params.items())
