@@ -85,7 +85,7 @@ def device_slots(
     )
 
 
-def worker_gb(step_pixels: int, data_bytes: int) -> float:
+def planned_gb(step_pixels: int, data_bytes: int) -> float:
     """Memory in GiB of a process that trains on a CPU, WORKER_GB at least.
 
     step_pixels: of a batch. data_bytes: of the data set's arrays, of which the training holds its parts once more.

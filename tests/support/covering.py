@@ -15,6 +15,7 @@ from spaces import Recipe, Space
 
 Option = tuple[str, Any]
 MOST = 400
+LEAST = 3  # recipes of each space
 
 
 class NewFirst(RandomSampler):
@@ -45,7 +46,7 @@ def options_of(space: Space) -> set[Option]:
 
 
 def covering_recipes(spaces: Iterable[Space], known: str) -> tuple[list[Recipe], set[Option]]:
-    """Recipes that together have every option of every choice of the spaces, one of each at least, and these options.
+    """Recipes that together have every option of every choice of the spaces, some of each at least, and these options.
 
     known: how the names of choices begin that are met elsewhere, under other names. Raises AssertionError where an
     option is in none of many.
@@ -56,13 +57,13 @@ def covering_recipes(spaces: Iterable[Space], known: str) -> tuple[list[Recipe],
     for space in spaces:
         wanted = {(path, option) for path, option in options_of(space) if not path.startswith(known)}
         seeds, found = count(), 0
-        while (missing := wanted - had) or not found:
+        while (missing := wanted - had) or found < LEAST:
             seed = next(seeds)
             assert seed < MOST, f"no recipe of {MOST} has one of {missing}"
             trial = optuna.create_study(sampler=NewFirst(had, seed)).ask()
             recipe = space.suggest(trial, seed=seed)
             options = set(trial.params.items())
-            if options & missing or not found:
+            if options & missing or not missing:
                 found += 1
                 recipes.append(recipe)
                 had |= options & wanted

@@ -19,15 +19,15 @@ from spaces.modules.losses.class_weights import class_weights
 from support.pretended_gpu import PretendedGenerator, pretended_gpu, watched
 
 NAMES = ("sky", "soil", "sand", "rock")
-FACTS = DataFacts(channels=1, height=16, width=32, class_names=NAMES, excluded=("sky",))
+FACTS = DataFacts(channels=1, height=32, width=64, class_names=NAMES, excluded=("sky",))
 BATCH = 4
 
 
 def data() -> TrainingData:
     """Eight images to learn from and four to be judged on; every class is in each."""
     draws = np.random.default_rng(0)
-    images = draws.integers(0, 255, (12, 16, 32)).astype(np.uint8)
-    masks = draws.integers(0, 4, (12, 16, 32)).astype(np.uint8)
+    images = draws.integers(0, 255, (12, 32, 64)).astype(np.uint8)
+    masks = draws.integers(0, 4, (12, 32, 64)).astype(np.uint8)
     return TrainingData(
         train_images=images[:8],
         train_masks=masks[:8],

@@ -120,7 +120,7 @@ def weight_of_the_cpu(images: Tensor) -> None:
 
 
 def sum_of_two_devices(images: Tensor) -> None:
-    _ = images + torch.ones(1, 1, 16, 32)
+    _ = images + torch.ones(1, 1, 32, 64)
 
 
 def generator_of_the_cpu(images: Tensor) -> None:

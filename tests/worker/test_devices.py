@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.worker.devices import cores, device_slots, quota, unused_memory, worker_gb, workers_on_cpu
+from search.worker.devices import cores, device_slots, planned_gb, quota, unused_memory, workers_on_cpu
 from spaces import DataFacts
 from spaces.crops import step_pixels
 
@@ -82,7 +82,7 @@ def test_cores_have_a_worker_each_as_far_as_memory_and_trials_go(of_cores, free_
 )
 def test_large_images_and_large_data_leave_memory_for_fewer_workers(height, width, data_gb, workers):
     known = DataFacts(channels=1, height=height, width=width, class_names=("a", "b"))
-    each = worker_gb(step_pixels(known), int(data_gb * 2**30))
+    each = planned_gb(step_pixels(known), int(data_gb * 2**30))
     assert workers_on_cpu(4, 12.0, None, each) == workers
 
 
