@@ -11,8 +11,9 @@ IoU of each class at the end. The first recipes get further seeds, which say how
 a place among those that a study begins with?
 
 The file is written anew after each training, whole or not at all; the same command again trains what is missing. Two
-processes, or two machines, take a part and a file each. `--full` trains the first recipes at full size instead, which
-shows how well the small trainings rank them.
+processes, or two machines, take a part and a file each. `--full` trains recipes at full size instead, which shows how
+well the small trainings rank them. `--recorded FILE...` takes recipes as these tables have them: when the space has
+grown since, a number draws another one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import optuna
 import pandas as pd
 import torch
 from kept_weights import shrunk
-from recipe_table_report import read_table, report
+from recipe_table_report import drawn, read_table, report
 
 from search.errors import Diverged
 from search.reproduction.plan import Budget, at_budget
@@ -65,11 +66,20 @@ SMALL: dict[str, Any] = {"epochs": 12, "scale": 2, "width": 0.5, "every": 6, "va
 FULL: dict[str, Any] = {"epochs": 22, "scale": 1, "width": 1.0, "every": 1, "validated": 1}
 
 
-def random_recipe(space: Space, number: int) -> tuple[dict[str, Any], Recipe]:
-    """The random recipe of that number: its parameters, and the recipe."""
-    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=number)).ask()
+def random_recipe(space: Space, number: int, recorded: dict[str, Any] | None = None) -> tuple[dict[str, Any], Recipe]:
+    """The random recipe of that number, or that of parameters which were recorded: its parameters, and the recipe."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=number))
+    if recorded is not None:
+        study.enqueue_trial(recorded)
+    trial = study.ask()
     recipe = space.suggest(trial, seed=number)
     return trial.params, recipe
+
+
+def recorded_recipes(paths: list[Path]) -> dict[str, dict[str, Any]]:
+    """The parameters of each random recipe of these tables."""
+    table = drawn(read_table(*paths)) if paths else pd.DataFrame({"recipe": [], "params": []})
+    return {name: json.loads(params) for name, params in zip(table.recipe, table.params, strict=True)}
 
 
 def fewer(dataset: Dataset, split: Split, every: int, validated: int) -> Split:
@@ -141,11 +151,16 @@ def run(told: argparse.Namespace) -> None:
     if len(other := table[table.settings != text]):
         raise ValueError(f"{told.out} has rows of other settings ({other.settings.iloc[0]}): choose another file")
     known = set(zip(table.recipe, table.seed, strict=True))
+    recorded = recorded_recipes(told.recorded)
+    if missing := set(told.only or ()) - set(recorded or told.only or ()):
+        raise ValueError(f"no recorded recipe has the number {', '.join(sorted(missing))}")
     for name, seed in wanted(told):
         if (name, seed) in known:
             continue
-        named = not name.isdecimal()
-        params, recipe = named_recipe(space, name, len(split.train)) if named else random_recipe(space, int(name))
+        if name.isdecimal():
+            params, recipe = random_recipe(space, int(name), recorded.get(name))
+        else:
+            params, recipe = named_recipe(space, name, len(split.train))
         found = train(recipe.model_copy(update={"seed": seed}), dataset, split, settings)
         print(f"recipe {name}, seed {seed}: {found['miou']}, {found['seconds']:.0f} s", file=sys.stderr, flush=True)
         new = {"recipe": name, "seed": seed, **found, "params": json.dumps(params), "settings": text}
@@ -163,6 +178,7 @@ def main() -> None:
     parser.add_argument("--again", type=int, default=30, help="so many of them with three seeds")
     parser.add_argument("--only", nargs="+", metavar="NUMBER", help="the random recipes of these numbers")
     parser.add_argument("--named", nargs="+", metavar="PRESET|FILE", help="these instead of random ones")
+    parser.add_argument("--recorded", type=Path, nargs="+", default=[], help="recipes as these tables have them")
     parser.add_argument("--part", default="1/1", help="1/2 and 2/2 share the work")
     parser.add_argument("--full", action="store_true", help="at full size")
     told = parser.parse_args()

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 BOOTSTRAPS = 1000
 BINS = 5  # of a numeric axis, with equally many recipes each
+TOLD = 10  # values of a numeric axis, up to which each stands for itself
 LEAST = 8  # recipes with a value, before anything is said about it
 MEANT = {
     "optimisation.sgd_lr": ("optimisation.optimizer", "sgd"),
@@ -114,7 +115,7 @@ def values_of(first: pd.DataFrame) -> Iterator[tuple[str, pd.Series[str]]]:
     for name in sorted(params):
         column = params[name]
         numbers = pd.to_numeric(column, errors="coerce") if column.map(type).isin([int, float]).any() else None
-        if numbers is None or numbers.nunique() <= BINS + 1:
+        if numbers is None or numbers.nunique() <= TOLD:
             yield name, column.map(str, na_action="ignore")
         else:
             fifths = pd.qcut(numbers, BINS, duplicates="drop")

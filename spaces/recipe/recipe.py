@@ -48,8 +48,8 @@ class Optimisation(Part):
         ),
     ] = "one_cycle"
     batch_size: Annotated[
-        Literal[4, 8, 12, 16, 24, 32, 64, 128, 256],
-        choice(4, 8, 12, 16, 24, 32, 64, 128, 256, reports="B"),
+        Literal[4, 8, 12, 16, 24, 32, 48, 64, 128, 256],
+        choice(4, 8, 12, 16, 24, 32, 48, 64, 128, 256, reports="B"),
         Field(description="images per step"),
     ] = 32
     epochs: Annotated[
