@@ -23,9 +23,11 @@ MEANT = {
 """Axes that mean something beside one value of another."""
 FAILS = 0.5  # share of the recipes with a value that end in the lowest tenth, from which on the value is to blame
 
+GREW = "optimisation.batch_size"  # whose options came one after the other, and so have unequal numbers of recipes
 MORE = 0.025  # from which share of all recipes on such a value is told
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 def read_table(*paths: Path) -> pd.DataFrame:
@@ -182,15 +184,32 @@ def _blame(first: pd.DataFrame) -> Iterator[str]:
     yield f"{blamed.sum()} of {len(first)} recipes hold such a value ({blamed.mean():.1%}); with one, {low} end in the"
     yield f"lowest tenth ({low / len(first):.1%})."
     yield ""
-    yield "Values with which more recipes end there than without, as a share of all recipes:"
+    yield "Values with which more recipes end there than without, as a share of all recipes (95 %):"
+    sizes = pd.factorize(first.params.map(lambda text: json.loads(text)[GREW]))[0]
     for name, values in values_of(first):
-        known = values.notna().to_numpy()
         for value in sorted(values.dropna().unique()):
-            has = (values == value).to_numpy()
-            if LEAST <= has.sum() < known.sum():
-                excess = has.sum() * (lowest[has].mean() - lowest[known & ~has].mean()) / len(first)
-                if excess >= MORE:
-                    yield f"- {name} {value}: {excess:.1%} ({lowest[has].sum()} of {has.sum()})"
+            has, known = (values == value).to_numpy(), values.notna().to_numpy()
+
+            def excess(rows: NDArray[np.int64], has: Flags = has, known: Flags = known) -> float:
+                return _excess(first.final.to_numpy()[rows], has[rows], known[rows], sizes[rows])
+
+            if LEAST <= has.sum() < known.sum() and excess(np.arange(len(first))) >= MORE:
+                yield f"- {name} {value}: {_interval(excess, len(first))}, of {has.sum()} recipes"
+
+
+def _excess(scores: Floats, has: Flags, known: Flags, sizes: NDArray[np.int64]) -> float:
+    """The share of all recipes that end in the lowest tenth with a value, beyond what recipes without it do.
+
+    Each size counts as often as any other one, since the space draws them alike.
+    """
+    weights = 1 / np.bincount(sizes)[sizes]
+    weights /= weights.sum()
+    order = np.argsort(scores)
+    lowest = np.empty(len(scores), dtype=bool)
+    lowest[order] = np.cumsum(weights[order]) <= 0.1
+    without = known & ~has
+    within, beside = (weights[rows & lowest].sum() / max(weights[rows].sum(), 1e-9) for rows in (has, without))
+    return float(weights[has].sum() * (within - beside))
 
 
 def _named(first: pd.DataFrame, named: pd.DataFrame) -> Iterator[str]:
