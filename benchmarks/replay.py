@@ -213,7 +213,7 @@ def problems_of(told: argparse.Namespace) -> list[Problem]:
     table = drawn(read_table(told.source, *told.more))
     recorded = Recorded(space=bind(facts, f"base: {told.space}\n"), table=table)
     print(f"the forest's rank correlation on recipes that it has not seen: {recorded.foresight():.2f}")
-    return [recorded]
+    return [recorded.drawn_again(number) for number in range(told.draws)] if told.draws else [recorded]
 
 
 def main() -> None:
@@ -224,6 +224,7 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=0, help="axes that mean nothing")
     parser.add_argument("--sets", type=int, default=8)
     parser.add_argument("--space", default="standard")
+    parser.add_argument("--draws", type=int, default=0, help="so many forests, each over as many recipes drawn anew")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--candidates", nargs="+", default=["ours", "tpe", "random"], choices=list(CANDIDATES))

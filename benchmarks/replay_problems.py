@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -214,6 +214,13 @@ class Recorded:
     def _forest(self) -> Any:
         seconds = self.table.seconds.to_numpy()[:, None]
         return self._new_forest().fit(self._rows, np.hstack([self._curves, np.log(np.maximum(seconds, 0.1))]))
+
+    def drawn_again(self, number: int) -> Recorded:
+        """The same over as many of the recipes, drawn with replacement: what another table might have said."""
+        rows = dict(list(self.table.groupby("recipe")))
+        names = np.random.default_rng(number).choice(list(rows), len(rows))
+        table = pd.concat([rows[name] for name in names], ignore_index=True)
+        return replace(self, table=table, name=f"{self.name} {number}")
 
     def foresight(self) -> float:
         """Spearman's rank correlation between the ends of recipes and what a forest without them foresees."""
