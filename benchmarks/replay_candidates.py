@@ -10,6 +10,7 @@ from typing import Any
 
 from optuna.pruners import BasePruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
+from replay_gaussian import GaussianSampler
 from replay_problems import Asks
 from replay_samplers import FadingPrior, PartTPE, PriorBand
 
@@ -97,6 +98,8 @@ CANDIDATES: dict[str, Candidate] = {
     "ours, from 1/3": Candidate(make=ours, halving=(1 / 3, 3)),
     "ours, halves from 1/8": Candidate(make=ours, halving=(1 / 8, 2)),
     "ours, quarters from 1/16": Candidate(make=ours, halving=(1 / 16, 4)),
+    "ours, gaussian": Candidate(make=_always(partial(GaussianSampler, startup=20))),
+    "ours, gaussian alone": Candidate(make=_always(partial(GaussianSampler, startup=20, share=0.0))),
     "tpe": Candidate(make=_tpe),
     "tpe without groups": Candidate(make=partial(_tpe, group=False)),
     "tpe, part of the history": Candidate(make=part),
