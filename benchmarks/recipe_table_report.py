@@ -185,7 +185,7 @@ def _blame(first: pd.DataFrame) -> Iterator[str]:
     yield f"lowest tenth ({low / len(first):.1%})."
     yield ""
     yield "Values with which more recipes end there than without, as a share of all recipes (95 %):"
-    sizes = pd.factorize(first.params.map(lambda text: json.loads(text)[GREW]))[0]
+    sizes = pd.factorize(first.params.map(lambda text: json.loads(text).get(GREW, 0)))[0]
     for name, values in values_of(first):
         for value in sorted(values.dropna().unique()):
             has, known = (values == value).to_numpy(), values.notna().to_numpy()
