@@ -152,7 +152,8 @@ def run(told: argparse.Namespace) -> None:
         raise ValueError(f"{told.out} has rows of other settings ({other.settings.iloc[0]}): choose another file")
     known = set(zip(table.recipe, table.seed, strict=True))
     recorded = recorded_recipes(told.recorded)
-    if missing := set(told.only or ()) - set(recorded or told.only or ()):
+    told.only = told.only or list(recorded)
+    if recorded and (missing := set(told.only) - set(recorded)):
         raise ValueError(f"no recorded recipe has the number {', '.join(sorted(missing))}")
     for name, seed in wanted(told):
         if (name, seed) in known:

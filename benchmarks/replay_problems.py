@@ -217,7 +217,7 @@ class Recorded:
 
     def drawn_again(self, number: int) -> Recorded:
         """The same over as many of the recipes, drawn with replacement: what another table might have said."""
-        rows = dict(list(self.table.groupby("recipe")))
+        rows = dict(list(self.table.groupby("recipe")))  # pandas' own `keys` would mislead dict()
         names = np.random.default_rng(number).choice(list(rows), len(rows))
         table = pd.concat([rows[name] for name in names], ignore_index=True)
         return replace(self, table=table, name=f"{self.name} {number}")
