@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spaces.modules.layers.attention import SqueezeExcitation
+from spaces.modules.layers.concatenation import side_by_side
 from spaces.modules.layers.norms import BatchNorm, GroupNorm, InstanceNorm, group_count
 
 LEAK = 0.01
@@ -177,8 +178,8 @@ class Inception(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H, W)."""
         pooled = self.pool(functional.max_pool2d(maps, 3, stride=1, padding=1))
-        side_by_side = torch.cat((self.pointwise(maps), self.single(maps), self.twice(maps), pooled), dim=1)
-        out: Tensor = self.dropout(self.squeeze(side_by_side))
+        branches = side_by_side(self.pointwise(maps), self.single(maps), self.twice(maps), pooled)
+        out: Tensor = self.dropout(self.squeeze(branches))
         return out
 
 
@@ -201,7 +202,7 @@ class Dense(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H, W)."""
         for layer in self.layers:
-            maps = torch.cat((maps, layer(maps)), dim=1)
+            maps = side_by_side(maps, layer(maps))
         out: Tensor = self.dropout(self.squeeze(self.transition(maps)))
         return out
 

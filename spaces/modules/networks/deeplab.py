@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, Style, build_active, build_block, build_squeeze
+from spaces.modules.layers.concatenation import side_by_side
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import DeepLab
@@ -61,8 +61,8 @@ class AtrousPyramid(nn.Module):
         """Map (B, inputs, h, w) to (B, outputs, h, w)."""
         near = self.pointwise(maps)
         image = self.image(maps.mean(dim=(2, 3), keepdim=True)).expand_as(near)
-        side_by_side = torch.cat([near, *(path(maps) for path in self.atrous), image], dim=1)
-        out: Tensor = self.dropout(self.squeeze(self.merge(side_by_side)))
+        paths = side_by_side(near, *(path(maps) for path in self.atrous), image)
+        out: Tensor = self.dropout(self.squeeze(self.merge(paths)))
         return out
 
 
@@ -114,7 +114,7 @@ class DeepLabModel(SegmentationModel):
             maps = levels[-1]
         context = self.pyramid(maps)
         fine = self.reduce(levels[self.low_level])
-        both = torch.cat((fine, _enlarge(context, 2 ** (self.halvings - self.low_level))), dim=1)
+        both = side_by_side(fine, _enlarge(context, 2 ** (self.halvings - self.low_level)))
         high = _enlarge(self.high(self.decoder(self.dropout(both))), 2**self.low_level)
         return Outputs(high, tuple(head(context) for head in self.inter), tuple(head(maps) for head in self.low))
 

@@ -6,12 +6,12 @@ fine_coarse by 2 ** (depth + 1).
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, build_active
+from spaces.modules.layers.concatenation import side_by_side
 from spaces.modules.layers.levels import style_at
 from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.modules.networks.unet import Features, Trunk, build_heads
@@ -43,7 +43,7 @@ class DualUNetModel(SegmentationModel):
         """Map normalised images (B, C, H, W) to the logits of each level."""
         branches: tuple[Features, Features] = (self.first(maps), self.second(self._shrunk(maps)))
         fine, coarse = (branch.finest for branch in branches)
-        merged = self.merge(torch.cat((fine, self._grown(coarse)), dim=1))
+        merged = self.merge(side_by_side(fine, self._grown(coarse)))
         return Outputs(
             high=self.head(merged),
             inter=tuple(head(branch.finest) for head, branch in zip(self.inter, branches, strict=False)),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,6 +26,7 @@ from spaces.modules.layers.blocks import (
     build_squeeze,
 )
 from spaces.modules.layers.bottlenecks import pooling_matrix
+from spaces.modules.layers.concatenation import side_by_side
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import MarsSeg
@@ -51,7 +51,7 @@ class MiniAtrousPyramid(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H, W)."""
-        out: Tensor = self.merge(torch.cat([self.pointwise(maps), *(path(maps) for path in self.atrous)], dim=1))
+        out: Tensor = self.merge(side_by_side(self.pointwise(maps), *(path(maps) for path in self.atrous)))
         return out
 
 
@@ -143,7 +143,7 @@ class StripPyramid(nn.Module):
         """Map (B, inputs, h, w) to (B, outputs, h, w)."""
         maps = self.first(maps)
         out: Tensor = self.dropout(
-            self.squeeze(self.merge(torch.cat([maps, *(strips(maps) for strips in self.strips)], dim=1)))
+            self.squeeze(self.merge(side_by_side(maps, *(strips(maps) for strips in self.strips))))
         )
         return out
 
@@ -194,10 +194,10 @@ class MarsSegModel(SegmentationModel):
         for level, block in enumerate(self.levels):
             levels.append(block(functional.max_pool2d(maps, 2) if 0 < level <= self.halvings else maps))
             maps = levels[-1]
-        decoded = [self.pyramid(torch.cat(levels[self.halvings :], dim=1))]
+        decoded = [self.pyramid(side_by_side(*levels[self.halvings :]))]
         for level in reversed(range(self.halvings)):
             up = functional.interpolate(decoded[-1], scale_factor=2, mode="bilinear", align_corners=False)
-            decoded.append(self.decoder[level](torch.cat((self.connectors[level](levels[level]), up), dim=1)))
+            decoded.append(self.decoder[level](side_by_side(self.connectors[level](levels[level]), up)))
         inter = tuple(head(out) for head, out in zip(self.inter, decoded, strict=False))
         return Outputs(self.high(decoded[-1]), inter, tuple(head(maps) for head in self.low))
 

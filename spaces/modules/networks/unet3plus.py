@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, Style, build_active, build_block, build_squeeze
 from spaces.modules.layers.bottlenecks import build_bottleneck
+from spaces.modules.layers.concatenation import side_by_side
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
+from spaces.modules.layers.upsampling import Squares
 from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.recipe.architecture import UNet3Plus
 
@@ -33,7 +34,7 @@ def build_scale(inputs: int, outputs: int, style: Style, *, rise: int, upsamplin
         return nn.Sequential(nn.MaxPool2d(2**-rise), convolution)
     factor = 2**rise
     if upsampling == "transposed":
-        return nn.Sequential(convolution, nn.ConvTranspose2d(outputs, outputs, kernel_size=factor, stride=factor))
+        return nn.Sequential(convolution, Squares(outputs, outputs, factor))
     align = False if upsampling == "bilinear" else None
     return nn.Sequential(nn.Upsample(scale_factor=factor, mode=upsampling, align_corners=align), convolution)
 
@@ -62,7 +63,7 @@ class Node(nn.Module):
     def forward(self, sources: list[Tensor]) -> Tensor:
         """Map one map per scale to (B, C, H, W) of this level."""
         fitted = [scale(source) for scale, source in zip(self.scales, sources, strict=True)]
-        out: Tensor = self.fusion(torch.cat(fitted, dim=1))
+        out: Tensor = self.fusion(side_by_side(*fitted))
         return out
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head, build_block
 from spaces.modules.layers.bottlenecks import build_bottleneck
+from spaces.modules.layers.concatenation import side_by_side
 from spaces.modules.layers.levels import level_kinds, level_widths, style_at
 from spaces.modules.layers.upsampling import Upsampling, build_upsampling
 from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
@@ -31,7 +31,7 @@ class Node(nn.Module):
 
     def forward(self, row: list[Tensor], below: Tensor) -> Tensor:
         """Map j maps (B, C, H, W) and one of half the size to (B, C, H, W)."""
-        out: Tensor = self.block(torch.cat((*row, self.upsampling(below, row[0])), dim=1))
+        out: Tensor = self.block(side_by_side(*row, self.upsampling(below, row[0])))
         return out
 
 

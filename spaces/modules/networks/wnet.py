@@ -5,11 +5,11 @@ Shapes: B images, C channels, K classes, H and W pixels, both divisible by 2 ** 
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from spaces.facts import DataFacts
 from spaces.modules.layers.blocks import Head
+from spaces.modules.layers.concatenation import side_by_side
 from spaces.modules.networks.model import Heads, Outputs, SegmentationModel
 from spaces.modules.networks.unet import Features, Trunk, build_heads
 from spaces.recipe.architecture import WNet
@@ -39,7 +39,7 @@ class WNetModel(SegmentationModel):
         """Map normalised images (B, C, H, W) to the logits of each level."""
         features: Features = self.first(maps)
         guess: Tensor = self.first_head(features.finest)
-        second: Features = self.second(torch.cat((maps, guess.softmax(dim=1)), dim=1))
+        second: Features = self.second(side_by_side(maps, guess.softmax(dim=1)))
         return Outputs(
             high=self.head(second.finest),
             inter=(guess,) if self._shows_inter else (),
