@@ -114,6 +114,20 @@ def test_no_worker_has_more_threads_than_the_environment_allows(monkeypatch, set
     assert {slot.environment["OMP_NUM_THREADS"] for slot in found} == {str(threads)}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.check=3", "glibc.malloc.check=3:glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_a_worker_asks_for_huge_pages_unless_that_is_settled(monkeypatch, before, after):
+    monkeypatch.setenv("GLIBC_TUNABLES", before)
+    (slot,) = device_slots("cpu", 1, Path())
+    assert slot.environment["GLIBC_TUNABLES"] == after
+
+
 @pytest.mark.parametrize("together", [1, 2, 3, 10])
 def test_trainings_that_take_part_of_a_gpu_share_it(driver, monkeypatch, together):
     driver("GPU-1", "GPU-2")
