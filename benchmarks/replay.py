@@ -30,7 +30,8 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 from recipe_table_report import drawn, read_table
 from replay_candidates import CANDIDATES, Candidate
-from replay_problems import LCBench, Problem, Recorded, Tabular, codes
+from replay_problems import LCBench, Problem, Tabular, codes
+from replay_recorded import SURROGATES, Recorded
 from replay_work import Promotable, Work, resumed
 
 from spaces import DataFacts, bind
@@ -211,8 +212,9 @@ def problems_of(told: argparse.Namespace) -> list[Problem]:
     classes = ("background", "soil", "bedrock", "sand", "big rock")
     facts = DataFacts(channels=1, height=64, width=128, class_names=classes, excluded=("background",))
     table = drawn(read_table(told.source, *told.more))
-    recorded = Recorded(space=bind(facts, f"base: {told.space}\n"), table=table)
-    print(f"the forest's rank correlation on recipes that it has not seen: {recorded.foresight():.2f}")
+    space = bind(facts, f"base: {told.space}\n")
+    recorded = Recorded(space=space, table=table, surrogate=SURROGATES[told.surrogate])
+    print(f"rank correlation on recipes that the model has not seen: {recorded.foresight():.3f}", flush=True)
     return [recorded.drawn_again(number) for number in range(told.draws)] if told.draws else [recorded]
 
 
@@ -224,7 +226,8 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=0, help="axes that mean nothing")
     parser.add_argument("--sets", type=int, default=8)
     parser.add_argument("--space", default="standard")
-    parser.add_argument("--draws", type=int, default=0, help="so many forests, each over as many recipes drawn anew")
+    parser.add_argument("--surrogate", default="gaussian", choices=list(SURROGATES), help="what foresees recipes")
+    parser.add_argument("--draws", type=int, default=0, help="so many models, each of as many recipes drawn anew")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--candidates", nargs="+", default=["ours", "tpe", "random"], choices=list(CANDIDATES))

