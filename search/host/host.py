@@ -23,7 +23,7 @@ from search.host.trial_loop import run_trials
 from search.host.work_done import WorkDone
 from search.log import recent_lines
 from search.studies.study import OpenStudy, open_study
-from search.worker.devices import DeviceSlot, cores, device_slots, planned_gb, workers_on_cpu
+from search.worker.devices import DeviceSlot, cores, device_slots, has_bfloat16, planned_gb, workers_on_cpu
 from search.worker.process import WorkerProcess
 from spaces.crops import step_pixels
 from storage.process_identity import this_process
@@ -86,7 +86,7 @@ def _slots(options: WorkOptions, study: OpenStudy) -> tuple[DeviceSlot, ...]:
     logs, whole = options.home / "logs", options.per_gpu == "auto"
     share = MOST if options.per_gpu == "auto" else options.per_gpu or 1
     trials, arrays = options.trials or study.config.trials, (study.dataset.images, study.dataset.masks)
-    each_gb = planned_gb(step_pixels(study.facts), sum(array.nbytes for array in arrays))
+    each_gb = planned_gb(step_pixels(study.facts), sum(array.nbytes for array in arrays), half=has_bfloat16())
     slots = device_slots(options.device, options.workers, logs, share, trials, whole=whole, worker_gb=each_gb)
     if options.per_gpu is not None and slots[0].gpu is None:
         _logger.warning("--per-gpu %s: there is no GPU here, so it changes nothing", options.per_gpu)

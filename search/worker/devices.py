@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from search.worker.gpus import Gpu, asked_gpus, shared
 WORKER_GB = 2.0  # memory in GiB of a process that trains, at least: small networks take half of it (measured)
 PROCESS_GB = 0.5  # without data and step: Python, torch and what its libraries keep
 PIXEL_GB = 2.0 / 2**20  # of a step for each pixel of its batch: a U-Net of 32 filters takes 1.8 to 2.1 (measured)
+FULL_PIXEL_GB = 3.2 / 2**20  # of a step in float32: the same network takes 2.9 (measured)
 TUNABLES = "GLIBC_TUNABLES"  # what the C library of a process reads, as it starts
 HUGE_PAGES = "glibc.malloc.hugetlb"
 TRIALS_A_WORKER = 10  # of a study for each worker, at least, that is not asked for
@@ -103,12 +105,24 @@ def device_slots(
     )
 
 
-def planned_gb(step_pixels: int, data_bytes: int) -> float:
+def planned_gb(step_pixels: int, data_bytes: int, *, half: bool) -> float:
     """Memory in GiB of a process that trains on a CPU, WORKER_GB at least.
 
     step_pixels: of a batch. data_bytes: of the data set's arrays, of which the training holds its parts once more.
+    half: whether it computes in bfloat16.
     """
-    return max(WORKER_GB, PROCESS_GB + 2 * data_bytes / 2**30 + step_pixels * PIXEL_GB)
+    return max(WORKER_GB, PROCESS_GB + 2 * data_bytes / 2**30 + step_pixels * (PIXEL_GB if half else FULL_PIXEL_GB))
+
+
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor has instructions for bfloat16: what a worker asks torch, here without loading it.
+
+    False where the system does not say so: then more memory is planned than may be needed.
+    """
+    with suppress(OSError):
+        flags = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text("utf-8", "replace"), re.MULTILINE)
+        return bool(flags and {"amx_bf16", "avx512_bf16"} & set(flags[1].split()))
+    return False
 
 
 def workers_on_cpu(cores: int, free_gb: float, trials: int | None, worker_gb: float = WORKER_GB) -> int:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-from search.worker.devices import cores, device_slots, planned_gb, quota, unused_memory, workers_on_cpu
+from search.training.device import autocast_dtype
+from search.worker.devices import (
+    cores,
+    device_slots,
+    has_bfloat16,
+    planned_gb,
+    quota,
+    unused_memory,
+    workers_on_cpu,
+)
 from spaces import DataFacts
 from spaces.crops import step_pixels
 
@@ -71,19 +81,39 @@ def test_cores_have_a_worker_each_as_far_as_memory_and_trials_go(of_cores, free_
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "data_gb", "workers"),
+    ("height", "width", "data_gb", "workers", "in_float32"),
     [
-        (64, 128, 0.02, 4),
-        (128, 128, 0.2, 4),
-        (256, 256, 0.2, 2),  # eight times the pixels of the first
-        (1000, 1500, 0.2, 2),  # crops of 256
-        (64, 128, 6.0, 1),  # each worker holds the data
+        (64, 128, 0.02, 4, 4),
+        (128, 128, 0.2, 4, 4),
+        (256, 256, 0.2, 2, 1),  # eight times the pixels of the first
+        (1000, 1500, 0.2, 2, 1),  # crops of 256
+        (64, 128, 6.0, 1, 1),  # each worker holds the data
     ],
 )
-def test_large_images_and_large_data_leave_memory_for_fewer_workers(height, width, data_gb, workers):
+def test_large_images_and_large_data_leave_memory_for_fewer_workers(height, width, data_gb, workers, in_float32):
     known = DataFacts(channels=1, height=height, width=width, class_names=("a", "b"))
-    each = planned_gb(step_pixels(known), int(data_gb * 2**30))
-    assert workers_on_cpu(4, 12.0, None, each) == workers
+    for half, expected in ((True, workers), (False, in_float32)):
+        each = planned_gb(step_pixels(known), int(data_gb * 2**30), half=half)
+        assert workers_on_cpu(4, 12.0, None, each) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16 amx_tile\n", True),
+        ("processor : 0\nflags\t\t: fpu sse avx2\nbugs : avx512_bf16\n", False),
+        ("processor : 0\nFeatures : fp asimd bf16\n", False),
+    ],
+)
+def test_whether_a_processor_has_bfloat16_is_read_from_its_flags(tmp_path, text, known):
+    (tmp_path / "cpuinfo").write_text(text)
+    assert has_bfloat16(tmp_path / "cpuinfo") is known
+    assert has_bfloat16(tmp_path / "nothing") is False
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the system tells no flags")
+def test_torch_says_the_same_of_this_processor():
+    assert has_bfloat16() is (autocast_dtype(torch.device("cpu")) is torch.bfloat16)
 
 
 def test_trainings_whose_number_is_found_out_may_each_have_all_of_the_memory(driver, monkeypatch):
