@@ -1,6 +1,6 @@
 """The sampler of a study: TPE over a part of the history, and small changes of the best trial.
 
-TPE alone looks everywhere for long; half of the proposals near the best trial reach a good recipe sooner and more often
+TPE alone looks everywhere for long; proposals near the best trial reach a good recipe sooner and more often
 (docs/search.md has the figures, `benchmarks/replay.py` makes them). PriorBand (arXiv 2306.12370) mixes random, prior
 and incumbent alike.
 """
@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.trials.merged_attempts import with_trials
 from storage.trials.queries import best_seen
 
-SHARE = 0.5  # of the proposals after the first ones that change the best trial
+SHARE = 0.7  # of the proposals after the first ones that change the best trial
 CHANGED = 0.5  # chance of each axis to be changed
 STEP = 0.15  # standard deviation of a change, as a share of the axis
 BEST, OTHERS = 50, 100  # trials that TPE learns from: its cost grows with them, and 25 are all that it calls good
@@ -27,7 +27,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class NearBestSampler(BaseSampler):
-    """Half TPE, half changes of the best trial. startup: so many trials are random, and are there before it learns.
+    """Changes of the best trial, and TPE. startup: so many trials are random, and are there before it learns.
 
     Asked several times for one trial it looks at the history once.
     """
@@ -68,7 +68,8 @@ class NearBestSampler(BaseSampler):
     ) -> dict[str, Any]:
         history = self._learnt(study, trial)
         if self._parent is not None and self._random.random() < SHARE:
-            return neighbour(self._parent, self._random)
+            near_it = neighbour(self._parent, self._random)
+            return {name: near_it[name] for name in search_space if name in near_it}  # some may be fixed
         return self._tpe.sample_relative(history, trial, search_space)
 
     def sample_independent(  # noqa: D102
