@@ -47,12 +47,10 @@ class DeviceSlot:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that a worker process needs to find its device."""
-        always = {
-            "OMP_NUM_THREADS": str(self.threads),
-            "PYTHONUNBUFFERED": "1",
-            TUNABLES: huge_pages(os.environ.get(TUNABLES, "")),
-        }
-        return always | (self.gpu.environment if self.gpu is not None else {})
+        always = {"OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
+        if self.gpu is not None:
+            return always | self.gpu.environment
+        return always | {TUNABLES: huge_pages(os.environ.get(TUNABLES, ""))}
 
 
 def huge_pages(tunables: str) -> str:

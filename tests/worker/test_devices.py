@@ -158,6 +158,13 @@ def test_a_worker_asks_for_huge_pages_unless_that_is_settled(monkeypatch, before
     assert slot.environment["GLIBC_TUNABLES"] == after
 
 
+def test_a_worker_on_a_gpu_keeps_its_pages(driver, monkeypatch):
+    driver("GPU-1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (slot,) = device_slots("auto", None, Path())
+    assert "GLIBC_TUNABLES" not in slot.environment
+
+
 @pytest.mark.parametrize("together", [1, 2, 3, 10])
 def test_trainings_that_take_part_of_a_gpu_share_it(driver, monkeypatch, together):
     driver("GPU-1", "GPU-2")

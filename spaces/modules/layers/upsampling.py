@@ -40,7 +40,7 @@ class Squares(nn.ConvTranspose2d):
     """A transposed convolution whose kernel is its stride, so that each pixel becomes a square of its own.
 
     That is a 1x1 convolution to all pixels of the square, which are laid out then. While it learns on a CPU it is
-    computed so: the same numbers, and the way back takes a third of the time (measured, bfloat16 with AMX).
+    computed so: the same but for rounding, and the way back takes a third of the time (measured, bfloat16 with AMX).
     """
 
     def __init__(self, inputs: int, outputs: int, factor: int) -> None:
