@@ -14,7 +14,7 @@ from replay_gaussian import GaussianSampler
 from replay_problems import Asks
 from replay_samplers import FadingPrior, PartTPE, PriorBand
 
-from search.studies.pruners import STARTUP, RetryAwarePruner, build_pruner, rungs
+from search.studies.pruners import RetryAwarePruner, build_pruner, rungs
 from search.studies.samplers import StudySampler, sampler_of
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig
@@ -65,7 +65,7 @@ class Candidate:
             return build_pruner(replace(self.config, epochs=epochs))
         share, reduction = self.halving
         least = max(1, round(epochs * share))
-        return RetryAwarePruner(SuccessiveHalvingPruner(min_resource=least, reduction_factor=reduction), STARTUP)
+        return RetryAwarePruner(SuccessiveHalvingPruner(min_resource=least, reduction_factor=reduction))
 
     def rungs(self, epochs: int) -> frozenset[int]:
         """The epochs that it hears of."""

@@ -12,25 +12,18 @@ from optuna.trial import FrozenTrial
 
 from storage.studies.config import StudyConfig
 from storage.trials.merged_attempts import as_first_attempt, merged_attempts
-from storage.trials.queries import feasible
 
-STARTUP = 2  # trials that run to their end whatever they score; 5 cost a twentieth of a search and brought nothing
 REDUCTION = 3  # eta of successive halving (arXiv 1810.05934 uses 3 and 4)
 
 
 class RetryAwarePruner(BasePruner):
-    """A pruner that sees each trial once, and whose verdict on the first trials of a study is not carried out.
+    """A pruner that sees each trial once."""
 
-    startup: so many trials run to their end, since there is nothing yet to compare with. The pruner is asked all the
-    same: successive halving notes which trial reached which rung.
-    """
-
-    def __init__(self, pruner: BasePruner, startup: int = 0) -> None:
+    def __init__(self, pruner: BasePruner) -> None:
         self._pruner = pruner
-        self._startup = startup
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
-        return _prunes(self._pruner.prune, study, trial, self._startup)
+        return self._pruner.prune(merged_attempts(study, trial), as_first_attempt(trial))
 
 
 class RetryAwareHyperband(HyperbandPruner):
@@ -39,29 +32,32 @@ class RetryAwareHyperband(HyperbandPruner):
     A retry is in the bracket of its first attempt.
     """
 
-    def __init__(self, *, min_resource: int, max_resource: int, startup: int = 0) -> None:
+    def __init__(self, *, min_resource: int, max_resource: int) -> None:
         super().__init__(min_resource, max_resource, REDUCTION)
-        self._startup = startup
         self._try_initialization(None)  # type: ignore[arg-type]  # or every trial is in bracket 0 until one is judged
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:  # noqa: D102
-        return _prunes(super().prune, study, trial, self._startup)
+        return super().prune(merged_attempts(study, trial), as_first_attempt(trial))
 
     def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
         return super()._get_bracket_id(study, as_first_attempt(trial))
 
 
 def build_pruner(config: StudyConfig) -> BasePruner:
-    """The study's pruner, over epochs counted from one."""
+    """The study's pruner, over epochs counted from one.
+
+    No trial is spared: the best of those that reached a rung goes on, so the first one runs to its end in any case. Two
+    more that did cost a search 2 to 6 % of its compute and brought nothing (`benchmarks/replay.py`).
+    """
     least = min_resource(config.epochs)
     if config.pruner == "hyperband":
-        return RetryAwareHyperband(min_resource=least, max_resource=config.epochs, startup=STARTUP)
+        return RetryAwareHyperband(min_resource=least, max_resource=config.epochs)
     builds: dict[str, Callable[[], BasePruner]] = {
         "asha": lambda: SuccessiveHalvingPruner(min_resource=least, reduction_factor=REDUCTION),
         "median": lambda: MedianPruner(n_startup_trials=0, n_warmup_steps=least, n_min_trials=2),
         "none": NopPruner,
     }
-    return RetryAwarePruner(builds[config.pruner](), STARTUP)
+    return RetryAwarePruner(builds[config.pruner]())
 
 
 def min_resource(epochs: int) -> int:
@@ -85,18 +81,3 @@ def moments(config: StudyConfig, epochs: int) -> tuple[int, ...]:
     """The epochs of a training whose labels people look at, beside those of the one that counts: first rung, middle."""
     early = min(rungs(config))
     return tuple(sorted({min(early, epochs) if early < config.epochs else 1, max(1, epochs // 2)}))
-
-
-def _prunes(prune: Callable[[Study, FrozenTrial], bool], study: Study, trial: FrozenTrial, startup: int) -> bool:
-    view, first = merged_attempts(study, trial), as_first_attempt(trial)
-    return prune(view, first) and _before(view, first, startup) >= startup
-
-
-def _before(study: Study, trial: FrozenTrial, enough: int) -> int:
-    """How many trials before this one were allowed to train, if fewer than enough.
-
-    Trials that a limit refused (`search.studies.limits`) trained nothing and are not counted.
-    """
-    if trial.number < enough:
-        return trial.number
-    return sum(feasible(other) for other in study.get_trials(deepcopy=False) if other.number < trial.number)
