@@ -46,7 +46,7 @@ def real_step(recipe: Recipe) -> int:
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU stands in for a GPU: without its own ways, which are quicker there and take 2 to 8 % more memory."""
     monkeypatch.setattr(Squares, "forward", torch.nn.ConvTranspose2d.forward)
-    plain = "spaces.modules.layers.concatenation._DenseGradients.apply"
+    plain = "spaces.modules.layers.concatenation.DenseGradients.apply"
     monkeypatch.setattr(plain, lambda *maps: torch.cat(maps, dim=1))
 
 

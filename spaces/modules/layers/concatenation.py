@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 
-class _DenseGradients(torch.autograd.Function):
+class DenseGradients(torch.autograd.Function):
     """torch.cat along the channels, which hands back a gradient of its own for each map instead of a view of all."""
 
     @staticmethod
@@ -36,6 +36,6 @@ def side_by_side(*maps: Tensor) -> Tensor:
     view of some of the channels than to copy it first (measured, channels-last bfloat16): torch walks it one by one.
     """
     if maps[0].device.type == "cpu" and torch.is_grad_enabled() and not torch.onnx.is_in_onnx_export():
-        out: Tensor = _DenseGradients.apply(*maps)  # type: ignore[no-untyped-call]
+        out: Tensor = DenseGradients.apply(*maps)  # type: ignore[no-untyped-call]
         return out
     return torch.cat(maps, dim=1)
