@@ -224,21 +224,23 @@ def main() -> None:
     parser.add_argument("source", type=Path, nargs="?", help="LCBench's folder, or the recorded rows")
     parser.add_argument("more", type=Path, nargs="*", help="further rows")
     parser.add_argument("--idle", type=int, default=0, help="axes that mean nothing")
-    parser.add_argument("--sets", type=int, default=8)
+    for name, default in (("sets", 8), ("workers", 4), ("seeds", 3)):
+        parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--space", default="standard")
     parser.add_argument("--surrogate", default="gaussian", choices=list(SURROGATES), help="what foresees recipes")
     parser.add_argument("--draws", type=int, default=0, help="so many models, each of as many recipes drawn anew")
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--candidates", nargs="+", default=["ours", "tpe", "random"], choices=list(CANDIDATES))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--picture", type=Path)
     told = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
-    rows = pd.DataFrame(replay(problems_of(told), told.candidates, told.workers, told.seeds))
-    if told.out:
-        rows.to_csv(told.out, index=False)
+    runs: list[dict[str, object]] = []
+    for run in replay(problems_of(told), told.candidates, told.workers, told.seeds):
+        runs.append(run)
+        rows = pd.DataFrame(runs).astype({"share": float})
+        if told.out:
+            rows.to_csv(told.out, index=False)  # each time: what an hour found outlives a candidate that fails
     if told.picture:
         draw(rows, told.picture)
     print(report(rows))
