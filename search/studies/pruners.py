@@ -46,8 +46,8 @@ class RetryAwareHyperband(HyperbandPruner):
 def build_pruner(config: StudyConfig) -> BasePruner:
     """The study's pruner, over epochs counted from one.
 
-    No trial is spared: the best of those that reached a rung goes on, so the first one runs to its end in any case. To
-    spare the first two cost a search 8 % of its compute and brought nothing (`benchmarks/replay.py`, LCBench).
+    No trial is spared: the best of those that reached a rung goes on, so that one runs to its end in any case. To spare
+    the first two cost a search 8 % of its compute and brought nothing (`benchmarks/replay.py`, LCBench).
     """
     least = min_resource(config.epochs)
     if config.pruner == "hyperband":
