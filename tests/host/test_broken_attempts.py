@@ -25,7 +25,7 @@ from support.waiting import meanwhile, wait_for
 def test_a_training_that_diverges_is_not_tried_again(
     store: Store, inputs: Callable[..., Inputs], tmp_path: Path, break_child: Callable[[str], None]
 ) -> None:
-    create(store, *inputs(trials=2))
+    create(store, *inputs(trials=2, pruner="none"))
     nan = "if number == 2: return step(setup, rows, number, *rest) * float('nan')"
     break_child(nan)
     work(store, order(tmp_path), quiet(), EAGER)
