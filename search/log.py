@@ -32,6 +32,7 @@ _SHORTEST_SECRET = 4  # characters; shorter ones would black out half of every s
 _RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "event"}
 
 PACKAGES = ("search", "storage")  # whose records of level INFO are shown; of other packages, those of WARNING
+NEXT = "next: "  # how the line begins with which a command ends that went well
 EVENTS = {"search.host": "said", "search.worker": "said", "search.reproduction": "said", "search.cluster": "ray"}
 """The events of their records; those of others are ``log``."""
 

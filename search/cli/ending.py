@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from search.log import tell
+from search.log import NEXT, tell
 
 if TYPE_CHECKING:
     from storage.store import Store
@@ -28,7 +28,7 @@ def end(document: Mapping[str, Any], *then: str | Path, as_json: bool, said: str
         typer.echo(said, err=True)
     if then:
         command = f"marsearch {shlex.join(map(str, then))}"
-        tell(f"next: {command}", "next", command=command)
+        tell(f"{NEXT}{command}", "next", command=command)
 
 
 def end_with_study(store: Store, study: str, *, as_json: bool) -> None:

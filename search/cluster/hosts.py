@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.log import NEXT
 from search.settings import for_child
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class HostExit:
-    """How a host process ended. status: of the process, negative for a signal. last_line: the last that it wrote."""
+    """How a host process ended. status: of the process, negative for a signal.
+
+    last_line: the last that it wrote, but for the next command to type, which is not for who looks at a cluster.
+    """
 
     status: int
     last_line: str
@@ -78,7 +82,7 @@ class HostProcess:
         last_line = ""
         with process:
             for line in process.stderr or ():
-                last_line = line.strip() or last_line
+                last_line = (not line.startswith(NEXT) and line.strip()) or last_line
                 print(line, end="", file=sys.stderr, flush=True)
         return HostExit(status=process.returncode, last_line=last_line)
 

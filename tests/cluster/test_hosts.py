@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import logging
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from search.cluster import hosts as module
-from search.cluster.hosts import MOST_FAILURES, ClusterHosts, HostExit
+from search.cluster.hosts import MOST_FAILURES, ClusterHosts, HostExit, HostProcess
 from search.cluster.ray_cluster import Slots
 
 WELL, FAILED = HostExit(status=0, last_line="finished"), HostExit(status=1, last_line="no such study")
+
+
+def test_a_host_ends_with_what_it_said_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marsearch = tmp_path / "marsearch"
+    marsearch.write_text("#!/bin/sh\necho 'stopped: 3 of 4 trials' >&2\necho 'next: marsearch work mars' >&2\n")
+    marsearch.chmod(0o755)
+    monkeypatch.setattr(module, "sys", SimpleNamespace(executable=str(marsearch), stderr=sys.stderr))
+    assert HostProcess().run(("work", "mars"), {}).why == "stopped: 3 of 4 trials"
 
 
 class RayError(Exception):
