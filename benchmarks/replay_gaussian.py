@@ -50,8 +50,8 @@ class GaussianSampler(NearBestSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         view = self._foreseen(study, trial)
-        if self._parent is not None and self._random.random() < self._share:
-            return neighbour(self._parent, self._random)
+        if self._good and self._random.random() < self._share:
+            return neighbour(self._good[0], (), self._random)
         return self._process.sample_relative(view, trial, search_space)
 
 

@@ -110,7 +110,7 @@ class PriorBand(_WithPrior):
         if self._random.random() < scores[0] / sum(scores):
             self._prior = True
             return {}
-        return neighbour(best[0], self._random)
+        return neighbour(best[0], (), self._random)
 
 
 def _likely(params: Params, at: Params, axes: Space) -> float:

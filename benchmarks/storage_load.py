@@ -34,6 +34,7 @@ from storage.trials.trial_storage import TrialStorage
 
 KINDS = {"marsearch": TrialStorage, "plain Optuna": RDBStorage}
 STUDY = "load"
+together: Barrier  # of the processes; each has it from `remember`
 
 
 @dataclass

@@ -1,13 +1,15 @@
-"""The sampler of a study: TPE over a part of the history, and small changes of the best trial.
+"""The sampler of a study: changes of the best trial, and TPE over a part of the history.
 
 TPE alone looks everywhere for long; proposals near the best trial reach a good recipe sooner and more often
 (docs/search.md has the figures, `benchmarks/replay.py` makes them). PriorBand (arXiv 2306.12370) mixes random, prior
-and incumbent alike.
+and incumbent alike. A change starts from the value of another good trial, as in the crossing of differential
+evolution (Storn and Price 1997, doi 10.1023/A:1008202821328), or from that of the best one.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,11 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.trials.merged_attempts import with_trials
 from storage.trials.queries import best_seen
 
-SHARE = 0.7  # of the proposals after the first ones that change the best trial
+SHARE = 0.85  # of the proposals after the first ones that change the best trial
 CHANGED = 0.5  # chance of each axis to be changed
+GOOD, CROSSED = 5, 0.5  # the best trials, and the chance of a changed axis to start from the value of another of them
 STEP = 0.15  # standard deviation of a change, as a share of the axis
+CROSSING_STEP = 0.05  # beside another's value: without it trials repeat each other where few axes are searched
 BEST, OTHERS = 50, 100  # trials that TPE learns from: its cost grows with them, and 25 are all that it calls good
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -39,7 +43,7 @@ class NearBestSampler(BaseSampler):
         self.startup = startup
         self._asked = -1
         self._history: optuna.Study | None = None
-        self._parent: FrozenTrial | None = None
+        self._good: list[FrozenTrial] = []  # the first one is changed
 
     def _learnt(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
         """The study with the trials to learn from."""
@@ -51,8 +55,7 @@ class NearBestSampler(BaseSampler):
 
     def _chosen(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         done = best_seen(trials, max(BEST, self.startup))
-        best = done[0] if done and len(done) >= self.startup else None
-        self._parent = best if best is not None and best.params else None
+        self._good = [other for other in done[:GOOD] if other.params] if len(done) >= self.startup else []
         finished = [trial for trial in trials if trial.state in FINISHED]
         if len(finished) <= BEST + OTHERS:
             return trials
@@ -67,8 +70,8 @@ class NearBestSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         history = self._learnt(study, trial)
-        if self._parent is not None and self._random.random() < SHARE:
-            near_it = neighbour(self._parent, self._random)
+        if self._good and self._random.random() < SHARE:
+            near_it = neighbour(self._good[0], self._good[1:], self._random)
             return {name: near_it[name] for name in search_space if name in near_it}  # some may be fixed
         return self._tpe.sample_relative(history, trial, search_space)
 
@@ -78,23 +81,32 @@ class NearBestSampler(BaseSampler):
         return self._tpe.sample_independent(self._learnt(study, trial), trial, param_name, param_distribution)
 
 
-def neighbour(parent: FrozenTrial, random: np.random.Generator) -> dict[str, Any]:
-    """The parameters of the trial, some of them changed, at least one."""
+def neighbour(parent: FrozenTrial, others: Sequence[FrozenTrial], random: np.random.Generator) -> dict[str, Any]:
+    """The parameters of the parent, some of them changed, at least one: from those of any of the others, or its own."""
     names = list(parent.params)
     chosen = {name for name in names if random.random() < CHANGED} or {names[random.integers(len(names))]}
-    axes = parent.distributions
-    return {n: near(axes[n], v, random) if n in chosen else v for n, v in parent.params.items()}
+    return {n: _changed(parent, n, others, random) if n in chosen else v for n, v in parent.params.items()}
 
 
-def near(axis: BaseDistribution, value: Any, random: np.random.Generator) -> Any:
-    """A value near this one: a normal step of STEP of the axis, reflected at its ends; any option of a choice."""
+def _changed(parent: FrozenTrial, name: str, others: Sequence[FrozenTrial], random: np.random.Generator) -> Any:
+    axis = parent.distributions[name]
+    if others and random.random() < CROSSED:
+        params = others[int(random.integers(len(others)))].params
+        if name in params:
+            value = params[name]
+            return value if isinstance(axis, CategoricalDistribution) else near(axis, value, random, CROSSING_STEP)
+    return near(axis, parent.params[name], random)
+
+
+def near(axis: BaseDistribution, value: Any, random: np.random.Generator, step: float = STEP) -> Any:
+    """A value near this one: a normal step of that share of the axis, reflected at its ends; any option of a choice."""
     if isinstance(axis, CategoricalDistribution):
         return axis.choices[random.integers(len(axis.choices))]
     if not isinstance(axis, (IntDistribution, FloatDistribution)) or axis.single():
         return value
     half = 0.5 * (axis.step or 0)  # whole numbers have cells of equal width, the first and the last one, too
     low, high, at = (math.log(end) if axis.log else end for end in (axis.low - half, axis.high + half, value))
-    place = abs((at - low) / (high - low) + random.normal(0.0, STEP))
+    place = abs((at - low) / (high - low) + random.normal(0.0, step))
     place = min(1.0, max(0.0, 2.0 - place if place > 1 else place))
     found = low + place * (high - low)
     found = min(max(math.exp(found) if axis.log else found, axis.low), axis.high)

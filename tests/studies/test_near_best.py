@@ -17,7 +17,17 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.testing.pytest_samplers import BasicSamplerTestCase
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.studies.near_best import BEST, OTHERS, STEP, NearBestSampler, near, neighbour
+from search.studies.near_best import (
+    BEST,
+    CHANGED,
+    CROSSED,
+    CROSSING_STEP,
+    OTHERS,
+    STEP,
+    NearBestSampler,
+    near,
+    neighbour,
+)
 from search.studies.pruners import RetryAwareHyperband
 from spaces.axis import contains
 from storage.trials.queries import best_seen, feasible
@@ -86,7 +96,7 @@ class Seen(NearBestSampler):
         study.ask(AXES)
         assert self._history is not None
         kept = {other.number for other in self._history.get_trials(deepcopy=False)}
-        return kept, None if self._parent is None else self._parent.number
+        return kept, self._good[0].number if self._good else None
 
 
 VALUES = st.one_of(st.floats(0, 1), st.sampled_from((0.5, math.inf, -math.inf)))
@@ -148,10 +158,41 @@ def test_every_option_of_a_choice_is_as_likely() -> None:
 
 def test_about_half_of_the_axes_change_and_never_none() -> None:
     parent, random = trial(1, 0.5), np.random.default_rng(0)
-    differing = [sum(v != parent.params[n] for n, v in neighbour(parent, random).items()) for _ in range(500)]
+    differing = [sum(v != parent.params[n] for n, v in neighbour(parent, (), random).items()) for _ in range(500)]
     assert 2 < np.mean(differing) < 4
     single = create_trial(params={"share": 0.5}, distributions={"share": AXES["share"]}, value=0.5)
-    assert all(neighbour(single, random)["share"] != 0.5 for _ in range(50))
+    assert all(neighbour(single, (), random)["share"] != 0.5 for _ in range(50))
+
+
+def test_half_of_the_changes_start_from_one_of_the_other_good_trials() -> None:
+    random, axis = np.random.default_rng(0), FloatDistribution(0, 1)
+    parent, *others = (create_trial(params={"x": x}, distributions={"x": axis}, value=0) for x in (0.5, 0.0, 1.0))
+    found = np.array([neighbour(parent, others, random)["x"] for _ in range(4000)])  # its only axis always changes
+    for end in found, 1 - found:
+        beside = end[end < 3 * CROSSING_STEP]
+        assert len(beside) / len(found) == pytest.approx(CROSSED / 2 + (1 - CROSSED) * 0.0098, abs=0.03)
+        assert np.sqrt(np.mean(beside**2)) == pytest.approx(CROSSING_STEP, rel=0.1)
+
+
+def test_a_choice_that_crosses_is_that_of_the_other_trial() -> None:
+    random, axis = np.random.default_rng(0), CategoricalDistribution(("a", "b", "c"))
+    parent, other = (create_trial(params={"x": x}, distributions={"x": axis}, value=0) for x in "ab")
+    counts = Counter(neighbour(parent, [other], random)["x"] for _ in range(3000))
+    assert counts["b"] / 3000 == pytest.approx(CROSSED + (1 - CROSSED) / 3, abs=0.03)
+
+
+def test_an_axis_that_another_trial_does_not_have_makes_a_step() -> None:
+    parent, random = trial(1, 0.5), np.random.default_rng(0)
+    other = create_trial(params={"depth": 4}, distributions={"depth": AXES["depth"]}, value=0.4)
+    rates = [neighbour(parent, [other], random)["rate"] for _ in range(1000)]
+    assert np.mean([rate != parent.params["rate"] for rate in rates]) == pytest.approx(CHANGED, abs=0.06)
+
+
+def test_the_good_trials_are_few_and_keep_the_limits() -> None:
+    trials = [trial(n, 0.1 * n) for n in range(8)] + [trial(8, 0.9, constraints={"size": 1.0})]
+    sampler = Seen(seed=0, startup=4)
+    sampler.asked(study_of(trials, sampler))
+    assert [good.number for good in sampler._good] == [7, 6, 5, 4, 3]
 
 
 def test_the_best_that_keeps_the_limits_is_changed() -> None:
