@@ -220,7 +220,7 @@ def test_trials_without_parameters_leave_nothing_to_change() -> None:
         assert sampler.asked(study_of(trials, sampler))[1] is None
 
 
-def test_seven_in_ten_proposals_are_near_the_best() -> None:
+def test_most_proposals_are_near_the_best() -> None:
     trials = [trial(n, 0.1 * n) for n in range(12)]
     near_one = 0
     for seed in range(60):
