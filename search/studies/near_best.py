@@ -21,11 +21,12 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.trials.merged_attempts import with_trials
 from storage.trials.queries import best_seen
 
-SHARE = 0.85  # of the proposals after the first ones that change the best trial
+SHARE, MORE = 0.7, 0.15  # of the proposals after the first ones that change the best trial, and so many more with MANY
 CHANGED = 0.5  # chance of each axis to be changed
-GOOD, CROSSED = 5, 0.5  # the best trials, and the chance of a changed axis to start from the value of another of them
+GOOD, CROSSED = 5, 0.5  # the best trials, and the chance of a changed axis to start from another's value with MANY
+MANY = 20  # axes of the best trial; with fewer both chances are less in proportion: trials would repeat each other
 STEP = 0.15  # standard deviation of a change, as a share of the axis
-CROSSING_STEP = 0.05  # beside another's value: without it trials repeat each other where few axes are searched
+CROSSING_STEP = 0.05  # beside another's value
 BEST, OTHERS = 50, 100  # trials that TPE learns from: its cost grows with them, and 25 are all that it calls good
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -70,7 +71,7 @@ class NearBestSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         history = self._learnt(study, trial)
-        if self._good and self._random.random() < SHARE:
+        if self._good and self._random.random() < SHARE + MORE * many(self._good[0]):
             near_it = neighbour(self._good[0], self._good[1:], self._random)
             return {name: near_it[name] for name in search_space if name in near_it}  # some may be fixed
         return self._tpe.sample_relative(history, trial, search_space)
@@ -79,6 +80,11 @@ class NearBestSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         return self._tpe.sample_independent(self._learnt(study, trial), trial, param_name, param_distribution)
+
+
+def many(parent: FrozenTrial) -> float:
+    """How far its axes are MANY, from 0 to 1."""
+    return min(1.0, len(parent.params) / MANY)
 
 
 def neighbour(parent: FrozenTrial, others: Sequence[FrozenTrial], random: np.random.Generator) -> dict[str, Any]:
@@ -90,7 +96,7 @@ def neighbour(parent: FrozenTrial, others: Sequence[FrozenTrial], random: np.ran
 
 def _changed(parent: FrozenTrial, name: str, others: Sequence[FrozenTrial], random: np.random.Generator) -> Any:
     axis = parent.distributions[name]
-    if others and random.random() < CROSSED:
+    if others and random.random() < CROSSED * many(parent):
         params = others[int(random.integers(len(others)))].params
         if name in params:
             value = params[name]

@@ -22,6 +22,7 @@ from search.studies.near_best import (
     CHANGED,
     CROSSED,
     CROSSING_STEP,
+    MANY,
     OTHERS,
     STEP,
     NearBestSampler,
@@ -164,21 +165,30 @@ def test_about_half_of_the_axes_change_and_never_none() -> None:
     assert all(neighbour(single, (), random)["share"] != 0.5 for _ in range(50))
 
 
+def alike(axis: BaseDistribution, count: int, *values: Any) -> list[FrozenTrial]:
+    """A trial for each value, which all of its axes have."""
+    axes = {f"x{number}": axis for number in range(count)}
+    return [create_trial(params=dict.fromkeys(axes, value), distributions=axes, value=0) for value in values]
+
+
 def test_half_of_the_changes_start_from_one_of_the_other_good_trials() -> None:
-    random, axis = np.random.default_rng(0), FloatDistribution(0, 1)
-    parent, *others = (create_trial(params={"x": x}, distributions={"x": axis}, value=0) for x in (0.5, 0.0, 1.0))
-    found = np.array([neighbour(parent, others, random)["x"] for _ in range(4000)])  # its only axis always changes
+    parent, *others = alike(FloatDistribution(0, 1), MANY, 0.5, 0.0, 1.0)
+    random = np.random.default_rng(0)
+    found = np.array([[*neighbour(parent, others, random).values()] for _ in range(300)])
     for end in found, 1 - found:
         beside = end[end < 3 * CROSSING_STEP]
-        assert len(beside) / len(found) == pytest.approx(CROSSED / 2 + (1 - CROSSED) * 0.0098, abs=0.03)
+        share = CHANGED * (CROSSED / 2 + (1 - CROSSED) * 0.0098)  # some steps of the parent end there, too
+        assert len(beside) / found.size == pytest.approx(share, abs=0.02)
         assert np.sqrt(np.mean(beside**2)) == pytest.approx(CROSSING_STEP, rel=0.1)
 
 
-def test_a_choice_that_crosses_is_that_of_the_other_trial() -> None:
-    random, axis = np.random.default_rng(0), CategoricalDistribution(("a", "b", "c"))
-    parent, other = (create_trial(params={"x": x}, distributions={"x": axis}, value=0) for x in "ab")
-    counts = Counter(neighbour(parent, [other], random)["x"] for _ in range(3000))
-    assert counts["b"] / 3000 == pytest.approx(CROSSED + (1 - CROSSED) / 3, abs=0.03)
+@pytest.mark.parametrize(("count", "crossed"), [(2 * MANY, CROSSED), (MANY // 5, CROSSED / 5)])
+def test_a_choice_that_crosses_is_that_of_the_other_trial_and_fewer_do_of_few_axes(count: int, crossed: float) -> None:
+    parent, other = alike(CategoricalDistribution(("a", "b", "c")), count, "a", "b")
+    random = np.random.default_rng(0)
+    found = [value for _ in range(6000 // count) for value in neighbour(parent, [other], random).values()]
+    share = CHANGED + (1 - CHANGED) ** count / count  # at least one changes
+    assert found.count("b") / len(found) == pytest.approx(share * (crossed + (1 - crossed) / 3), abs=0.03)
 
 
 def test_an_axis_that_another_trial_does_not_have_makes_a_step() -> None:
