@@ -11,7 +11,7 @@ a real GPU would only be slow at, or refuse, is an error here that names the lin
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import cache
@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from spaces.modules.networks import average
 
@@ -39,6 +38,7 @@ _WAITS = {
     aten.masked_select.default: "has a shape that only the device knows",
     aten._unique2.default: "has a shape that only the device knows",
 }
+_FILLS = ("uniform_", "normal_", "kaiming_uniform_", "kaiming_normal_")  # a network's first weights
 _COPIES = {aten._to_copy.default, aten.copy_.default}
 
 
@@ -70,6 +70,8 @@ def pretended_gpu() -> Iterator[torch.device]:
         stack.enter_context(mock.patch.object(FakeTensorMode, "avoid_device_init", property(lambda self: True)))
         stack.enter_context(mock.patch.object(nn.Module, "_apply", _apply))
         stack.enter_context(mock.patch.object(average, "deepcopy", _copied))
+        for name in _FILLS:
+            stack.enter_context(mock.patch.object(nn.init, name, _unfilled))
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         stack.enter_context(_Missing())
         yield gpu
@@ -91,7 +93,7 @@ class _Missing(TorchDispatchMode):
 
 class _Devices(TorchDispatchMode):
     def __torch_dispatch__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        tensors = [leaf for leaf in tree_leaves((args, kwargs or {})) if isinstance(leaf, Tensor)]
+        tensors = [*_tensors(args), *_tensors((kwargs or {}).values())]
         there = [tensor for tensor in tensors if tensor.device.type == "pretended"]
         if there and call in _WAITS:
             raise WouldWait(f"{call} {_WAITS[call]}, {_line()}")
@@ -105,11 +107,20 @@ class _Devices(TorchDispatchMode):
         except RuntimeError as error:
             raise WouldWait(f"{call}: {' '.join(str(error).split())[:200]}, {_line()}") from error
         if call in _COPIES:
-            kinds = {leaf.device.type for leaf in (*tensors, *tree_leaves(found)) if isinstance(leaf, Tensor)}
+            kinds = {leaf.device.type for leaf in (*tensors, found)}
             large = any(tensor.numel() > 0 for tensor in tensors)
             if len(kinds) > 1 and large:
                 raise WouldWait(f"{call} copies {tuple(tensors[0].shape)} between host and device, {_line()}")
         return found
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """All tensors among the arguments of an operation, of which some are in lists."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
 
 
 class _Generators(TorchFunctionMode):
@@ -121,6 +132,10 @@ class _Generators(TorchFunctionMode):
         if drawn and found.device.type != torch.device(generator.device).type:
             raise WouldWait(f"a generator on {generator.device} draws for {found.device}, {_line()}")
         return found
+
+
+def _unfilled(tensor: Tensor, *arguments: Any, **named: Any) -> Tensor:
+    return tensor
 
 
 def _copied(network: nn.Module) -> nn.Module:

@@ -19,31 +19,32 @@ from spaces.modules.losses.class_weights import class_weights
 from support.pretended_gpu import PretendedGenerator, pretended_gpu, watched
 
 NAMES = ("sky", "soil", "sand", "rock")
-FACTS = DataFacts(channels=1, height=32, width=64, class_names=NAMES, excluded=("sky",))
+FACTS = DataFacts(channels=1, height=16, width=64, class_names=NAMES, excluded=("sky",))
 BATCH = 4
 
 
-def data() -> TrainingData:
+def data(height: int) -> TrainingData:
     """Eight images to learn from and four to be judged on; every class is in each."""
+    facts = FACTS.model_copy(update={"height": height})
     draws = np.random.default_rng(0)
-    images = draws.integers(0, 255, (12, 32, 64)).astype(np.uint8)
-    masks = draws.integers(0, 4, (12, 32, 64)).astype(np.uint8)
+    images = draws.integers(0, 255, (12, facts.height, facts.width)).astype(np.uint8)
+    masks = draws.integers(0, 4, (12, facts.height, facts.width)).astype(np.uint8)
     return TrainingData(
         train_images=images[:8],
         train_masks=masks[:8],
         validation_images=images[8:],
         validation_masks=masks[8:],
-        facts=FACTS,
+        facts=facts,
         shown=(3, 1),
     )
 
 
-def walk_steps(recipe: Recipe) -> None:
+def walk_steps(recipe: Recipe, height: int = FACTS.height) -> None:
     """Prepare the training, then one step, in the last epoch, and one batch of the validation, watched.
 
     Raises WouldWait.
     """
-    known = data()
+    known = data(height)
     # What is found out once, before the first step, looks at contents, which pretended tensors have not.
     weights = class_weights(recipe.class_weights, FACTS, label_shares(known.train_masks, FACTS.classes, None))
     with ExitStack() as stack:
