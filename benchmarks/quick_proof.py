@@ -6,7 +6,8 @@ best bundle stands beside the two in a table, and the best score so far in a pic
 
     python benchmarks/quick_proof.py DATA --out FOLDER [--trainings 20] [--workers 2] [--epochs 30]
 
-Nothing of the machine's is used but the processor; the search continues where it was when the same command runs again.
+Nothing of the machine's is used but the processor. After an interrupt (Ctrl-C) the table says how far it is, and the
+same command again goes on to the same end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,17 +64,25 @@ def hand_made(data: Path, out: Path) -> dict[str, Training]:
     return {n: Training(bundle=out / n, seconds=s) for n, s in json.loads(kept.read_text()).items()}
 
 
+def ended(pid: int) -> tuple[int, float]:
+    """The status of the process and the seconds it took. An interrupt goes to it, too: it ends its epochs first."""
+    while True:
+        with suppress(KeyboardInterrupt):
+            _, status, used = os.wait4(pid, 0)
+            return status, used.ru_utime + used.ru_stime
+
+
 def search(data: Path, out: Path, told: argparse.Namespace, seconds: float) -> tuple[Training, list[dict[str, Any]]]:
     """Search for so many seconds of the clock, and export the best; with the study's trials."""
     os.environ["MARSEARCH_HOME"] = str(out / "home")
     arguments = ["run", STUDY, "--data", str(data), "--space", "cpu", "--trials", "100000"]
     arguments += ["--for", f"{round(seconds)}s", "--epochs", str(told.epochs), "--workers", str(told.workers)]
-    _, status, used = os.wait4(begin(arguments, out / "search.log").pid, 0)
-    if status:
-        raise RuntimeError(f"the search ended with status {status}: see {out / 'search.log'}")
+    status, used = ended(begin(arguments, out / "search.log").pid)
     took = out / "search_seconds.json"  # of all runs that the search was cut into
     before: list[float] = json.loads(took.read_text()) if took.exists() else []
-    took.write_text(json.dumps([*before, used.ru_utime + used.ru_stime]))
+    took.write_text(json.dumps([*before, used]))
+    if status:
+        raise SystemExit(f"the search ended with status {status}: see {out / 'search.log'}")
     listed = subprocess.run([*MARSEARCH, "trials", STUDY, "--format", "json"], check=True, capture_output=True)
     bundle = out / "best"
     if begin(["export", STUDY, str(bundle)], out / "search.log").wait():
