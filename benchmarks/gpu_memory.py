@@ -18,9 +18,9 @@ from gpu_lines import Line
 from training_step import random_data
 
 from search.training.arrays import TrainingData
-from search.training.device import autocast_dtype
+from search.training.device import CONTEXT, autocast_dtype
 from search.training.fit import fit
-from search.training.footprint import CONTEXT, MARGIN, MemoryTracker, Resident, meta_network, training_bytes
+from search.training.footprint import MARGIN, MemoryTracker, Resident, meta_network, training_bytes
 from spaces import Recipe, bind
 from spaces.modules.networks.network import count_parameters
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ from spaces.modules.loss_scale import LossScale
 
 FLOAT16_FROM = (7, 0)
 """The first generation of GPUs that is quicker in float16 than in float32 (Volta), as `search.worker.gpus` knows."""
+
+
+CONTEXT = 600 * 2**20
+"""Bytes that a process takes on a GPU before it has a tensor: CUDA's context, cuDNN, cuBLAS and its workspace."""
 
 
 def autocast_dtype(device: torch.device) -> torch.dtype | None:
@@ -55,18 +59,22 @@ def exact_float32() -> None:
 def claimed(device: torch.device, share: float = 1.0) -> Iterator[None]:
     """Let one training have a device: at most that share of its memory, of which the peak is counted from here on.
 
-    At the end the memory is given back to others that share the device.
+    share: of the whole memory, above 0 to 1, CONTEXT included, which torch does not count. At the end the memory is
+    given back to others that share the device.
     """
     if device.type != "cuda":
         yield
         return
     torch.cuda.empty_cache()  # of an earlier training that failed
-    torch.cuda.set_per_process_memory_fraction(share, device)
+    context = CONTEXT / torch.cuda.get_device_properties(device).total_memory
+    # A share that is hardly more than the context leaves too little anyway, which the training is to say by itself.
+    torch.cuda.set_per_process_memory_fraction(max(share / 2, share - context), device.index)  # no device, but a number
     torch.cuda.reset_peak_memory_stats(device)
     try:
         yield
     finally:
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # of a training that broke CUDA, whose own error is on its way
+            torch.cuda.empty_cache()
 
 
 def loss_scale(device: torch.device) -> LossScale | None:
@@ -80,7 +88,9 @@ _MEMORY_WORDS = (
     "not enough memory",
     "cannot allocate memory",
     "cublas_status_alloc_failed",
+    "cublas_status_not_initialized",  # what cuBLAS says first on a GPU that is full
     "cudnn_status_alloc_failed",
+    "_allocation_failed",  # cuDNN since 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED, ..._HOST_...
 )
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from search.training.device import CONTEXT
 from search.training.pieces.crops import POSITIONS
 from search.training.pieces.prepared import DONORS
 from spaces.crops import crop_side, seen
@@ -36,8 +37,6 @@ aten = torch.ops.aten
 META = torch.device("meta")
 MARGIN = 1.2
 """What the tensors of a step are multiplied by: for workspaces of convolutions and gaps between blocks of memory."""
-CONTEXT = 600 * 2**20
-"""Bytes that a process takes on a GPU before it has a tensor: CUDA's context, cuDNN, cuBLAS and its workspace."""
 _MAPS = 6
 """Maps of all classes over a whole image that are alive where the windows over it are merged and judged."""
 MOMENTS = {"sgd": 1, "adam": 2, "adamw": 2}

@@ -147,11 +147,17 @@ def _parts(handle: Any) -> tuple[DriverGpu, ...]:
     return tuple(_gpu(part, capability=capability) for part in handles if part is not None)
 
 
+_NOTHING = tuple(
+    getattr(pynvml, f"NVMLError_{why}") for why in ("NotSupported", "NotFound", "NoPermission", "FunctionNotFound")
+)
+"""No permission: the memory of a divided GPU as a whole is told to root alone. No such function: an old driver."""
+
+
 def _told(ask: Any, *about: Any) -> Any:
-    """What the driver answers; None for what this GPU does not have, or has not at this place."""
+    """What the driver answers; None for what this GPU does not have, or has not at this place, or is not told."""
     try:
         return ask(*about)
-    except (pynvml.NVMLError_NotSupported, pynvml.NVMLError_NotFound):
+    except _NOTHING:
         return None
 
 

@@ -25,7 +25,7 @@ class Gpu:
     id: as CUDA_VISIBLE_DEVICES names it: a UUID, which is the same in every order; where only the kernel tells of GPUs
     maybe a number.
     gb: memory in GiB, the share of one training of what was free; None where the driver does not answer.
-    share: the same, of the whole memory, 0 to 1; 1 where the driver does not answer.
+    share: the same, of the whole memory, 0 to 1; equal parts of 1 where the driver does not answer.
     half: the GPU computes in 16 bits, which halves activations.
     """
 

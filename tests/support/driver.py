@@ -18,7 +18,10 @@ GIB = 2**30
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A GPU as the stand-in shows it; free: of its memory, all without it; None in memory: not told."""
+    """A GPU as the stand-in shows it; free: of its memory, all without it; None in memory: not told.
+
+    refuses: the error with which it answers for its memory, 0 for none.
+    """
 
     uuid: str
     memory: float | None = 24.0
@@ -26,6 +29,7 @@ class Card:
     capability: tuple[int, int] | None = (8, 6)
     parts: tuple[Card, ...] | None = None
     lost: bool = False
+    refuses: int = 0
 
 
 Driver = Callable[..., None]
@@ -71,6 +75,8 @@ def _answers(cards: list[Card], over: threading.Event | None, error: int) -> dic
         return (card.parts or ())[place]
 
     def memory(card: Card) -> Any:
+        if card.refuses:
+            raise pynvml.NVMLError(card.refuses)
         total = _has(card.memory)
         return SimpleNamespace(total=int(total * GIB), free=int((total if card.free is None else card.free) * GIB))
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -52,22 +54,64 @@ def test_the_process_takes_memory() -> None:
     assert 50 < peak_memory_mb(CPU) < 1e6
 
 
-def test_a_training_has_its_share_of_a_gpu_and_gives_the_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "share", "tensors"),
+    [("cuda", 0.25, 0.25 - 0.075), ("cuda:0", 1.0, 1.0 - 0.075), ("cuda", 0.1, 0.05)],
+)
+def test_a_training_has_its_share_of_a_gpu_and_gives_the_memory_back(
+    name: str, share: float, tensors: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's own checks of what it is given run: only what its C++ does is stood in for.
+
+    tensors: the share that is left of a GPU of 8,000 MiB beside the context's 600, half of it at least.
+    """
     said: list[tuple[object, ...]] = []
-    for name in ("empty_cache", "reset_peak_memory_stats", "set_per_process_memory_fraction"):
-        monkeypatch.setattr(torch.cuda, name, lambda *arguments, name=name: said.append((name, *arguments)))
-    gpu = torch.device("cuda", 0)
-    with claimed(gpu, 0.25):
+
+    def stands_in(place: object, function: str, answer: object = None) -> None:
+        def said_so(*arguments: object) -> object:
+            said.append((function, *arguments))
+            return answer
+
+        monkeypatch.setattr(place, function, said_so, raising=False)
+
+    monkeypatch.setattr(torch.cuda.memory, "_lazy_init", lambda: None)
+    monkeypatch.setattr(torch.cuda.memory, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    eight_gb = SimpleNamespace(total_memory=8000 * 2**20)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: eight_gb)
+    for function in ("_cuda_emptyCache", "_cuda_setMemoryFraction", "_cuda_resetPeakMemoryStats"):
+        stands_in(torch._C, function)
+    with claimed(torch.device(name), share):
         begun = list(said)
-    assert begun == [
-        ("empty_cache",),
-        ("set_per_process_memory_fraction", 0.25, gpu),
-        ("reset_peak_memory_stats", gpu),
-    ]
-    assert said[len(begun) :] == [("empty_cache",)]
-    with claimed(CPU, 0.25):
+    limited = ("_cuda_setMemoryFraction", pytest.approx(tensors), 0)
+    assert begun == [("_cuda_emptyCache",), limited, ("_cuda_resetPeakMemoryStats", 0)]
+    assert said[len(begun) :] == [("_cuda_emptyCache",)]
+    with claimed(CPU, share):
         pass
     assert len(said) == len(begun) + 1
+
+
+def test_an_error_of_cuda_is_not_hidden_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its context is dead, everything that is asked of CUDA fails."""
+    dead: list[bool] = []
+
+    def empty_cache() -> None:
+        if dead:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", empty_cache)
+    for name in ("set_per_process_memory_fraction", "reset_peak_memory_stats"):
+        monkeypatch.setattr(torch.cuda, name, lambda *arguments: None)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=8 * 2**30))
+
+    def training() -> None:
+        with claimed(torch.device("cuda")):
+            dead.append(True)
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        training()
 
 
 def test_a_validation_is_not_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +126,10 @@ def test_a_validation_is_not_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("CUDA out of memory. Tried to allocate 2.00 GiB", True),
         ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`", True),
         ("cuDNN error: CUDNN_STATUS_ALLOC_FAILED", True),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", True),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED", True),
         ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", True),
         ("CUDA error: an illegal memory access was encountered", False),
         ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", False),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from search.training.footprint import CONTEXT, MARGIN, MemoryTracker, Resident, meta_network, step_bytes, training_bytes
+from search.training.device import CONTEXT
+from search.training.footprint import MARGIN, MemoryTracker, Resident, meta_network, step_bytes, training_bytes
 from spaces import DataFacts, Recipe, load_preset
 from spaces.modules.layers.upsampling import Squares
 from spaces.modules.losses.losses import build_loss

@@ -238,10 +238,12 @@ def test_what_a_variable_names_is_looked_up_at_the_driver(
 ) -> None:  # fmt: skip
     """ray-project/ray#7014: wrong names hide what stands behind them, a GPU named twice is one, and it is said.
 
-    A divided GPU is used by its parts alone; one that the driver has lost keeps its number.
+    A divided GPU is used by its parts alone, and tells only root of its memory as a whole; one that the driver has lost
+    keeps its number.
     """
     parts = (Card(uuid="MIG-1a", memory=10.0), Card(uuid="MIG-2b", memory=20.0))
-    driver("GPU-aaaa", Card(uuid="GPU-bbbb", parts=parts), Card(uuid="GPU-dddd", lost=True))
+    divided = Card(uuid="GPU-bbbb", parts=parts, refuses=pynvml.NVML_ERROR_NO_PERMISSION)
+    driver("GPU-aaaa", divided, Card(uuid="GPU-dddd", lost=True))
     assert gpus(monkeypatch, named) == seen
     with caplog.at_level(logging.WARNING):
         slots = device_slots("auto", None, Path())
