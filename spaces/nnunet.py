@@ -31,17 +31,19 @@ def plan(facts: DataFacts, samples: int = 0) -> Recipe:
 
     Where our axes end earlier than nnU-Net's rules (our reading): only images that are large or of several sizes
     are cut into patches, which are squares (`spaces.crops`); both edges are halved equally often, 2 to 6 times;
-    rotation to 45 degrees for 180, noise to 0.3 for 0.316; two levels of supervision; a batch is the next smaller
-    one that we have; zoom and rotation come to the same fifth of the images, noise, blur, and brightness with
-    contrast each to a sixth (nnU-Net: 0.1 to 0.2). There is no early stop, and an epoch sees each image once
-    instead of drawing 250 batches: uncut images hold their foreground anyway, so that a third of a batch need not
-    be drawn around it.
+    rotation to 45 degrees for 180, noise to 0.3 for 0.316; of the levels below the output, the one in the middle of
+    the decoder alone is supervised, with nnU-Net's weight for its size; a batch is the next smaller one that we have;
+    zoom and rotation come to the same fifth of the images, noise, blur (to a sigma of 1, from 0 for 0.5), and
+    brightness (added, where nnU-Net multiplies) with contrast each to a sixth (nnU-Net: 0.1 to 0.2); gamma and a
+    simulated low resolution are left out. There is no early stop, and an epoch sees each image once instead of drawing
+    250 batches: uncut images hold their foreground anyway, so that a third of a batch need not be drawn around it.
     """
     if side := planned_side(facts):
         facts = facts.model_copy(update={"height": side, "width": side, "mixed": False})
+    depth = halvings(facts)
     return Recipe(
         model=UNet(
-            depth=halvings(facts),
+            depth=depth,
             filters=FIRST_FILTERS,
             growth=2.0,
             widest=MOST_FILTERS,
@@ -49,12 +51,12 @@ def plan(facts: DataFacts, samples: int = 0) -> Recipe:
             activation="leaky_relu",
             upsampling="transposed",
         ),
-        # Each level of supervision counts half as much as the finer one, and the bottleneck has none.
+        # The bottleneck is not supervised.
         loss=Loss(
             cross_entropy=CrossEntropy(),
             dice=Dice(excluded=False),
             level_weight=1.0,
-            inter=Level(cross_entropy=CrossEntropy(), dice=Dice(excluded=False), level_weight=0.5),
+            inter=Level(cross_entropy=CrossEntropy(), dice=Dice(excluded=False), level_weight=supervision(depth)),
             ignore_excluded=False,
         ),
         augment=_augment(facts),
@@ -68,6 +70,14 @@ def halvings(facts: DataFacts) -> int:
     while edge >= 2 * SMALLEST_EDGE:
         edge, count = (edge + 1) // 2, count + 1
     return min(6, max(2, count))
+
+
+def supervision(depth: int) -> float:
+    """What the level in the middle of a decoder of that many levels counts beside the output.
+
+    Each level half as much as the next finer one, so it is the ratio of its edge to the image's.
+    """
+    return 0.5 ** (depth - 1 - (depth - 1) // 2)
 
 
 def batch_size(facts: DataFacts, samples: int = 0) -> int:

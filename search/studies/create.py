@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import UsageError
 from search.studies.objective import objective_for, objective_note
-from search.studies.recipes import as_planned, params_for, recipe_for
+from search.studies.recipes import as_planned, params_for, published_for, recipe_for
 from search.studies.study import StudyDefinition
 from search.training.arrays import label_counts
 from search.training.metrics import best_constant
@@ -189,7 +189,7 @@ def _warm_starts(study: StudyDefinition) -> tuple[list[Params], tuple[str, ...]]
     named = study.config.warm_start
     if named != "reports":
         return [params_for(study, recipe_for(study, named))] if named != "none" else [], ()
-    recipes = [recipe_for(study, name) for name in FINALS]
+    recipes = [published_for(study, name) for name in FINALS]
     taken: list[Params] = []
     for recipe in recipes:
         with suppress(SpaceError, UsageError):  # what it would take is said when somebody enqueues it by name

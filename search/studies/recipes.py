@@ -11,7 +11,7 @@ from search.studies.limits import constraint_values, countable, refusal
 from search.studies.study import StudyDefinition
 from spaces import DataFacts, Recipe, Space, SpaceError, adapt, load_preset, load_recipe, preset_names
 from spaces.axis import Scalar
-from spaces.domain import Fixed, Searched, nearest
+from spaces.domain import Default, Fixed, Searched, nearest
 from spaces.recipe import Optimisation
 from storage.store import Store
 from storage.studies.studies import load_config
@@ -67,6 +67,18 @@ def read_recipe(named: str, facts: DataFacts | None = None, samples: int = 0) ->
 def recipe_for(study: StudyDefinition, named: str) -> Recipe:
     """The recipe of that name, planned for the study's data where it has to be. Raises as `read_recipe`."""
     return read_recipe(named, study.facts, len(study.split.train))
+
+
+def published_for(study: StudyDefinition, named: str) -> Recipe:
+    """A published recipe that the study tries first, as `recipe_for`.
+
+    It learns the pixels of excluded classes where the study's score counts them, as its neighbours in the study do.
+    """
+    recipe = recipe_for(study, named)
+    left_open = isinstance(study.space.domains["loss.ignore_excluded"], Default)
+    if study.config.objective != "miou_strict" or not left_open:
+        return recipe
+    return recipe.model_copy(update={"loss": recipe.loss.model_copy(update={"ignore_excluded": False})})
 
 
 def as_planned(space: Space, recipe: Recipe) -> Recipe:

@@ -227,7 +227,7 @@ class DeepLab(Architecture):
     rates: Annotated[
         Literal["small", "paper"],
         choice("small", "paper", reports="E"),
-        Field(description="dilation rates of the atrous pyramid at stride 16: 2 4 6, or 6 12 18 (paper)"),
+        Field(description="dilation rates of the atrous pyramid at stride 16: 1 2 4, or 6 12 18 (paper)"),
     ] = "small"
     decoder_filters: Annotated[
         int, integers(8, 256, log=True, reports="E"), Field(description="channels of the pyramid and of the decoder")

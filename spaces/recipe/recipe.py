@@ -105,7 +105,8 @@ class Background(Part):
     """A second, binary network that finds the background (report E 4.6): a small U-Net with its own optimiser.
 
     Where its probability is above a threshold, the pixel is background; elsewhere the multi-class network's most
-    probable foreground class holds. The threshold is the one with the best strict mean IoU on validation.
+    probable foreground class holds. The threshold is the one with the best score on validation, by the mean IoU that
+    the training goes by.
     """
 
     depth: Annotated[

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spaces import FINALS, DataFacts, Recipe, SpaceError, bind, load_preset, preset_names
-from spaces.nnunet import batch_size, halvings, numbers_per_image, plan
+from spaces.modules.networks.unet import Trunk
+from spaces.nnunet import batch_size, halvings, numbers_per_image, plan, supervision
+from spaces.recipe.architecture import UNet
 from spaces.recipe.loss import CrossEntropy, Dice, Focal, Level, Term
 from support.examples import examples
 
@@ -167,7 +170,12 @@ def test_report_a_has_both_its_tables_of_losses() -> None:
             "augment.flip_horizontal": True,
             "augment.flip_vertical": True,
         },
-        "report-d-pix2pix": {"model.pixel_weight": 100.0, "optimisation.epochs": 200},
+        "report-d-pix2pix": {
+            "model.pixel_weight": 100.0,
+            "optimisation.epochs": 200,
+            "optimisation.lr": 2e-4,
+            "optimisation.momentum": 0.5,  # beta1, as in the paper
+        },
         "report-e-unet3plus": {
             "model.family": "unet3plus",
             "model.block": "residual",
@@ -222,6 +230,8 @@ def test_nnunet_plans_the_homework_as_its_rules_say(mars: DataFacts) -> None:
     assert (recipe.augment.geometry.probability, recipe.augment.probability) == (0.2, 0.15)
     assert (recipe.optimisation.clip, recipe.optimisation.momentum, recipe.optimisation.decayed) == (12.0, 0.99, "all")
     assert recipe.loss.low is None  # the bottleneck is not supervised
+    assert recipe.loss.inter is not None
+    assert recipe.loss.inter.level_weight == 0.25  # maps of 16x32
     assert recipe.loss.dice is not None
     assert not recipe.loss.dice.excluded  # `do_bg: False`
 
@@ -229,6 +239,16 @@ def test_nnunet_plans_the_homework_as_its_rules_say(mars: DataFacts) -> None:
 @pytest.mark.parametrize(("height", "width", "depth"), [(8, 8, 2), (31, 200, 3), (256, 256, 6), (1024, 700, 6)])
 def test_nnunet_halves_until_an_edge_would_be_under_four_pixels(height: int, width: int, depth: int) -> None:
     assert halvings(DataFacts(channels=1, height=height, width=width, class_names=("a", "b"))) == depth
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5, 6])
+def test_nnunet_weighs_a_level_by_its_size(depth: int) -> None:
+    edge = 4 * 2**depth
+    recipe = plan(DataFacts(channels=1, height=edge, width=edge, class_names=("a", "b")))
+    assert isinstance(recipe.model, UNet)
+    trunk = Trunk(recipe.model.model_copy(update={"filters": 4, "widest": 8}), channels=1)
+    features = trunk(torch.zeros(1, 1, edge, edge))
+    assert supervision(depth) == features.halfway.shape[2] / edge
 
 
 @settings(max_examples=examples(50), deadline=None)

@@ -124,6 +124,21 @@ def test_the_default_space_begins_with_the_published_recipes_that_fit(
 
 
 @pytest.mark.parametrize(
+    ("space", "learnt"), [("base: standard", True), ("base: standard\nloss: {ignore_excluded: true}", False)]
+)
+def test_published_recipes_learn_the_pixels_that_the_score_counts(
+    space: str, learnt: bool, store: Store, inputs: Callable[..., Inputs]
+) -> None:
+    """Under the strict mean; a space that says otherwise holds for them, too."""
+    made = create(store, *inputs(space=space, warm_start="reports", objective="miou_strict"))
+    study = StudyDefinition(made.config)
+    tried = enqueued(store, study.space)
+    assert tried
+    assert {recipe.loss.ignore_excluded for recipe in tried} == {not learnt}
+    assert load_preset("baseline").loss.ignore_excluded
+
+
+@pytest.mark.parametrize(
     ("own", "optimiser", "lr", "sgd_lr", "found"),
     [
         ("{low: 0.1, high: 0.2}", "adamw", 3e-3, 0.0, (3e-3, 0.1)),
