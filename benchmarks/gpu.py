@@ -1,6 +1,6 @@
 """Everything that only a GPU can show, in one command: is a training on it right, what does it take, how quick is it.
 
-    python benchmarks/gpu.py [--out gpu_lines.jsonl] [--limit 360]
+    python benchmarks/gpu.py [--out gpu_lines.jsonl] [--limit 330]
     python benchmarks/gpu.py --report gpu_lines.jsonl
 
 The parts run one after the other, each in a process of its own, so that an error on the device costs one part alone.
@@ -28,9 +28,9 @@ import optuna
 import torch
 from gpu_checks import CHECKS, networks
 from gpu_lines import Line, read_lines, write_lines
-from gpu_memory import memory
+from gpu_memory import in_all, memory
 from gpu_search import search
-from gpu_speed import BATCH, FULL, QUICK, images_per_second, trials_per_hour
+from gpu_speed import BATCH, CEILING, FULL, QUICK, images_per_second, trials_per_hour
 from training_step import RECIPES, WAYS, recipe_of
 
 
@@ -75,7 +75,7 @@ PARTS: dict[str, Callable[[Told], Iterator[Line]]] = {
     "workers": _workers,
     "search": _search,
 }
-SHARES = {"checks": 0.25, "speed": 0.25, "estimate": 0.35, "workers": 0.45, "search": 1.0}
+SHARES = {"checks": 0.2, "speed": 0.25, "estimate": 0.3, "workers": 0.6, "search": 1.0}
 """Of the time that is left when a part begins, it may take so much."""
 
 
@@ -107,19 +107,24 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def table(lines: Sequence[Line]) -> str:
-    """All findings: what failed, what held, and then the measurements, a table each."""
+    """All findings: where they are from, what failed, what held, and then the measurements, a table each."""
+    lines = [*lines, *in_all([line.numbers for line in lines if line.part == "estimate" and line.numbers])]
     judged = [line for line in lines if line.passed is not None]
     failed, held = ([line for line in judged if line.passed is passed] for passed in (False, True))
-    found = [f"{len(held)} of {len(judged)} checks hold"]
+    found = [line.text + "\n" for line in lines if line.part == "where"]
+    found += [f"{len(held)} of {len(judged)} checks hold"]
     found += [f"FAILED {line.part}, {line.name}: {line.text}" for line in failed]
     if held:
         found += ["\n| holds | what was seen |\n|---|---|"]
         found += [f"| {line.part}, {line.name} | {line.text} |" for line in held]
+    unseen = [line for line in lines if line.part == "estimate" and line.passed is None and not line.numbers]
+    found += [f"\n{line.name}: {line.text}" for line in unseen]
     speed = {line.name: line.numbers for line in lines if line.part == "speed" and line.name in RECIPES}
     if speed:
         found += [f"\n| recipe, images/s | {' | '.join(WAYS)} | times plain | times 16 bits | of the ceiling |"]
         found += ["|---|" + "---|" * (len(WAYS) + 3)]
         found += [_speed_row(name, numbers) for name, numbers in speed.items()]
+        found += [f"\nthe ceiling: {line.text}" for line in lines if line.name == CEILING]
     workers = [line.numbers for line in lines if line.part == "workers" and line.numbers]
     if workers:
         head = "| trainings at a time | trials an hour | images/s | s of a trial that are no epoch |"
@@ -139,16 +144,24 @@ def _speed_row(name: str, numbers: dict[str, float]) -> str:
     return f"| {name} | {' | '.join(cells)} | {numbers['share']:.0%} |"
 
 
-def _where(device: str) -> str:
+def _where(device: str) -> Line:
     name = torch.cuda.get_device_name() if device != "cpu" else f"{os.cpu_count()} cores"
-    return f"{date.today()}, {device}, {name}, torch {torch.__version__}, Python {platform.python_version()}"
+    text = f"{date.today()}, {device}, {name}, torch {torch.__version__}, Python {platform.python_version()}"
+    return Line(part="where", name="the machine", text=text)
+
+
+def _found(part: str, told: Told, out: Path) -> Iterator[Line]:
+    """What a part finds; the first of all says where, so that the table of a file that was cut knows it, too."""
+    if not any(line.part == "where" for line in read_lines(out)):
+        yield _where(told.device)
+    yield from PARTS[part](told)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("gpu_lines.jsonl"), help="a new file for what is found")
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
-    parser.add_argument("--limit", type=float, default=360.0, help="seconds for all parts")
+    parser.add_argument("--limit", type=float, default=330.0, help="seconds for all parts, without start and table")
     parser.add_argument("--quick", action="store_true", help="as little of each as shows that it runs")
     parser.add_argument("--parts", nargs="+", choices=PARTS, help="these alone")
     parser.add_argument("--report", type=Path, metavar="FILE", help="only print the table of a file")
@@ -163,14 +176,16 @@ def main() -> None:
     told.out = told.out.resolve()
     folder = told.out.with_suffix(".files")
     if told.part:
-        write_lines(told.out, PARTS[told.part](Told(device=told.device, quick=told.quick, folder=folder)))
+        part = Told(device=told.device, quick=told.quick, folder=folder)
+        write_lines(told.out, _found(told.part, part, told.out))
         return
     if told.out.exists():
         parser.error(f"{told.out} is there already: name a new file, or print it with --report")
     told.out.touch()
     run_parts(told)
-    print(f"\n{_where(told.device)}\n\n{table(list(read_lines(told.out)))}")
+    print(f"\n{table(list(read_lines(told.out)))}")
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the part under way ends, too
     main()

@@ -7,6 +7,7 @@ augmentation. float32 is compared with float32, and what the device trains in (1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +19,12 @@ from torch import Tensor, nn
 
 from search.training import device as devices
 from search.training.arrays import TrainingData
-from search.training.checkpoint import Snapshot, read_snapshot, write_snapshot
+from search.training.checkpoint import Snapshot, on_host, read_snapshot, write_snapshot
 from search.training.confusion import confusion_matrix
 from search.training.epoch import EpochRecord
 from search.training.fit import fit
+from search.training.setup import prepare
+from search.training.step import train_step
 from search.worker.devices import DeviceSlot, device_slots
 from search.worker.gpus import Gpu
 from search.worker.job_files import samples_of
@@ -29,6 +32,7 @@ from search.worker.process import WorkerProcess
 from search.worker.protocol import Checkpointing, Failed, Finished, Message, Train
 from spaces import DataFacts, Recipe, dump_recipe
 from spaces.modules.losses.losses import build_loss
+from spaces.recipe.data_options import Augment, Geometry
 from spaces.recipe.loss import Loss, Terms
 from storage.data.dataset import write_dataset
 from storage.data.quality.examination import examine
@@ -41,6 +45,15 @@ FACTS = DataFacts(
 )
 CLOSE, NEAR = 1e-3, 5e-2  # relative: float32 beside float32, 16 bits beside float32
 LITTLE_GB = 0.75  # of memory for a training that is to lack it, beside 3 GiB that it needs
+EVERYTHING = Augment(
+    flip_horizontal=True,
+    flip_vertical=True,
+    noise=0.1,
+    blur=1.0,
+    brightness=0.2,
+    contrast=0.2,
+    geometry=Geometry(zoom=0.2, rotation=10.0),
+)
 HUGE = {"model": {"family": "unet", "filters": 64}, "optimisation": {"batch_size": 128, "epochs": 1, "patience": 1}}
 
 
@@ -135,6 +148,36 @@ def confusion(device: str) -> Iterator[Line]:
     yield Line(part="mIoU", name="pixels counted", passed=bool((found == expected).all()), text=f"{int(found.sum()):,}")
 
 
+def waits(device: str) -> Iterator[Line]:
+    """Two steps of each family, of which the second may not wait: torch raises an error where the host would."""
+    for family in FAMILIES:
+        recipe = small_recipe(family).model_copy(update={"augment": EVERYTHING})
+        setup = prepare(recipe, small_data(), torch.device(device), lambda: False)
+        rows, generator = torch.arange(8, device=device), torch.Generator(device)
+        setup.network.train()
+        train_step(setup, rows, 1, generator, None)  # moves constants over, and starts CUDA's libraries
+        problem = ""
+        with _no_waiting(device):
+            try:
+                train_step(setup, rows, 1, generator, None)
+            except RuntimeError as error:
+                problem = " ".join(str(error).split())[:200]
+        text = problem or ("none" if device != "cpu" else "none that a CPU could know of")
+        yield Line(part="waits", name=family, passed=not problem, text=text)
+
+
+@contextmanager
+def _no_waiting(device: str) -> Iterator[None]:
+    if device == "cpu":
+        yield
+        return
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def resumed(device: str) -> Iterator[Line]:
     """A training that was cut after its first epoch, read from its file, ends where the uncut one does."""
     recipe, data = small_recipe("unet", epochs=3, ema=0.9), small_data()
@@ -143,7 +186,8 @@ def resumed(device: str) -> Iterator[Line]:
     snapshot = _through_a_file(first.snapshot())
     again = list(fit(recipe, data, device, resume=snapshot))[-1]
     apart = abs(again.record.train_loss - whole.record.train_loss) / whole.record.train_loss
-    here, there = again.snapshot().tensors, whole.snapshot().tensors
+    # What is kept of an epoch before the cut came from the file, and lies on the CPU.
+    here, there = on_host(again.snapshot().tensors), on_host(whole.snapshot().tensors)
     same = all(torch.equal(tensor, there[name]) for name, tensor in here.items())
     text = "every bit is the same" if same else f"loss {apart:.1e} apart"
     yield Line(part="resume", name="three epochs, cut after one", passed=apart <= CLOSE, text=text)
@@ -199,6 +243,7 @@ CHECKS: dict[str, Callable[[str], Iterator[Line]]] = {
     "networks": networks,
     "losses": losses,
     "mIoU": confusion,
+    "waits": waits,
     "resume": resumed,
     "memory": out_of_memory,
 }

@@ -17,10 +17,12 @@ import torch
 from gpu_lines import Line
 from training_step import random_data
 
+from search.errors import Diverged
 from search.training.arrays import TrainingData
-from search.training.device import CONTEXT, autocast_dtype
+from search.training.device import CONTEXT, autocast_dtype, out_of_memory
 from search.training.fit import fit
 from search.training.footprint import MARGIN, MemoryTracker, Resident, meta_network, training_bytes
+from search.worker.gpus import visible_gpus
 from spaces import Recipe, bind
 from spaces.modules.networks.network import count_parameters
 
@@ -29,20 +31,24 @@ STEPS = 2  # of a training: the most is taken from the second on, when the optim
 
 
 def memory(device: str, recipes: Iterable[int], size: tuple[int, int] = (64, 128)) -> Iterator[Line]:
-    """A line for each of the random recipes of these numbers, then one on all of them."""
+    """A line for each of the random recipes of these numbers; `in_all` judges them together."""
     facts = random_data(1, *size).facts
     space = bind(facts, "base: whole\n")
     before = _in_use(device)  # nothing in this process has used CUDA yet
-    rows: list[dict[str, float]] = []
     for number in recipes:
         sampler = optuna.samplers.RandomSampler(seed=number)
         recipe = space.suggest(optuna.create_study(sampler=sampler).ask(), seed=number)
         data = random_data(STEPS * recipe.optimisation.batch_size, *size)
-        numbers = _measured(_one_epoch(recipe), data, device, before)
-        rows.append(numbers)
+        named = f"recipe {number}, {recipe.model.family}"
+        try:
+            numbers = _measured(_one_epoch(recipe), data, device, before)
+        except (Diverged, RuntimeError) as error:
+            if not isinstance(error, Diverged) and not out_of_memory(error):
+                raise  # the device is of no more use to this process
+            yield Line(part="estimate", name=named, text=f"left out: {' '.join(str(error).split())[:200]}")
+            continue
         text = ", ".join(f"{name} {value:,.0f} MiB" for name, value in numbers.items() if name != "parameters")
-        yield Line(part="estimate", name=f"recipe {number}, {recipe.model.family}", text=text, numbers=numbers)
-    yield _in_all(rows)
+        yield Line(part="estimate", name=named, text=text, numbers=numbers)
 
 
 def _one_epoch(recipe: Recipe) -> Recipe:
@@ -89,10 +95,14 @@ def _in_use(device: str) -> float:
     if device == "cpu":
         return 0.0
     pynvml.nvmlInit()
-    return float(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).used) / MIB
+    handle = pynvml.nvmlDeviceGetHandleByUUID(visible_gpus()[0].uuid)
+    return float(pynvml.nvmlDeviceGetMemoryInfo(handle).used) / MIB
 
 
-def _in_all(rows: Sequence[dict[str, float]]) -> Line:
+def in_all(rows: Sequence[dict[str, float]]) -> Iterator[Line]:
+    """A line on the numbers of all recipes that were measured; none without any."""
+    if not rows:
+        return
     margins = [row["blocks"] / row["counted"] for row in rows]
     context = max(row["context"] for row in rows)
     fits = sum(row["said"] >= row["blocks"] + row["context"] for row in rows)
@@ -101,4 +111,4 @@ def _in_all(rows: Sequence[dict[str, float]]) -> Line:
         f" {statistics.median(margins):.2f}, 19 of 20 {np.quantile(margins, 0.95):.2f}, most {max(margins):.2f}"
         f" (MARGIN is {MARGIN}); context up to {context:,.0f} MiB (CONTEXT is {CONTEXT / MIB:,.0f})"
     )
-    return Line(part="estimate", name="all recipes", passed=fits == len(rows), text=text)
+    yield Line(part="estimate", name="all recipes", passed=fits == len(rows), text=text)

@@ -31,6 +31,7 @@ from storage.data.quality.examination import examine
 from storage.data.synthetic import synthesise
 
 BATCH = 64
+CEILING = "the device at most"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ def images_per_second(device: str, size: Size, names: Iterable[str] = RECIPES) -
     operations, traffic = ceilings(device, size)
     yield Line(
         part="speed",
-        name="the device at most",
+        name=CEILING,
         text=f"{operations / 1e12:.4g} TFLOP/s, {traffic / 1e9:.4g} GB/s",
         numbers={"operations": operations, "traffic": traffic},
     )
@@ -136,12 +137,11 @@ def trials_per_hour(device: str, counts: Sequence[int], recipe: Recipe, folder: 
     split = examine(tiles, str(file), clean="auto", seed=0).split
     section = recipe.optimisation.model_copy(update={"epochs": 30, "patience": 30})
     trial = recipe.model_copy(update={"optimisation": section})
-    for count in counts:
-        found = measure(trial, tiles, file, split, device=device, workers=count, folder=folder)
-        [rate] = found.rates
+    for found in measure(trial, tiles, file, split, device=device, workers=counts, folder=folder):
+        rate = found.rates[-1]
         hourly = found.night(rate) / 8
         text = (
             f"{hourly:,.0f} trials an hour, {rate.images:,.0f} images/s, {found.overhead_s:.2f} s of a trial no epoch"
         )
-        numbers = {"workers": count, "hourly": hourly, "images": rate.images, "overhead": found.overhead_s}
-        yield Line(part="workers", name=f"{count} at a time", text=text, numbers=numbers)
+        numbers = {"workers": rate.workers, "hourly": hourly, "images": rate.images, "overhead": found.overhead_s}
+        yield Line(part="workers", name=f"{rate.workers} at a time", text=text, numbers=numbers)

@@ -8,6 +8,9 @@
 #
 #     python3 -m pip install --no-index --no-deps --target site .wheels/*.whl
 #     PYTHONPATH=site:. python3 benchmarks/gpu.py
+#     PYTHONPATH=site:. python3 -m pytest -m gpu tests/test_gpu_benchmark.py tests/modules/test_augment.py
+#
+# The second needs pytest, hypothesis and psutil there; other test files need more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=3.12 out=.wheels

@@ -101,10 +101,18 @@ def loaders(recipe: Recipe, data: TrainingData) -> tuple[DataLoader[tuple[Tensor
 
 @contextmanager
 def as_written() -> Iterator[None]:
-    """Networks without what ours does for the sake of speed: the same numbers but for rounding."""
+    """Networks without what ours does for the sake of speed: the same numbers but for rounding.
+
+    Nor with what ours does without: cuDNN rounds float32 to TF32 unless it is told not to, which `fit` does.
+    """
     apply = patch.object(DenseGradients, "apply", lambda *maps: torch.cat(maps, dim=1))
-    with apply, patch.object(Squares, "forward", nn.ConvTranspose2d.forward):
-        yield
+    rounded = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        with apply, patch.object(Squares, "forward", nn.ConvTranspose2d.forward):
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = rounded
 
 
 def plain_epochs(

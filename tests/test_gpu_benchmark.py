@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from unittest import mock
@@ -16,8 +16,10 @@ from unittest import mock
 import pytest
 import torch
 
+from search.training.fit import fit
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-PARTS = ("networks", "losses", "mIoU", "resume", "memory")
+PARTS = ("networks", "losses", "mIoU", "waits", "resume", "memory")
 
 
 @pytest.fixture
@@ -106,8 +108,14 @@ def test_lines_of_a_file_that_was_cut_are_reported(run: Run, tmp_path: Path) -> 
     lines = importlib.import_module("gpu_lines")
     out = tmp_path / "lines.jsonl"
     numbers = {"plain": 10.0, "plain, 16 bits": 20.0, "ours": 100.0, "share": 0.25}
+    taken = {"said": 900.0, "counted": 250.0, "blocks": 200.0, "context": 500.0}
     found = [
+        lines.Line(part="where", name="the machine", text="a GPU of some kind"),
+        lines.Line(part="speed", name="the device at most", text="50 TFLOP/s"),
         lines.Line(part="speed", name="U-Net 16", numbers=numbers),
+        lines.Line(part="estimate", name="recipe 0, unet", numbers=taken),
+        lines.Line(part="estimate", name="recipe 1, unet", numbers=taken | {"blocks": 500.0}),
+        lines.Line(part="estimate", name="recipe 2, wnet", text="left out: no memory"),
         lines.Line(part="losses", name="dice", passed=False, text="0.2 apart"),
         lines.Line(part="losses", name="focal", passed=True, text="0.0 apart"),
     ]
@@ -115,9 +123,44 @@ def test_lines_of_a_file_that_was_cut_are_reported(run: Run, tmp_path: Path) -> 
     with out.open("a") as file:
         file.write('{"part": "losses", "na')
     said = run("--report", out)
-    assert "1 of 2 checks hold" in said
+    assert "\na GPU of some kind\n\n1 of 3 checks hold" in said
     assert "FAILED losses, dice: 0.2 apart" in said
+    assert "FAILED estimate, all recipes: 1 of 2 took no more than was said" in said
+    assert "recipe 2, wnet: left out: no memory" in said
+    assert "the ceiling: 50 TFLOP/s" in said
     assert "| U-Net 16 | 10 | 20 | 100 | 10.0x | 5.0x | 25% |" in said
+
+
+def test_the_plain_loops_round_as_torch_does_by_itself(checks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the service's would be compared with a loop that is slower on a GPU than the one people write."""
+    training_step = importlib.import_module("training_step")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    plain, seen = training_step.plain_epochs, []
+
+    def epochs(*given: object, **named: object) -> Iterator[float]:
+        for seconds in plain(*given, **named):
+            seen.append(torch.backends.cudnn.allow_tf32)
+            yield seconds
+
+    def fitted(*given: object, **named: object) -> Iterator[object]:
+        for epoch in fit(*given, **named):
+            assert not torch.backends.cudnn.allow_tf32
+            yield epoch
+
+    monkeypatch.setattr(training_step, "plain_epochs", epochs)
+    monkeypatch.setattr(training_step, "fit", fitted)
+    training_step.measured(training_step.recipe_of("U-Net 16", 2, 4), training_step.random_data(4, 16, 16), 1)
+    assert seen == [True] * 4
+
+
+@pytest.mark.whole
+def test_16_bits_come_as_close_to_float32_as_is_asked(checks: ModuleType) -> None:
+    """In each family, by bfloat16 as a CPU computes it, whatever it has of its own."""
+    with mock.patch.object(checks.devices, "autocast_dtype", return_value=torch.bfloat16):
+        lines = list(checks.networks("cpu"))
+    assert len(lines) == 2 * len(checks.FAMILIES)
+    assert not [line for line in lines if not line.passed]
+    assert any("loss 0.0e+00" not in line.text for line in lines)
 
 
 def test_a_device_that_counts_wrong_is_found(checks: ModuleType) -> None:

@@ -60,7 +60,8 @@ def bench(
         wanted = read_recipe(recipe or "baseline", facts_of(dataset), len(split.train))
         optimisation = wanted.optimisation.model_copy(update={"epochs": epochs})
         wanted = wanted.model_copy(update={"optimisation": optimisation})
-        found = measure(wanted, dataset, file, split, device=device, workers=workers, folder=folder)
+        counts = None if workers is None else [workers]
+        *_, found = measure(wanted, dataset, file, split, device=device, workers=counts, folder=folder)
     if as_json:
         nights = [asdict(rate) | {"trial_s": found.trial_s(rate), "night": found.night(rate)} for rate in found.rates]
         typer.echo(json.dumps(asdict(found) | {"rates": nights, "suggested": found.suggested}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,17 +11,27 @@ from functools import partial
 from pathlib import Path
 
 from search.errors import TrainingFailed
-from search.worker.devices import DeviceSlot, cores, device_slots
-from search.worker.job_files import panel_samples, samples_of
+from search.training.epoch import EpochRecord
+from search.worker.devices import (
+    DeviceSlot,
+    cores,
+    device_slots,
+    free_gb,
+    has_bfloat16,
+    planned_gb,
+    workers_on_cpu,
+)
+from search.worker.job_files import facts_of, panel_samples, samples_of
 from search.worker.process import WorkerProcess
 from search.worker.protocol import Checkpointing, EpochEnd, Failed, Samples, Train
 from spaces import Recipe, dump_recipe
+from spaces.crops import step_pixels
 from storage.data.dataset import Dataset
 from storage.data.split import Split
 
 NIGHT_S = 8 * 3600.0
 IMAGES = 256  # so many of the training part make a measured epoch, at most
-MEASURED_S = 5.0  # for so long each number of workers is measured, and for an epoch, at least
+MEASURED_S = 5.0  # for so long each number of workers is measured, and for an epoch, at least; an epoch is no longer
 WARM = 32  # images of a training before, which waits for imports and memory
 MANY = 2000  # epochs of a training that is stopped
 
@@ -104,27 +114,39 @@ class _Work:
 
 
 def measure(
-    recipe: Recipe, dataset: Dataset, data: Path, split: Split, *, device: str, workers: int | None, folder: Path
-) -> Bench:
+    recipe: Recipe,
+    dataset: Dataset,
+    data: Path,
+    split: Split,
+    *,
+    device: str,
+    workers: Sequence[int] | None,
+    folder: Path,
+) -> Iterator[Bench]:
     """Train the recipe on a part of the data set in the file, by one worker and by more at a time.
 
-    workers: measure this number only. folder: for what the trainings leave. Raises TrainingFailed where one fails.
+    workers: measure these numbers only. folder: for what the trainings leave. Yields what is known after each number of
+    workers, at the end all of it. Raises TrainingFailed where a training fails.
     """
-    samples, few = (_part(split, dataset, data, most) for most in (IMAGES, WARM))
-    work = _Work(recipe=recipe, samples=samples, few=few, folder=folder)
-    counts = [workers] if workers is not None else _counts(device, folder)
+    few = _part(split, dataset, data, WARM)
+    work = _Work(recipe=recipe, samples=few, few=few, folder=folder)
+    counts = workers or _counts(device, folder, _worker_gb(dataset))
     slots = device_slots(device, counts[0], folder)
-    overhead, parameters = _overhead(work, slots[0])
-    share = len(split.train) / len(work.samples.train)
-    rates = [_rate(work, device_slots(device, count, folder), share) for count in counts]
-    return Bench(
+    overhead, record = _overhead(work, slots[0])
+    in_time = int(MEASURED_S * len(few.train) / record.seconds)
+    work = replace(work, samples=_part(split, dataset, data, max(WARM, min(IMAGES, in_time))))
+    found = Bench(
         device=_in_words(slots),
         gpus=len({slot.gpu.id for slot in slots if slot.gpu is not None}),
         epochs=recipe.optimisation.epochs,
-        parameters=parameters,
+        parameters=record.parameters,
         overhead_s=overhead,
-        rates=tuple(rates),
+        rates=(),
     )
+    share = len(split.train) / len(work.samples.train)
+    for count in counts:
+        found = replace(found, rates=(*found.rates, _rate(work, device_slots(device, count, folder), share)))
+        yield found
 
 
 def _part(split: Split, dataset: Dataset, data: Path, most: int) -> Samples:
@@ -134,12 +156,22 @@ def _part(split: Split, dataset: Dataset, data: Path, most: int) -> Samples:
     return samples_of(part, data.resolve(), panel_samples(dataset, part.validation.tolist()))
 
 
-def _counts(device: str, folder: Path) -> list[int]:
-    """Numbers of workers worth a try: on GPUs one and two on each, else by powers of two up to one for each core."""
+def _worker_gb(dataset: Dataset) -> float:
+    """Memory in GiB that a worker on a CPU is planned with for these data, as in a study."""
+    held = dataset.images.nbytes + dataset.masks.nbytes
+    return planned_gb(step_pixels(facts_of(dataset)), held, half=has_bfloat16())
+
+
+def _counts(device: str, folder: Path, worker_gb: float) -> list[int]:
+    """Numbers of workers worth a try: on GPUs one and two on each, else one, as many as there are cores, and half.
+
+    No more than memory has room for, of so many GiB each on a CPU.
+    """
     default = device_slots(device, None, folder)
     if default[0].gpu is not None:
         return [len(default), 2 * len(default)]
-    return [1 << place for place in range(cores().bit_length()) if 1 << place <= cores()]
+    most = workers_on_cpu(cores(), free_gb(), None, worker_gb)
+    return sorted({1, max(1, most // 2), most})
 
 
 def _in_words(slots: Sequence[DeviceSlot]) -> str:
@@ -148,8 +180,8 @@ def _in_words(slots: Sequence[DeviceSlot]) -> str:
     return ", ".join(known) or (f"{cores()} cores" if slots[0].device == "cpu" else slots[0].device)
 
 
-def _overhead(work: _Work, slot: DeviceSlot) -> tuple[float, int]:
-    """Seconds of a trial of one epoch less those of its epoch, in a worker that has had one before; parameters."""
+def _overhead(work: _Work, slot: DeviceSlot) -> tuple[float, EpochRecord]:
+    """Seconds of a trial of one epoch less those of its epoch, in a worker that has had one before; that epoch."""
     with WorkerProcess(slot) as worker:
         _warm_up(work, worker)
         began = time.monotonic()
@@ -157,7 +189,7 @@ def _overhead(work: _Work, slot: DeviceSlot) -> tuple[float, int]:
         took = time.monotonic() - began
     _check(messages)
     [record] = [message.record for message in messages if isinstance(message, EpochEnd)]
-    return max(0.0, took - record.seconds), record.parameters
+    return max(0.0, took - record.seconds), record
 
 
 def _rate(work: _Work, slots: Sequence[DeviceSlot], share: float) -> Rate:

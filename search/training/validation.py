@@ -60,15 +60,26 @@ def validate(setup: Setup, network: Network, number: int, objective: Objective) 
     for images, loss_of_batch, shown in judge(setup, network, number, count):
         total += loss_of_batch * images
         kept += shown
+    loss = _finite_mean(total, samples, number)
+    reached = _scores(setup, network, count, objective)
+    return Validation(loss=loss, scores=reached, shown=labels_of(setup, network, kept))
+
+
+def _finite_mean(total: Tensor, samples: int, number: int) -> float:
+    """The mean of the images' losses. The host waits for the device here and in `_scores`, and nowhere else."""
     loss = float(total) / samples
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")
-    if threshold is None:
-        reached = scores(meter.cpu(), facts)
-    else:
-        found, reached = threshold.best(objective)
-        network.demand(threshold.label, found)
-    return Validation(loss=loss, scores=reached, shown=labels_of(setup, network, kept))
+    return loss
+
+
+def _scores(setup: Setup, network: Network, count: Tensor | ThresholdSearch, objective: Objective) -> Scores:
+    """What the counted pixels come to, by the best threshold where there is one, which the network keeps."""
+    if not isinstance(count, ThresholdSearch):
+        return scores(count.cpu(), setup.data.facts)
+    found, reached = count.best(objective)
+    network.demand(count.label, found)
+    return reached
 
 
 def _go_on(setup: Setup, number: int) -> None:

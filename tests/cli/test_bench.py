@@ -45,9 +45,12 @@ def test_the_numbers_of_workers_follow_the_devices(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for module in ("search.commands.bench", "search.worker.devices"):
         monkeypatch.setattr(f"{module}.cores", lambda: 6)
-    assert _counts("cpu", tmp_path) == [1, 2, 4]
+        monkeypatch.setattr(f"{module}.free_gb", lambda: 13.0)
+    assert _counts("cpu", tmp_path, 2.0) == [1, 3, 6]
+    assert _counts("cpu", tmp_path, 3.0) == [1, 2, 4]  # memory has room for no more
+    assert _counts("cpu", tmp_path, 20.0) == [1]
     driver(Card(uuid="GPU-1"), Card(uuid="GPU-2"))
-    assert _counts("auto", tmp_path) == [2, 4]
+    assert _counts("auto", tmp_path, 2.0) == [2, 4]
 
 
 @pytest.mark.whole

@@ -113,6 +113,7 @@ def test_no_step_waits_for_the_device(section: Augment) -> None:
         images[images > 0]
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("section", [EVERYTHING, CUTMIX], ids=["copy_paste", "cutmix"])
 def test_a_gpu_repeats_itself_and_is_not_waited_for(section: Augment) -> None:

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from search.training import step
 from spaces import Recipe, bind, load_recipe
+from spaces.modules.schedule import Schedule
 from support.covering import Option, covering_recipes, options_of
-from support.pretended_gpu import WouldWait, pretended_gpu, watched
-from support.pretended_training import FACTS, walk_steps
+from support.pretended_gpu import WouldWait, device, pretended_gpu, watched
+from support.pretended_training import FACTS, walk_epochs, walk_scaled, walk_steps
 
 WIDE = """
 loss: {low: {use: [true, false]}, inter: {use: [true, false]}}
@@ -60,6 +61,51 @@ def test_no_step_waits_for_the_device(family: str, fresh: ProcessPoolExecutor) -
     found = [recipe for recipe in recipes()[0] if recipe.model.family == family]
     assert found
     assert list(fresh.map(walk_steps, found)) == [None] * len(found)
+
+
+BACKGROUND = """
+model: {depth: 2, filters: 4}
+background: {depth: 2, filters: 4}
+optimisation: {clip: 12.0}
+"""
+ADAPTIVE = """
+model: {family: marsseg, filters: 8}
+class_weights: {scheme: adaptive}
+background: {depth: 2, filters: 4}
+optimisation: {ema: 0.9, epochs: 3}
+"""
+ADVERSARIAL = """
+model: {family: pix2pix, generator: {depth: 2, filters: 4}, discriminator_filters: 8, generated: 0.25}
+optimisation: {epochs: 3, ema: 0.9, schedule: plateau}
+"""
+OFFSET = """
+model: {depth: 2, filters: 4}
+data: {crop: 32, oversample: {copies: 2}}
+optimisation: {epochs: 3, fit_offset: true, kept: last}
+"""
+
+
+@pytest.mark.parametrize("text", [ADAPTIVE, ADVERSARIAL, OFFSET], ids=["adaptive", "adversarial", "offset"])
+def test_an_epoch_waits_only_where_it_is_allowed(text: str, fresh: ProcessPoolExecutor) -> None:
+    """Its steps, statistics, validation, what counts, and the copies for a checkpoint: all but `ALLOWED`."""
+    assert fresh.submit(walk_epochs, load_recipe(text), height=32).result() is None
+
+
+def test_no_step_in_float16_waits_for_the_device(fresh: ProcessPoolExecutor) -> None:
+    """Of which the factor on the loss is found on the device, and a step that overflows is left out there."""
+    assert fresh.submit(walk_scaled, load_recipe(BACKGROUND)).result() is None
+
+
+def test_a_wait_between_two_steps_is_found() -> None:
+    steps: list[object] = []
+
+    def waits(schedule: object) -> None:
+        steps.append(schedule)
+        if len(steps) > 1:  # in the first epoch, of one step, nothing is watched
+            torch.zeros(2, device=device()).sum().item()
+
+    with mock.patch.object(Schedule, "step", waits), pytest.raises(WouldWait, match="reads a number of the device"):
+        walk_epochs(load_recipe("model: {depth: 2, filters: 4}\noptimisation: {epochs: 3}"))
 
 
 CROPS = """
