@@ -149,7 +149,7 @@ def test_the_plain_loops_round_as_torch_does_by_itself(checks: ModuleType, monke
 
     monkeypatch.setattr(training_step, "plain_epochs", epochs)
     monkeypatch.setattr(training_step, "fit", fitted)
-    training_step.measured(training_step.recipe_of("U-Net 16", 2, 4), training_step.random_data(4, 16, 16), 1)
+    training_step.measured(training_step.recipe_of("U-Net 16", 4, 4), training_step.random_data(4, 16, 16), 1)
     assert seen == [True] * 4
 
 

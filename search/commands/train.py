@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from search.outcome.pictures.figures import draw_trial
 from search.outcome.predict import predict_labels
 from search.studies.objective import objective_for, objective_note
 from search.training.arrays import label_counts
-from search.training.device import claimed
+from search.training.device import claimed, out_of_memory
 from search.training.fit import fit
 from search.training.metrics import Objective, best_constant, both
 from search.training.pieces.windows import window_of
@@ -52,7 +53,7 @@ def train_one(
     source: what the data are called in messages. clean: the rule for contaminated samples. epochs: None for the
     recipe's own. seed: of split and training. say: takes notes on the data, then a line per epoch.
     objective: by which the epoch is chosen; None for the lenient mean, or the strict one where a constant answer wins.
-    Raises UsageError, BundleError, or TrainingFailed when the training diverges.
+    Raises UsageError, BundleError, or TrainingFailed when the training diverges or memory does not suffice.
     """
     check_target(out)
     torch_device = own_device(device, say)
@@ -68,7 +69,6 @@ def train_one(
     chosen = objective or objective_for(constant)
     if note := objective_note(chosen, objective, constant):
         say(note)
-    training = TrainingJob(epochs=fit(recipe, data, device=torch_device, objective=chosen))
 
     def show(message: Message) -> None:
         if isinstance(message, EpochEnd):
@@ -76,11 +76,9 @@ def train_one(
             score = f"mIoU {both(record.miou, record.miou_strict)}, {constant}"
             say(f"epoch {record.number}/{last}  loss {record.train_loss:.4f}  {score}  {record.seconds:.1f} s")
 
-    try:
-        with claimed(torch.device(torch_device)):
-            run_epochs(1, training, None, show)
-    except Diverged as error:
-        raise TrainingFailed(str(error)) from error
+    with _training_on(torch_device):
+        training = TrainingJob(epochs=fit(recipe, data, device=torch_device, objective=chosen))
+        run_epochs(1, training, None, show)
     kept = keep_weights(out, recipe, training.weights)
     try:
         _write(out, recipe, dataset, found, training, torch_device, say)
@@ -89,6 +87,21 @@ def train_one(
         raise BundleError(f"the bundle is not finished ({why}): the trained weights are in {kept}") from error
     if kept != out.resolve():
         shutil.rmtree(kept)
+
+
+@contextmanager
+def _training_on(device: str) -> Iterator[None]:
+    """Claims the device; a training that diverges or lacks memory ends in TrainingFailed."""
+    try:
+        with claimed(torch.device(device)):
+            yield
+    except Diverged as error:
+        raise TrainingFailed(str(error)) from error
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        why = " ".join(str(error).split())[:300] or "no message"
+        raise TrainingFailed(f"out of memory: {why}: a smaller batch or fewer filters need less") from error
 
 
 def _write(

@@ -208,21 +208,40 @@ def test_a_bundle_that_is_none(refused: Ask, data: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_a_training_that_diverges_is_a_failure_and_no_misuse(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def diverging(*_: object, **__: object) -> Iterator[object]:
-        raise Diverged("the loss is not finite in epoch 1")
-        yield
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Diverged("the loss is not finite in epoch 1"), "the loss is not finite in epoch 1"),
+        (
+            RuntimeError("CUDA out of memory.\nTried to allocate 2.00 GiB"),
+            "out of memory: CUDA out of memory. Tried to allocate 2.00 GiB: a smaller batch or fewer filters need less",
+        ),
+        (MemoryError(), "out of memory: no message: a smaller batch or fewer filters need less"),
+    ],
+)
+def test_a_training_that_fails_is_a_failure_and_no_misuse(
+    error: Exception, words: str, at_once: bool, data: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """at_once: where the data are moved to the device, not in an epoch."""
+
+    def failing(*_: object, **__: object) -> Iterator[object]:
+        def epochs() -> Iterator[object]:
+            raise error
+            yield
+
+        if at_once:
+            raise error
+        return epochs()
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("search.commands.train.fit", diverging)
+    monkeypatch.setattr("search.commands.train.fit", failing)
     status = answer(["train", "baseline", "--data", str(data), "--out", "bundle", "--device", "cpu"])
     said = capsys.readouterr().err.splitlines()
-    assert (status, sum(line.startswith("marsearch: ") for line in said)) == (1, 1), (
-        said
-    )  # before it, notes on the data
-    assert said[-1] == "marsearch: the loss is not finite in epoch 1"
+    assert status == 1
+    assert [line for line in said if line.startswith("marsearch: ")] == [f"marsearch: {words}"]
+    assert said[-1] == f"marsearch: {words}"  # before it, notes on the data
     assert "Traceback" not in " ".join(said)
     assert not (tmp_path / "bundle").exists()
 
