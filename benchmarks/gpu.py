@@ -30,7 +30,7 @@ from gpu_checks import CHECKS, networks
 from gpu_lines import Line, read_lines, write_lines
 from gpu_memory import in_all, memory
 from gpu_search import search
-from gpu_speed import BATCH, CEILING, FULL, QUICK, images_per_second, trials_per_hour
+from gpu_speed import BATCH, CEILING, FULL, LAYOUTS, QUICK, images_per_second, layouts, trials_per_hour
 from training_step import RECIPES, WAYS, recipe_of
 
 
@@ -49,9 +49,9 @@ def _checks(told: Told) -> Iterator[Line]:
 
 
 def _speed(told: Told) -> Iterator[Line]:
-    if told.quick:
-        return images_per_second(told.device, QUICK, ["U-Net 16"])
-    return images_per_second(told.device, FULL)
+    size = QUICK if told.quick else FULL
+    yield from images_per_second(told.device, size, ["U-Net 16"] if told.quick else RECIPES)
+    yield from layouts(told.device, size)
 
 
 def _workers(told: Told) -> Iterator[Line]:
@@ -124,7 +124,7 @@ def table(lines: Sequence[Line]) -> str:
         found += [f"\n| recipe, images/s | {' | '.join(WAYS)} | times plain | times 16 bits | of the ceiling |"]
         found += ["|---|" + "---|" * (len(WAYS) + 3)]
         found += [_speed_row(name, numbers) for name, numbers in speed.items()]
-        found += [f"\nthe ceiling: {line.text}" for line in lines if line.name == CEILING]
+        found += [f"\n{line.name}: {line.text}" for line in lines if line.name in (CEILING, LAYOUTS)]
     workers = [line.numbers for line in lines if line.part == "workers" and line.numbers]
     if workers:
         head = "| trainings at a time | trials an hour | images/s | s of a trial that are no epoch |"

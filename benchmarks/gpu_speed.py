@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from gpu_lines import Line
@@ -22,8 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from training_step import RECIPES, measured, random_data, recipe_of
 
 from search.commands.bench import measure
+from search.training import setup
 from search.training.arrays import TrainingData
 from search.training.device import autocast_dtype
+from search.training.fit import fit
 from search.training.footprint import meta_network
 from spaces import Recipe
 from storage.data.dataset import write_dataset
@@ -31,7 +34,7 @@ from storage.data.quality.examination import examine
 from storage.data.synthetic import synthesise
 
 BATCH = 64
-CEILING = "the device at most"
+CEILING, LAYOUTS = "the device at most", "group normalisation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,20 @@ def images_per_second(device: str, size: Size, names: Iterable[str] = RECIPES) -
             text=f"images/s {text}; {share:.0%} of the ceiling",
             numbers={**rates, "share": share},
         )
+
+
+def layouts(device: str, size: Size) -> Iterator[Line]:
+    """Images per second of U-Net 16 with group normalisation in both orders of memory, of which a CPU likes torch's."""
+    data, plain = random_data(size.images, 64, 128), recipe_of("U-Net 16", BATCH, size.narrower)
+    grouped = plain.model_copy(update={"model": plain.model.network.model_copy(update={"norm": "group"})})
+    rates = {}
+    for name, order in {"torch's own": torch.contiguous_format, "channels last": torch.channels_last}.items():
+        with mock.patch.object(setup, "layout", return_value=order):
+            epochs = fit(grouped, data, device)
+        seconds = [next(epochs).record.seconds for _ in range(1 + size.epochs)][1:]
+        rates[name] = len(data.train_images) / min(seconds)
+    text = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+    yield Line(part="speed", name=LAYOUTS, text=f"images/s {text}", numbers=rates)
 
 
 def ceilings(device: str, size: Size) -> tuple[float, float]:

@@ -127,7 +127,7 @@ def test_lines_of_a_file_that_was_cut_are_reported(run: Run, tmp_path: Path) -> 
     assert "FAILED losses, dice: 0.2 apart" in said
     assert "FAILED estimate, all recipes: 1 of 2 took no more than was said" in said
     assert "recipe 2, wnet: left out: no memory" in said
-    assert "the ceiling: 50 TFLOP/s" in said
+    assert "the device at most: 50 TFLOP/s" in said
     assert "| U-Net 16 | 10 | 20 | 100 | 10.0x | 5.0x | 25% |" in said
 
 

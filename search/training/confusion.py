@@ -28,4 +28,8 @@ def count_cells(cell: Tensor, cells: int) -> Tensor:
     cell = cell.flatten()
     if cell.device.type == "cpu":
         return torch.bincount(cell, minlength=cells)
+    return _added_up(cell, cells)
+
+
+def _added_up(cell: Tensor, cells: int) -> Tensor:
     return torch.zeros(cells, dtype=torch.int64, device=cell.device).scatter_add_(0, cell, torch.ones_like(cell))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from search.errors import UsageError
+from search.worker.driver import DriverGpu
 from search.worker.gpus import Gpu, asked_gpus, shared
 
 WORKER_GB = 2.0  # memory in GiB of a process that trains, at least: small networks take half of it (measured)
@@ -23,6 +25,8 @@ FULL_PIXEL_GB = 3.2 / 2**20  # of a step in float32: the same network takes 2.9 
 TUNABLES = "GLIBC_TUNABLES"  # what the C library of a process reads, as it starts
 HUGE_PAGES = "glibc.malloc.hugetlb"
 TRIALS_A_WORKER = 10  # of a study for each worker, at least, that is not asked for
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +85,11 @@ def device_slots(
     says for so many trials. logs: directory for the workers' stderr. on_one_gpu: trainings that share one, when workers
     is None. whole: each may have all of the memory, not its part. worker_gb: what one takes of a machine without GPUs.
     No worker gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device that is not
-    there and ModuleNotFoundError where no worker could train.
+    there, or not for this torch, and ModuleNotFoundError where no worker could train.
     """
     if find_spec("torch") is None:
         raise ModuleNotFoundError("no worker trains without torch", name="torch")
-    asked = () if wanted in ("cpu", "mps") else asked_gpus(wanted)
+    asked = () if wanted in ("cpu", "mps") else _usable(wanted)
     count = workers or (len(asked) * on_one_gpu if asked else workers_on_cpu(cores(), free_gb(), trials, worker_gb))
     gpus = [shared(gpu, 1 if whole else max(on_one_gpu, -(-count // len(asked)))) for gpu in asked]
     device = "cuda" if gpus else _without_gpu(wanted)
@@ -101,6 +105,31 @@ def device_slots(
         )
         for number in range(count)
     )
+
+
+def _usable(wanted: str) -> Sequence[DriverGpu]:
+    """The GPUs that are asked for; none, which is said, where torch was built without CUDA and any device will do."""
+    asked = asked_gpus(wanted)
+    installed = find_spec("torch")
+    if not asked or installed is None or built_for_cuda(Path(installed.origin or "").with_name("version.py")):
+        return asked
+    why = "there is an NVIDIA GPU, and the installed torch was built without CUDA"
+    if wanted != "auto":
+        raise UsageError(f"--device {wanted}: {why}: install one that was built with it, or use --device cpu")
+    _logger.warning("%s: computing on the CPU", why)
+    return ()
+
+
+def built_for_cuda(version: Path) -> bool:
+    """Whether the torch of this version file was built for NVIDIA's GPUs; True where it does not say.
+
+    It is read because torch itself takes seconds to load, and a host needs none.
+    """
+    try:
+        said = re.search(r"^cuda\b[^=]*=\s*(\S+)", version.read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        return True
+    return said is None or said[1] != "None"
 
 
 def planned_gb(step_pixels: int, data_bytes: int, *, half: bool) -> float:

@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,7 +71,10 @@ def driver_gpus() -> tuple[DriverGpu, ...]:
 
 
 def gpu_loads(ids: Sequence[str]) -> tuple[GpuLoad, ...]:
-    """The load of the GPUs of these UUIDs (or places on the bus), in their order; none where no driver answers."""
+    """The load of the GPUs of these UUIDs (or places on the bus), in their order; none where no driver answers.
+
+    Of one that does not answer, nothing but its name.
+    """
     if not ids:
         return ()
     try:
@@ -79,13 +83,19 @@ def gpu_loads(ids: Sequence[str]) -> tuple[GpuLoad, ...]:
         return ()
     try:
         return tuple(_load(one) for one in ids)
-    except pynvml.NVMLError:
-        return ()
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
 
 
 def _load(one: str) -> GpuLoad:
+    try:
+        return _measured(one)
+    except pynvml.NVMLError:
+        return GpuLoad(name=one, busy=None, used_gb=None, total_gb=None)
+
+
+def _measured(one: str) -> GpuLoad:
     by_place = one.isdecimal()
     handle = pynvml.nvmlDeviceGetHandleByIndex(int(one)) if by_place else pynvml.nvmlDeviceGetHandleByUUID(one)
     memory, rates = _told(pynvml.nvmlDeviceGetMemoryInfo, handle), _told(pynvml.nvmlDeviceGetUtilizationRates, handle)

@@ -11,6 +11,7 @@ from typing import Any
 import pynvml
 import pytest
 
+from search.worker import devices
 from search.worker import driver as asked
 
 GIB = 2**30
@@ -20,7 +21,7 @@ GIB = 2**30
 class Card:
     """A GPU as the stand-in shows it; free: of its memory, all without it; None in memory: not told.
 
-    refuses: the error with which it answers for its memory, 0 for none.
+    refuses: the error with which it answers for its memory, 0 for none. busy: share of the time; None: not told.
     """
 
     uuid: str
@@ -30,6 +31,7 @@ class Card:
     parts: tuple[Card, ...] | None = None
     lost: bool = False
     refuses: int = 0
+    busy: float | None = 0.5
 
 
 Driver = Callable[..., None]
@@ -49,6 +51,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
             monkeypatch.setattr(pynvml, name, answer)
         asked.driver_gpus.cache_clear()
 
+    monkeypatch.setattr(devices, "built_for_cuda", lambda version: True)  # as it would be beside such a driver
     monkeypatch.setattr(asked, "_KERNEL_GPUS", tmp_path_factory.mktemp("no kernel module"))
     shows(error=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     yield shows
@@ -69,6 +72,13 @@ def _answers(cards: list[Card], over: threading.Event | None, error: int) -> dic
             raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
         return cards[place]
 
+    def named(uuid: str) -> Card:
+        places = [place for place, card in enumerate(cards) if card.uuid == uuid]
+        parts = [part for card in cards for part in card.parts or () if part.uuid == uuid]
+        if not places and not parts:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return parts[0] if parts else card_at(places[0])
+
     def part_at(card: Card, place: int) -> Card:
         if place >= len(card.parts or ()):
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
@@ -78,13 +88,17 @@ def _answers(cards: list[Card], over: threading.Event | None, error: int) -> dic
         if card.refuses:
             raise pynvml.NVMLError(card.refuses)
         total = _has(card.memory)
-        return SimpleNamespace(total=int(total * GIB), free=int((total if card.free is None else card.free) * GIB))
+        free = int((total if card.free is None else card.free) * GIB)
+        return SimpleNamespace(total=int(total * GIB), free=free, used=int(total * GIB) - free)
 
     return {
         "nvmlInit": begin,
         "nvmlShutdown": lambda: None,
         "nvmlDeviceGetCount": lambda: len(cards),
         "nvmlDeviceGetHandleByIndex": card_at,
+        "nvmlDeviceGetHandleByUUID": named,
+        "nvmlDeviceGetName": lambda card: f"card {card.uuid}",
+        "nvmlDeviceGetUtilizationRates": lambda card: SimpleNamespace(gpu=int(_has(card.busy) * 100)),
         "nvmlDeviceGetUUID": lambda card: card.uuid,
         "nvmlDeviceGetMemoryInfo": memory,
         "nvmlDeviceGetCudaComputeCapability": lambda card: _has(card.capability),

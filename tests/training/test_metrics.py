@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.training.confusion import confusion_matrix
+from search.training.confusion import _added_up, confusion_matrix, count_cells
 from search.training.metrics import scores
 from spaces.facts import DataFacts
 from support.examples import examples
@@ -99,3 +99,11 @@ def test_by_hand() -> None:
 def test_the_matrix_may_come_from_a_file() -> None:
     facts = DataFacts(channels=1, height=8, width=8, class_names=("a", "b"), excluded=())
     assert scores(((3, 1), (0, 4)), facts) == scores(np.array([[3, 1], [0, 4]]), facts)
+
+
+@pytest.mark.parametrize("cells", [1, 5, 26])
+def test_a_gpu_which_is_not_asked_for_the_largest_number_counts_the_same(cells: int) -> None:
+    cell = torch.randint(cells, (3, 40, 50), generator=torch.Generator().manual_seed(0))
+    expected = count_cells(cell, cells)
+    assert torch.equal(_added_up(cell.flatten(), cells), expected)
+    assert expected.sum() == cell.numel()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
+from search.commands.own_device import own_device
+from search.errors import UsageError
 from search.training.device import autocast_dtype
 from search.worker.devices import (
+    built_for_cuda,
     cores,
     device_slots,
     has_bfloat16,
@@ -109,6 +113,51 @@ def test_whether_a_processor_has_bfloat16_is_read_from_its_flags(tmp_path, text,
     (tmp_path / "cpuinfo").write_text(text)
     assert has_bfloat16(tmp_path / "cpuinfo") is known
     assert has_bfloat16(tmp_path / "nothing") is False
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", False),
+        ("__version__ = '2.6.0+cpu'\ncuda = None\n", False),
+        ("debug = False\ncuda: Optional[str] = '12.8'\n", True),
+        ("__all__ = ['cuda']\n", True),
+    ],
+)
+def test_whether_torch_was_built_for_cuda_is_read_from_its_version(tmp_path, text, known):
+    (tmp_path / "version.py").write_text(text)
+    assert built_for_cuda(tmp_path / "version.py") is known
+    assert built_for_cuda(tmp_path / "nothing.py")
+    assert built_for_cuda(Path(torch.version.__file__)) is (torch.version.cuda is not None)
+
+
+def test_a_gpu_is_nothing_to_a_torch_without_cuda(driver, monkeypatch, caplog):
+    driver("GPU-1", "GPU-2")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("search.worker.devices.built_for_cuda", lambda version: False)
+    assert {slot.device for slot in device_slots("auto", 2, Path())} <= {"cpu", "mps"}
+    assert "the installed torch was built without CUDA: computing on the CPU" in caplog.text
+    for wanted in ("cuda", "cuda:1"):
+        with pytest.raises(UsageError, match=f"--device {wanted}: there is an NVIDIA GPU, .*: install one that"):
+            device_slots(wanted, None, Path())
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_a_command_of_its_own_process_uses_the_first_gpu_if_torch_can(driver, monkeypatch, usable):
+    driver("GPU-1", "GPU-2")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: usable)
+    said = []
+    assert own_device("auto", said.append) == ("cuda" if usable else "cpu")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-1"
+    assert len(said) == (not usable)
+    assert own_device("cpu", said.append) == "cpu"
+    if usable:
+        assert own_device("cuda:0", said.append) == "cuda"
+    else:
+        with pytest.raises(UsageError, match=r"--device cuda:0: .* torch .* cannot use"):
+            own_device("cuda:0", said.append)
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the system tells no flags")
