@@ -204,7 +204,8 @@ class Study(AbstractContextManager["Study"]):
     def enqueue(self, recipe: str | Path | Recipe) -> None:
         """Let the next free worker try a recipe: the name of a preset, a file (.yaml), or a recipe itself.
 
-        Raises SpaceError for one that the study's space does not have, UsageError for one that was tried already.
+        Raises SpaceError for one that the study's space does not have, UsageError for one that a trial
+        has already, or that is over the study's limits.
         """
         with self._place.opened() as store:
             wanted = recipe if isinstance(recipe, Recipe) else str(recipe)

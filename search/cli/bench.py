@@ -31,7 +31,10 @@ def bench(
         Path | None, typer.Option(metavar="FILE", help="data set (.npz or folder); default synthetic tiles")
     ] = None,
     epochs: Annotated[int, typer.Option(metavar="N", min=1, max=2000, help="of a trial")] = 30,
-    workers: options.Workers = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=256, help="measure so many at a time only; default several numbers"),
+    ] = None,
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:

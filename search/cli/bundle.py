@@ -73,7 +73,9 @@ def predict(
     out: Annotated[
         Path | None, typer.Argument(metavar="OUT", help=".npz, .csv, .png, or a folder for a PNG of each image")
     ] = None,
-    overlay: Annotated[bool, typer.Option("--overlay", help="draw each image below its labels")] = False,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="draw the labels half transparent over each image")
+    ] = False,
     tta: Annotated[bool, typer.Option("--tta", help="average over images mirrored as in the training")] = False,
     device: options.OwnDevice = "auto",
     out_option: options.OutOption = None,

@@ -24,7 +24,7 @@ def synth(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="file to write (.npz), or folder with --folder")],
     train: Annotated[int, typer.Option(metavar="N", min=8, max=100_000, help="labelled images")] = 400,
     test: Annotated[int, typer.Option(metavar="N", min=0, max=100_000, help="images without labels")] = 100,
-    seed: options.Seed = 0,
+    seed: options.DataSeed = 0,
     size: Annotated[str, typer.Option(metavar="HxW", help="height and width in pixels")] = "64x128",
     channels: Annotated[int, typer.Option(metavar="1|3", min=1, max=3, help="grey or colour")] = 1,
     classes: Annotated[int, typer.Option(metavar="N", min=2, max=32, help="classes, background included")] = 5,
@@ -94,7 +94,7 @@ def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="data set: an .npz, a folder, or a CSV of paths")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder for the pictures")] = None,
     clean: options.Clean = "auto",
-    seed: options.Seed = 0,
+    seed: options.SplitSeed = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what a study would make of a data set, and what each rule finds; with --out also as pictures."""

@@ -78,7 +78,10 @@ OutOption = Annotated[Path | None, typer.Option("--out", metavar="OUT", help="th
 Data = Annotated[Path, typer.Option("--data", metavar="FILE", help="data set: an .npz, a folder, or a CSV of paths")]
 Trials = Annotated[int, typer.Option("--trials", metavar="N", min=1, help="finished trials over all workers")]
 Clean = Annotated[Rule, typer.Option("--clean", help="rule that finds contaminated samples, which are left out")]
-Seed = Annotated[int, typer.Option(metavar="S", min=0, max=2**31 - 1, help="of split, sampler and trainings")]
+LARGEST_SEED = 2**31 - 1
+Seed = Annotated[int, typer.Option(metavar="S", min=0, max=LARGEST_SEED, help="of the split and the training")]
+DataSeed = Annotated[int, typer.Option(metavar="S", min=0, max=LARGEST_SEED, help="of everything random in them")]
+SplitSeed = Annotated[int, typer.Option(metavar="S", min=0, max=LARGEST_SEED, help="of the split")]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, max=256, help="trainings at a time; default one per GPU or core"),

@@ -81,4 +81,4 @@ def _print(chapters: tuple[Chapter, ...]) -> None:
             cells = (row.path.removeprefix(f"{inside}."), row.type, row.default, searched, letters, row.range)
             table.add_row(*cells)
         pages.print(table, "")
-    pages.print("searched: - keeps its default in every trial; reports: + stands for none", style="dim")
+    pages.print("searched: - is the same in every trial; reports: + stands for none", style="dim")

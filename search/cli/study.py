@@ -104,7 +104,7 @@ def end_of_work(study: str, *, over: bool, as_json: bool) -> None:
 
 def demo(
     trials: options.Trials = 12,
-    workers: options.Workers = 2,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=256, help="trainings at a time")] = 2,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="bundle; default demo-bundle in MARSEARCH_HOME")
     ] = None,

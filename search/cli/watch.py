@@ -142,7 +142,12 @@ def dashboard(
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="take up stale trials, remove orphaned checkpoints")] = False,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="update tables, hand back stale trials, remove orphaned checkpoints, send what waits"
+        ),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Check installation, devices, storage and what was left behind; status 1 when something is not well."""

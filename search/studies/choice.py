@@ -11,7 +11,7 @@ from storage.trials.queries import best_of
 
 
 def chosen(store: Store, study: str, number: int | None) -> FrozenTrial:
-    """The trial of that number, the best one for None. Raises UsageError where there is none."""
+    """The trial of that number, the best one for None. UsageError where there is none, StudyError without the study."""
     trials = trials_of(store, study)
     found = best_of(trials) if number is None else next(iter(trials[number : number + 1]), None)
     if found is not None:

@@ -38,7 +38,7 @@ Params = Mapping[str, Scalar]
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """What `create` did. new: the study was not there before. notes: sentences on its first trials."""
+    """What `create` did. new: the study was not there before. notes: what a person should know of it, in sentences."""
 
     new: bool
     config: StudyConfig

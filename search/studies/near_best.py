@@ -32,9 +32,10 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class NearBestSampler(BaseSampler):
-    """Changes of the best trial, and TPE. startup: so many trials are random, and are there before it learns.
+    """Changes of the best trial, and TPE. Asked several times for one trial it looks at the history once.
 
-    Asked several times for one trial it looks at the history once.
+    startup: so many trials, enqueued ones among them, are complete or pruned before it learns; until then recipes are
+    random.
     """
 
     def __init__(self, seed: int, *, startup: int) -> None:

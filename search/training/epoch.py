@@ -21,7 +21,7 @@ class EpochRecord:
 
     number: 1 for the first.
     train_loss: mean loss of the epoch's steps, on augmented images.
-    validation_loss: the same loss on the validation part, mean over its batches by their size.
+    validation_loss: the loss at the network's output, without heads below it, on the validation part: a mean over it.
     miou, miou_strict: both forms of the mean IoU on the validation part, 0 to 1.
     accuracy: share of the validation pixels whose label is right.
     iou: lenient IoU per class in label order; None for excluded classes and classes that occur nowhere.

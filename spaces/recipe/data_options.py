@@ -125,6 +125,6 @@ class Data(Part):
         integers(0, 2048, step=32),
         Field(
             description="side in pixels of the random square crops of a step; 0 for a planned one: whole images where"
-            " all are of one size of at most 256x256 pixels"
+            " all are of one size of at most 65,536 pixels"
         ),
     ] = 0
