@@ -32,12 +32,12 @@ from recipe_table_report import drawn, read_table
 from replay_candidates import CANDIDATES, Candidate
 from replay_problems import LCBench, Problem, Tabular, codes
 from replay_recorded import SURROGATES, Recorded
+from replay_report import BOOTSTRAPS, draw, report
 from replay_work import Promotable, Work, resumed
 
 from spaces import DataFacts, bind
 
 TRIALS = 60
-BOOTSTRAPS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,44 +159,6 @@ def replay(problems: Iterable[Problem], names: Iterable[str], workers: int, seed
                     "ask_ms": round(1000 * run.ask_seconds, 2),
                     "steps": ";".join(f"{share:.4f}:{best - target.value:.5f}" for share, best in run.steps[1:]),
                 }
-
-
-def report(rows: pd.DataFrame) -> str:
-    """Median share and how many runs got there, and the paired difference from the first candidate in log share."""
-    names = list(dict.fromkeys(rows.candidate))
-    wide = rows.assign(cost=rows.share.fillna(1.0)).pivot(index=["set", "seed"], columns="candidate", values="cost")
-    random = np.random.default_rng(0)
-    lines = [
-        "| candidate | median share (95 %) | reached | against the first, ratio of shares (95 %) | ask, ms |",
-        "|---|---|---|---|---|",
-    ]
-    for name in names:
-        costs, part = wide[name].to_numpy(), rows[rows.candidate == name]
-        picks = random.integers(0, len(costs), (BOOTSTRAPS, len(costs)))
-        low, high = np.quantile(np.median(costs[picks], axis=1), (0.025, 0.975))
-        logs = np.log(costs) - np.log(wide[names[0]].to_numpy())
-        means = np.exp(logs[picks].mean(axis=1))
-        ratio = f"{np.exp(logs.mean()):.2f} ({np.quantile(means, 0.025):.2f} to {np.quantile(means, 0.975):.2f})"
-        reached = f"{part.share.notna().sum()} of {len(part)}"
-        median = f"{np.median(costs):.2f} ({low:.2f} to {high:.2f})"
-        lines.append(f"| {name} | {median} | {reached} | {ratio} | {part.ask_ms.mean():.1f} |")
-    return "\n".join(lines)
-
-
-def draw(rows: pd.DataFrame, path: Path) -> None:
-    """The share of the runs that have reached the target, against the compute spent."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for name, part in rows.groupby("candidate", sort=False):
-        spent = np.sort(part.share.dropna())
-        reached = np.array([*range(len(spent) + 1), len(spent)]) / len(part)
-        axes.step([0.0, *spent, 1.0], reached, where="post", label=name)
-    axes.set(xlabel="compute, share of 60 random trials trained in full", ylabel="share of the runs at the target")
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
 
 
 def problems_of(told: argparse.Namespace) -> list[Problem]:
