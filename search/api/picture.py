@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial
 
 from search.errors import UsageError
@@ -45,6 +44,8 @@ def picture_of(store: Store, trial: FrozenTrial, name: str, title: str) -> Pictu
 
     Raises UsageError where it carries none, ArtifactError where it has not arrived in the artifact store.
     """
+    from optuna.artifacts import get_all_artifact_meta  # here: it loads boto3, which `status` needs not
+
     files = get_all_artifact_meta(trial, storage=store.trials)
     found = next((file.artifact_id for file in files if file.filename == name), None)
     if found is None:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from optuna.artifacts import upload_artifact
 from optuna.exceptions import OptunaError
 from optuna.trial import Trial
 
@@ -108,6 +107,8 @@ def attach_pictures(context: HostContext, trial: Trial, result: Completed, out: 
         facts=opened.space.facts,
         ignore_label=opened.dataset.ignore_label,
     )
+    from optuna.artifacts import upload_artifact  # here: it loads boto3, and every command loads this file
+
     (out / RECIPE).write_text(dump_recipe(result.recipe), "utf-8")
     write_confusion_csv(out / CONFUSION_CSV, best.confusion, opened.space.facts)
     leads = best_of(trial.study.get_trials(deepcopy=False))

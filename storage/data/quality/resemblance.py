@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from storage.data.canvas import Sizes, own_part
 from storage.data.dataset import Dataset
@@ -93,6 +91,9 @@ def _repeated(sets: NDArray[np.int64]) -> int:
 
 def _joined(sets: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     """The sets, with those of each pair made one."""
+    from scipy.sparse import coo_array  # here: every command loads this file, and few of them join sets
+    from scipy.sparse.csgraph import connected_components
+
     count = int(sets.max()) + 1
     links = coo_array((np.ones(len(pairs)), (sets[pairs[:, 0]], sets[pairs[:, 1]])), shape=(count, count))
     found: NDArray[np.int64] = connected_components(links, directed=False)[1].astype(np.int64)[sets]
