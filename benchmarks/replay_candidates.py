@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import count, takewhile
 from typing import Any
 
@@ -15,7 +15,9 @@ from replay_problems import Asks
 from replay_samplers import FadingPrior, PartTPE, PriorBand
 
 from search.studies.pruners import RetryAwarePruner, build_pruner, rungs
+from search.studies.recipes import as_planned
 from search.studies.samplers import StudySampler, sampler_of
+from spaces import DataFacts, bind, load_preset
 from spaces.space import Suggests
 from storage.studies.config import StudyConfig
 
@@ -88,6 +90,19 @@ def _always(make: Callable[[int], BaseSampler]) -> Callable[[StudyConfig], Calla
     return lambda _: make
 
 
+@cache
+def _preset(name: str) -> dict[str, Any]:
+    """The parameters of a preset in the space `standard` of the homework's data, whose axes the recorded table has."""
+    classes = ("background", "soil", "bedrock", "sand", "big rock")
+    facts = DataFacts(channels=1, height=64, width=128, class_names=classes, excluded=("background",))
+    space = bind(facts, "base: standard\n")
+    return dict(space.params(as_planned(space, load_preset(name, facts))))
+
+
+def _around(kind: Callable[..., BaseSampler], preset: str) -> Callable[[StudyConfig], Callable[[int], BaseSampler]]:
+    return _always(lambda seed: kind(seed, _preset(preset)))
+
+
 ours, part = sampler_of, _always(partial(PartTPE, startup=20))
 CANDIDATES: dict[str, Candidate] = {
     "ours": Candidate(make=ours),
@@ -108,6 +123,10 @@ CANDIDATES: dict[str, Candidate] = {
     "tpe, median": Candidate(make=_tpe, config=replace(CONFIG, pruner="median")),
     "tpe, promotion": Candidate(make=_tpe, promotes=True),
     "tpe, fading prior": Candidate(make=_always(FadingPrior)),
+    "tpe, fading baseline": Candidate(make=_around(FadingPrior, "baseline")),
+    "tpe, fading report c": Candidate(make=_around(FadingPrior, "report-c-unet")),
+    "priorband, baseline": Candidate(make=_around(PriorBand, "baseline")),
+    "priorband, report c": Candidate(make=_around(PriorBand, "report-c-unet")),
     "priorband": Candidate(make=_always(PriorBand), config=replace(CONFIG, pruner="hyperband")),
     "priorband, asha": Candidate(make=_always(PriorBand)),
     "random": Candidate(make=_always(RandomSampler), config=replace(CONFIG, pruner="none")),

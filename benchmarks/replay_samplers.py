@@ -1,8 +1,8 @@
 """Samplers that were compared with ours and are not the default: TPE alone on a part, and two that know a prior.
 
 The prior is the middle of each axis (of its logarithm where it has one), the first option of a choice: all that a space
-says of itself. Proposals around it and around the best trial take our own steps (`search.studies.near_best`), which are
-narrower than the papers'.
+says of itself; or, on the axes that it has, a recipe that somebody made. Proposals around it and around the best trial
+take our own steps (`search.studies.near_best`), which are narrower than the papers'.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ def middle(axis: BaseDistribution) -> Any:
 class _WithPrior(BaseSampler):
     """Whole recipes from one of several sources; axes that a source does not know are drawn at random."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, recipe: Params | None = None) -> None:
         self._random = np.random.default_rng(seed)
         self._uniform = RandomSampler(seed=seed)
+        self._recipe = recipe or {}
         self._prior = False
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -65,15 +66,19 @@ class _WithPrior(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         if self._prior:
-            return near(param_distribution, middle(param_distribution), self._random)
+            return near(param_distribution, self._at(param_name, param_distribution), self._random)
         return self._uniform.sample_independent(study, trial, param_name, param_distribution)
+
+    def _at(self, name: str, axis: BaseDistribution) -> Any:
+        """The prior's value on the axis."""
+        return self._recipe.get(name, middle(axis))
 
 
 class FadingPrior(_WithPrior):
     """TPE and, in the manner of piBO, recipes around the prior with a share that falls as FADES / (FADES + trials)."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, recipe: Params | None = None) -> None:
+        super().__init__(seed, recipe)
         self._tpe = TPESampler(n_startup_trials=10, multivariate=True, group=True, constant_liar=True, seed=seed)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -105,7 +110,7 @@ class PriorBand(_WithPrior):
             self._prior = True
             return {}
         known = best[0].distributions
-        prior = {name: middle(axis) for name, axis in known.items()}
+        prior = {name: self._at(name, axis) for name, axis in known.items()}
         scores = [sum(_likely(other.params, at, known) for other in best) for at in (prior, best[0].params)]
         if self._random.random() < scores[0] / sum(scores):
             self._prior = True

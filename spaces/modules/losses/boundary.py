@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from spaces.modules.losses.targets import IGNORED, class_shares, one_hot
 
-_FAR = 1e6  # pixels: no image is as large, and its square is still a float32
 TOGETHER = 32  # maps: half a megabyte of the homework's tiles
 
 
