@@ -411,7 +411,7 @@ def test_deeplab_dilates_where_it_no_longer_halves(
 
 
 def test_small_rates_see_more_than_the_middle_on_the_homeworks_maps() -> None:
-    """At stride 8 an image of 64x128 is a map of 8x16, and the rates are doubled: a tap further off reads only zeros."""
+    """At stride 8 an image of 64x128 is a map of 8x16, and rates are doubled: a tap further off reads only zeros."""
     body = build(DeepLab(filters=4, depth=4, growth=1.0))
     maps = torch.ones(1, 8, 64 // body.multiple, 128 // body.multiple)
     for path in body.pyramid.atrous:
