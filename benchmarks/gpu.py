@@ -33,6 +33,10 @@ from gpu_search import search
 from gpu_speed import BATCH, CEILING, FULL, LAYOUTS, QUICK, images_per_second, layouts, trials_per_hour
 from training_step import RECIPES, WAYS, recipe_of
 
+from search.commands.own_device import own_device
+from search.worker.driver import gpu_loads
+from search.worker.gpus import visible_gpus
+
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
@@ -145,7 +149,8 @@ def _speed_row(name: str, numbers: dict[str, float]) -> str:
 
 
 def _where(device: str) -> Line:
-    name = torch.cuda.get_device_name() if device != "cpu" else f"{os.cpu_count()} cores"
+    # Asked of the driver: a part may want to know what was in use before CUDA was.
+    name = gpu_loads([visible_gpus()[0].uuid])[0].name if device != "cpu" else f"{os.cpu_count()} cores"
     text = f"{date.today()}, {device}, {name}, torch {torch.__version__}, Python {platform.python_version()}"
     return Line(part="where", name="the machine", text=text)
 
@@ -176,6 +181,7 @@ def main() -> None:
     told.out = told.out.resolve()
     folder = told.out.with_suffix(".files")
     if told.part:
+        own_device(told.device, print)  # the first GPU of all, by the driver's order, for torch as for the driver
         part = Told(device=told.device, quick=told.quick, folder=folder)
         write_lines(told.out, _found(told.part, part, told.out))
         return

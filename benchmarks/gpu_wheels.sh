@@ -10,7 +10,7 @@
 #     PYTHONPATH=site:. python3 benchmarks/gpu.py
 #     PYTHONPATH=site:. python3 -m pytest -m gpu tests/test_gpu_benchmark.py tests/modules/test_augment.py
 #
-# The second needs pytest, hypothesis and psutil there; other test files need more.
+# The second needs pytest, pytest-timeout and hypothesis there; other test files need more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=3.12 out=.wheels

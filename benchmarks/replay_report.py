@@ -63,7 +63,8 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
         spent = np.sort(part.share.dropna())
         reached = np.array([*range(len(spent) + 1), len(spent)]) / len(part)
         left.step([0.0, *spent, 1.0], reached, where="post", label=name)
-        right.plot(grid, np.median([best_so_far(steps, grid) for steps in part.steps], axis=0), label=name)
+        middle = np.median([best_so_far(steps, grid) for steps in part.steps], axis=0)
+        right.plot(grid, np.where(np.isfinite(middle), middle, np.nan), label=name)
     for axes in (left, right):
         axes.set(xlabel="compute, share of 60 random trials trained in full", xlim=(0, 1))
     left.set(ylabel="share of the runs at the target", ylim=(0, 1))
@@ -74,11 +75,11 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
 
 
 def best_so_far(steps: str, spent: Values) -> Values:
-    """The best score at each share of the compute, less the target: (n,), NaN before the first complete trial.
+    """The best score at each share of the compute, less the target: (n,), -inf before the first complete trial.
 
     steps: "share:score;...", as `replay.py` records them. A run ends at the target, where it stays.
     """
     found = [part.split(":") for part in steps.split(";") if part]
     shares, scores = (np.array([float(pair[place]) for pair in found]) for place in (0, 1))
     places = np.searchsorted(shares, spent, side="right")
-    return np.array([np.nan, *scores])[places]
+    return np.array([-np.inf, *scores])[places]

@@ -125,5 +125,5 @@ def test_intervals_are_wider_where_runs_of_a_set_share_its_luck(replay: ModuleTy
 def test_the_best_so_far_holds_until_it_is_beaten(replay: ModuleType) -> None:
     report = importlib.import_module("replay_report")
     found = report.best_so_far(STEPS, np.array([0.0, 0.1, 0.39, 0.4, 1.0]))
-    assert np.array_equal(found, [np.nan, -0.2, -0.2, 0.01, 0.01], equal_nan=True)
-    assert np.isnan(report.best_so_far("", np.array([0.5]))).all()
+    assert np.array_equal(found, [-np.inf, -0.2, -0.2, 0.01, 0.01])
+    assert report.best_so_far("", np.array([0.5])).tolist() == [-np.inf]

@@ -31,7 +31,8 @@ from storage.data.split import Split
 
 NIGHT_S = 8 * 3600.0
 IMAGES = 256  # so many of the training part make a measured epoch, at most
-MEASURED_S = 5.0  # for so long each number of workers is measured, and for an epoch, at least; an epoch is no longer
+MEASURED_S = 5.0  # for so long each number of workers is measured, and for an epoch, at least
+FEWEST = 128  # of them, as `fit` measures statistics on so many: of fewer that would be too large a part of the time
 WARM = 32  # images of a training before, which waits for imports and memory
 MANY = 2000  # epochs of a training that is stopped
 
@@ -134,7 +135,8 @@ def measure(
     slots = device_slots(device, counts[0], folder)
     overhead, record = _overhead(work, slots[0])
     in_time = int(MEASURED_S * len(few.train) / record.seconds)
-    work = replace(work, samples=_part(split, dataset, data, max(WARM, min(IMAGES, in_time))))
+    least = max(FEWEST, 2 * recipe.optimisation.batch_size)
+    work = replace(work, samples=_part(split, dataset, data, max(least, min(IMAGES, in_time))))
     found = Bench(
         device=_in_words(slots),
         gpus=len({slot.gpu.id for slot in slots if slot.gpu is not None}),

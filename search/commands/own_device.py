@@ -16,7 +16,8 @@ def own_device(wanted: str, say: Callable[[str], object]) -> str:
     """The name by which torch finds the device in this process.
 
     wanted: as in `search.worker.devices.device_slots`; of several GPUs the first is taken. say: takes a sentence on a
-    GPU that cannot be used. Raises UsageError for a device that is not there, or not for this torch.
+    GPU that torch was built for and cannot use; of one that it was not built for the log tells. Raises UsageError for a
+    device that is not there, or not for this torch.
     """
     [slot] = device_slots(wanted, 1, Path())
     if slot.gpu is None:

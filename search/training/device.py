@@ -59,8 +59,8 @@ def exact_float32() -> None:
 def claimed(device: torch.device, share: float = 1.0) -> Iterator[None]:
     """Let one training have a device: at most that share of its memory, of which the peak is counted from here on.
 
-    share: of the whole memory, above 0 to 1, CONTEXT included, which torch does not count. At the end the memory is
-    given back to others that share the device.
+    share: of the whole memory, above 0 to 1, CONTEXT included, which torch does not count; half of it is for tensors at
+    least. At the end the memory is given back to others that share the device.
     """
     if device.type != "cuda":
         yield

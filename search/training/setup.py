@@ -178,7 +178,8 @@ def _optimizer_states(recipe: Recipe, network: Network, total: int) -> tuple[Opt
     main = _optimizer_state(recipe.optimisation, network.model.parameters(), total)
     if network.background is None or recipe.background is None:
         return (main,)
-    changes = {"optimizer": "adamw", "lr": recipe.background.lr, "momentum": 0.9}  # beta1, whatever the other's is
+    usual = Optimisation.model_fields["momentum"].default  # beta1, whatever the other network's is
+    changes = {"optimizer": "adamw", "lr": recipe.background.lr, "momentum": usual}
     own = recipe.optimisation.model_copy(update=changes)
     return (main, _optimizer_state(own, network.background.parameters(), total))
 

@@ -66,7 +66,7 @@ def validate(setup: Setup, network: Network, number: int, objective: Objective) 
 
 
 def _finite_mean(total: Tensor, samples: int, number: int) -> float:
-    """The mean of the images' losses. The host waits for the device here and in `_scores`, and nowhere else."""
+    """The mean of the images' losses. The host waits for the device here and in `_scores`."""
     loss = float(total) / samples
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss became {loss} in epoch {number}: try a lower learning rate")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -87,9 +88,10 @@ def device_slots(
     No worker gets more threads than OMP_NUM_THREADS allows, where it is set. Raises UsageError for a device that is not
     there, or not for this torch, and ModuleNotFoundError where no worker could train.
     """
-    if find_spec("torch") is None:
+    installed = find_spec("torch")
+    if installed is None:
         raise ModuleNotFoundError("no worker trains without torch", name="torch")
-    asked = () if wanted in ("cpu", "mps") else _usable(wanted)
+    asked = () if wanted in ("cpu", "mps") else _usable(wanted, installed.origin)
     count = workers or (len(asked) * on_one_gpu if asked else workers_on_cpu(cores(), free_gb(), trials, worker_gb))
     gpus = [shared(gpu, 1 if whole else max(on_one_gpu, -(-count // len(asked)))) for gpu in asked]
     device = "cuda" if gpus else _without_gpu(wanted)
@@ -107,17 +109,25 @@ def device_slots(
     )
 
 
-def _usable(wanted: str) -> Sequence[DriverGpu]:
-    """The GPUs that are asked for; none, which is said, where torch was built without CUDA and any device will do."""
+def _usable(wanted: str, torch: str | None) -> Sequence[DriverGpu]:
+    """The GPUs that are asked for; none, which is said, where torch was built without CUDA and any device will do.
+
+    torch: its file, where that is known.
+    """
     asked = asked_gpus(wanted)
-    installed = find_spec("torch")
-    if not asked or installed is None or built_for_cuda(Path(installed.origin or "").with_name("version.py")):
+    if not asked or torch is None or built_for_cuda(Path(torch).with_name("version.py")):
         return asked
     why = "there is an NVIDIA GPU, and the installed torch was built without CUDA"
     if wanted != "auto":
         raise UsageError(f"--device {wanted}: {why}: install one that was built with it, or use --device cpu")
-    _logger.warning("%s: computing on the CPU", why)
+    _say_once(f"{why}: computing on the CPU")
     return ()
+
+
+@cache
+def _say_once(text: str) -> None:
+    """A command asks for slots several times."""
+    _logger.warning("%s", text)
 
 
 def built_for_cuda(version: Path) -> bool:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from search.cli import answer
 from search.commands import bench
 from search.commands.bench import Bench, Rate, _counts
+from search.training.fit import STATISTICS_IMAGES
+from search.worker.devices import DeviceSlot
+from spaces import load_preset
+from storage.data.quality.examination import examine
+from storage.data.synthetic import synthesise
 from support.driver import Card, Driver
 
 
@@ -51,6 +59,35 @@ def test_the_numbers_of_workers_follow_the_devices(
     assert _counts("cpu", tmp_path, 20.0) == [1]
     driver(Card(uuid="GPU-1"), Card(uuid="GPU-2"))
     assert _counts("auto", tmp_path, 2.0) == [2, 4]
+
+
+@pytest.mark.parametrize(("seconds", "images"), [(0.5, 256), (1.0, 160), (60.0, 128)])
+def test_slow_machines_measure_epochs_of_fewer_images(
+    seconds: float, images: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """seconds: of an epoch of 32 images. What is known is told after each number of workers."""
+    dataset = synthesise(train=800, test=0, seed=0, height=16, width=16)
+    split = examine(dataset, "tiles", clean="none", seed=0).split
+    measured_on: list[int] = []
+
+    def rated(work: Any, slots: Sequence[DeviceSlot], share: float) -> Rate:
+        measured_on.append(len(work.samples.train))
+        assert share == pytest.approx(len(split.train) / measured_on[-1])
+        return rate(len(slots), 1.0)
+
+    record = SimpleNamespace(seconds=seconds, parameters=7)
+    monkeypatch.setattr(bench, "_overhead", lambda work, slot: (2.0, record))
+    monkeypatch.setattr(bench, "_rate", rated)
+    options = {"device": "cpu", "workers": [1, 2], "folder": tmp_path}
+    first, last = bench.measure(load_preset("small-baseline"), dataset, tmp_path / "tiles.npz", split, **options)
+    assert [len(found.rates) for found in (first, last)] == [1, 2]
+    assert (last.parameters, last.overhead_s) == (7, 2.0)
+    assert measured_on == pytest.approx([images, images], rel=0.3)
+    assert min(measured_on) >= 0.8 * bench.FEWEST
+
+
+def test_so_many_images_are_measured_as_the_statistics_need() -> None:
+    assert bench.FEWEST == STATISTICS_IMAGES
 
 
 @pytest.mark.whole

@@ -51,6 +51,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
             monkeypatch.setattr(pynvml, name, answer)
         asked.driver_gpus.cache_clear()
 
+    devices._say_once.cache_clear()
     monkeypatch.setattr(devices, "built_for_cuda", lambda version: True)  # as it would be beside such a driver
     monkeypatch.setattr(asked, "_KERNEL_GPUS", tmp_path_factory.mktemp("no kernel module"))
     shows(error=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)

@@ -16,8 +16,10 @@ from search.training.arrays import TrainingData, channel_statistics, label_share
 from search.training.confusion import confusion_matrix
 from search.training.fit import Epoch, fit
 from search.training.metrics import scores
+from search.training.setup import prepare
 from spaces.errors import SpaceError
 from spaces.modules.networks.network import build_network
+from spaces.modules.optimizer import Adam, Sgd
 from spaces.recipe import Background, Optimisation, Recipe
 from spaces.recipe.architecture import UNet
 from spaces.recipe.data_options import Augment
@@ -294,6 +296,16 @@ def test_a_data_set_of_background_alone_does_not_crash(grey: TrainingData) -> No
     """Every pixel is left out of the loss: it is 0, and so are its gradients."""
     nothing = replace(grey, train_masks=np.zeros_like(grey.train_masks))
     assert next(fit(SMALL, nothing)).record.train_loss == 0.0
+
+
+def test_the_background_network_has_the_usual_beta1_beside_any_momentum(grey: TrainingData) -> None:
+    section = Optimisation(optimizer="sgd", momentum=0.99)
+    recipe = SMALL.model_copy(update={"background": Background(depth=2, filters=4), "optimisation": section})
+    main, background = (state.optimizer for state in prepare(recipe, grey, torch.device("cpu"), bool).optimizers)
+    assert isinstance(main, Sgd)
+    assert main.momentum == 0.99
+    assert isinstance(background, Adam)
+    assert background.betas[0] == 0.9
 
 
 def test_class_weights_that_do_not_fit_are_refused(grey: TrainingData) -> None:
