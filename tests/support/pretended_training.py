@@ -22,7 +22,8 @@ from search.training.validation import judge_batch, judge_windows, labels_of
 from spaces import DataFacts, Recipe
 from spaces.modules.loss_scale import LossScale
 from spaces.modules.losses.class_weights import class_weights
-from support.pretended_gpu import PretendedGenerator, pretended_gpu, watched
+from spaces.modules.schedule import Schedule
+from support.pretended_gpu import PretendedGenerator, device, pretended_gpu, watched
 
 NAMES = ("sky", "soil", "sand", "rock")
 FACTS = DataFacts(channels=1, height=16, width=64, class_names=NAMES, excluded=("sky",))
@@ -74,7 +75,20 @@ def walk_scaled(recipe: Recipe) -> None:
         walk_steps(recipe)
 
 
-def walk_epochs(recipe: Recipe, height: int = FACTS.height) -> None:
+class WaitingSchedule(Schedule):
+    """A fault: it waits for the device after a step, from the second one on."""
+
+    steps = 0
+
+    def step(self) -> None:
+        """The next step's rate."""
+        super().step()
+        self.steps += 1
+        if self.steps > 1:
+            torch.zeros(2, device=device()).sum().item()
+
+
+def walk_epochs(recipe: Recipe, height: int = FACTS.height, schedule: type[Schedule] = Schedule) -> None:
     """Two epochs of a whole training with their validations and checkpoints, the second one watched but for ALLOWED.
 
     Raises WouldWait.
@@ -85,6 +99,7 @@ def walk_epochs(recipe: Recipe, height: int = FACTS.height) -> None:
             stack.enter_context(patched)
         for place, name, _, answer in ALLOWED:
             stack.enter_context(mock.patch.object(place, name, answer))
+        stack.enter_context(mock.patch.object(setup, "build_schedule", schedule))
         gpu = stack.enter_context(pretended_gpu())
         stack.enter_context(mock.patch.object(fit_module, "stream", return_value=PretendedGenerator()))
         epochs = fit_module.fit(recipe, known, str(gpu))

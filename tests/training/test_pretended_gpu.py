@@ -15,10 +15,9 @@ from torch import Tensor
 
 from search.training import step
 from spaces import Recipe, bind, load_recipe
-from spaces.modules.schedule import Schedule
 from support.covering import Option, covering_recipes, options_of
-from support.pretended_gpu import WouldWait, device, pretended_gpu, watched
-from support.pretended_training import FACTS, walk_epochs, walk_scaled, walk_steps
+from support.pretended_gpu import WouldWait, pretended_gpu, watched
+from support.pretended_training import FACTS, WaitingSchedule, walk_epochs, walk_scaled, walk_steps
 
 WIDE = """
 loss: {low: {use: [true, false]}, inter: {use: [true, false]}}
@@ -96,16 +95,10 @@ def test_no_step_in_float16_waits_for_the_device(fresh: ProcessPoolExecutor) -> 
     assert fresh.submit(walk_scaled, load_recipe(BACKGROUND)).result() is None
 
 
-def test_a_wait_between_two_steps_is_found() -> None:
-    steps: list[object] = []
-
-    def waits(schedule: object) -> None:
-        steps.append(schedule)
-        if len(steps) > 1:  # in the first epoch, of one step, nothing is watched
-            torch.zeros(2, device=device()).sum().item()
-
-    with mock.patch.object(Schedule, "step", waits), pytest.raises(WouldWait, match="reads a number of the device"):
-        walk_epochs(load_recipe("model: {depth: 2, filters: 4}\noptimisation: {epochs: 3}"))
+def test_a_wait_between_two_steps_is_found(fresh: ProcessPoolExecutor) -> None:
+    recipe = load_recipe("model: {depth: 2, filters: 4}\noptimisation: {epochs: 3}")
+    with pytest.raises(WouldWait, match="reads a number of the device"):
+        fresh.submit(walk_epochs, recipe, schedule=WaitingSchedule).result()
 
 
 CROPS = """
