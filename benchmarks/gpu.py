@@ -34,6 +34,7 @@ from gpu_speed import BATCH, CEILING, FULL, LAYOUTS, QUICK, images_per_second, l
 from training_step import RECIPES, WAYS, recipe_of
 
 from search.commands.own_device import own_device
+from search.errors import UsageError
 from search.worker.driver import gpu_loads
 from search.worker.gpus import visible_gpus
 
@@ -149,8 +150,10 @@ def _speed_row(name: str, numbers: dict[str, float]) -> str:
 
 
 def _where(device: str) -> Line:
-    # Asked of the driver: a part may want to know what was in use before CUDA was.
-    name = gpu_loads([visible_gpus()[0].uuid])[0].name if device != "cpu" else f"{os.cpu_count()} cores"
+    name = f"{os.cpu_count()} cores"
+    if device != "cpu":  # asked of the driver: a part may want to know what was in use before CUDA was
+        loads = gpu_loads([gpu.uuid for gpu in visible_gpus()[:1]])
+        name = loads[0].name if loads else "a GPU whose driver does not answer"
     text = f"{date.today()}, {device}, {name}, torch {torch.__version__}, Python {platform.python_version()}"
     return Line(part="where", name="the machine", text=text)
 
@@ -181,7 +184,8 @@ def main() -> None:
     told.out = told.out.resolve()
     folder = told.out.with_suffix(".files")
     if told.part:
-        own_device(told.device, print)  # the first GPU of all, by the driver's order, for torch as for the driver
+        with suppress(UsageError):  # the driver shows none to us; what needs only torch goes on
+            own_device(told.device, print)  # the first GPU of all, by the driver's order, for torch as for the driver
         part = Told(device=told.device, quick=told.quick, folder=folder)
         write_lines(told.out, _found(told.part, part, told.out))
         return
